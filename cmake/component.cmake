@@ -1,0 +1,66 @@
+# One folder = one library. Everything in it is built by its ending:
+#   NAME.cc            the library
+#   NAME_test.cc       one test program for the folder (GoogleTest)
+#   NAME_fuzz.cc       one libFuzzer program each (preset fuzz)
+# and every call of this file is a line of the component graph.
+
+add_library(myelin_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
+target_include_directories(myelin_pch SYSTEM PUBLIC ${PROMETHEUS_INCLUDE_DIRS})
+target_link_libraries(myelin_pch PUBLIC Threads::Threads Boost::json Boost::url fmt::fmt spdlog::spdlog)
+target_precompile_headers(myelin_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+
+# myelin_library(NAME [DEPENDS ours...] [LIBRARIES theirs...] [TEST_DEPENDS ours or theirs...])
+function(myelin_library name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES;TEST_DEPENDS" ${ARGN})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "(_(test|fuzz|bench|main)|/main)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "/(testing|examples)/")
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(fuzzers ${all})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_precompile_headers(${name} REUSE_FROM myelin_pch)
+    target_link_libraries(${name} PUBLIC Threads::Threads Boost::json Boost::url fmt::fmt spdlog::spdlog
+                          ${ARG_DEPENDS} ${ARG_LIBRARIES})
+    target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARG_DEPENDS} ${ARG_LIBRARIES})
+    target_include_directories(${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+  endif()
+
+  if(MYELIN_TESTS AND tests)
+    myelin_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${ARG_TEST_DEPENDS})
+  endif()
+  if(MYELIN_FUZZ)
+    foreach(file ${fuzzers})
+      get_filename_component(target ${file} NAME_WE)
+      myelin_fuzzer(${target} ${file} ${name})
+    endforeach()
+  endif()
+endfunction()
+
+# myelin_test(NAME SOURCES files... DEPENDS libraries...): one GoogleTest program, one ctest entry.
+function(myelin_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_precompile_headers(${name} REUSE_FROM myelin_pch)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} Boost::json Boost::url fmt::fmt spdlog::spdlog
+                        GTest::gtest GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()
+
+# myelin_fuzzer(NAME FILE LIBRARY): a libFuzzer program; its kept corpus is tests/fuzz/corpus/NAME.
+function(myelin_fuzzer name file library)
+  add_executable(${name} ${file})
+  target_precompile_headers(${name} REUSE_FROM myelin_pch)
+  target_link_libraries(${name} PRIVATE ${library} Boost::json Boost::url fmt::fmt spdlog::spdlog -fsanitize=fuzzer)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  set_property(GLOBAL APPEND PROPERTY MYELIN_FUZZERS ${name})
+endfunction()

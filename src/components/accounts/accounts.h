@@ -1,0 +1,149 @@
+// Accounts: users, login, devices and tokens, profiles, account data, push rules, filters. Topic written: user.out (see
+// user_out.h). Thread: the loop; parameters by value.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "components/rooms/rooms.h"
+#include "infra/work/work.h"
+#include "matrix/ids.h"
+#include "matrix/json.h"
+
+namespace myelin::accounts {
+
+// Who makes a request: the owner of a valid access token.
+struct Session {
+  UserId user;
+  DeviceId device;
+  bool is_admin = false;
+  bool is_guest = false;
+  int64_t token_id = 0;
+};
+
+struct Tokens {
+  std::string access_token;
+  std::optional<std::string> refresh_token{};
+  std::optional<Milliseconds> expires_in_ms{};
+};
+struct Login {
+  UserId user;
+  std::optional<DeviceId> device{};       // absent with inhibit_login
+  std::optional<Tokens> tokens{};
+};
+struct DeviceRequest {                    // of /login and /register
+  std::optional<std::string> device_id{}, initial_device_display_name{};
+  bool refresh_token = false;
+};
+struct PasswordLogin {
+  std::string user;                       // localpart or full id
+  std::string password;
+  DeviceRequest device{};
+  std::string remote_address;
+};
+enum class RegistrationMode : uint8_t { kOff, kToken, kOpen };
+struct Registration {
+  std::optional<std::string> username{};
+  std::optional<std::string> password{};
+  DeviceRequest device{};
+  bool inhibit_login = false;
+  bool is_admin = false;
+  bool is_guest = false;
+};
+struct Device {
+  UserId user;
+  DeviceId id;
+  std::optional<std::string> display_name{};
+  std::optional<std::string> last_seen_ip{};
+  std::optional<Milliseconds> last_seen_ts{};
+};
+struct ProfileChange {
+  std::string field;                      // displayname, avatar_url, or any other key
+  std::optional<json::Value> value{};     // absent: delete
+};
+struct AccountDataItem {
+  std::string type;
+  std::string content;                    // JSON text
+};
+
+// User-interactive authentication (client-server API): one attempt at one stage of a session.
+struct UiaRequest {
+  std::string endpoint;                   // what the session is for: another endpoint may not reuse it
+  json::Object body;                      // the request body; its "auth" is read
+  std::optional<UserId> user{};           // whose password counts (m.login.password)
+  std::vector<std::vector<std::string>> flows;
+  std::string remote_address;
+};
+
+class Accounts {
+ public:
+  virtual ~Accounts() = default;
+
+  // ---- sessions (session.cc). kMissingToken, kUnknownToken (field soft_logout).
+  virtual Task<Result<Session>> authenticate(std::string access_token, std::string remote_address) = 0;
+  virtual Task<Result<Login>> log_in(PasswordLogin) = 0;
+  virtual Task<Result<Tokens>> refresh(std::string refresh_token) = 0;
+  virtual Task<Result<void>> log_out(Session) = 0;
+  virtual Task<Result<void>> log_out_all(Session) = 0;
+
+  // ---- registration. The UIA of /register is done by the api through user_auth().
+  virtual RegistrationMode registration_mode() const = 0;
+  virtual Task<Result<void>> check_username(std::string localpart) = 0;   // kInvalidUsername, kUserInUse, kExclusive
+  virtual Task<Result<Login>> register_user(Registration) = 0;
+  virtual Task<Result<std::string>> registration_nonce() = 0;             // shared-secret registration
+  virtual Task<Result<Login>> register_with_secret(std::string nonce, std::string username, std::string password,
+                                                   bool admin, std::string mac_hex) = 0;
+  virtual Task<Result<std::string>> new_registration_token(int uses) = 0; // `myelin token new`, and the first start
+  virtual Task<Result<bool>> registration_token_valid(std::string token) = 0;
+  // ok: every stage of a flow is complete. kUiaIncomplete: its fields are the 401 body.
+  virtual Task<Result<void>> user_auth(UiaRequest) = 0;
+
+  virtual Task<Result<void>> change_password(UserId, std::string new_password, std::optional<Session> keep) = 0;
+  virtual Task<Result<void>> deactivate(UserId, bool erase) = 0;
+  virtual Task<Result<bool>> user_exists(UserId) = 0;
+  virtual Task<Result<std::vector<UserId>>> users() = 0;
+
+  // ---- devices
+  virtual Task<Result<std::vector<Device>>> devices(UserId) = 0;
+  virtual Task<Result<Device>> device(UserId, DeviceId) = 0;              // kNotFound
+  virtual Task<Result<void>> rename_device(UserId, DeviceId, std::optional<std::string> display_name) = 0;
+  virtual Task<Result<void>> delete_devices(UserId, std::vector<DeviceId>) = 0;
+
+  // ---- profile
+  virtual Task<Result<json::Object>> profile(UserId) = 0;                 // kNotFound when there is no such user
+  virtual Task<Result<rooms::MemberProfile>> member_profile(UserId) = 0;
+  virtual Task<Result<void>> set_profile(UserId, ProfileChange) = 0;      // propagated to member events by a work queue
+
+  // ---- account data, filters, push rules
+  virtual Task<Result<void>> put_account_data(UserId, std::optional<RoomId>, std::string type, std::string content) = 0;
+  virtual Task<Result<std::string>> account_data(UserId, std::optional<RoomId>, std::string type) = 0;  // kNotFound
+  virtual Task<Result<std::vector<AccountDataItem>>> all_account_data(UserId, std::optional<RoomId>) = 0;
+  virtual Task<Result<std::string>> put_filter(UserId, json::Object filter) = 0;  // its id; the same filter, the same id
+  virtual Task<Result<std::string>> filter(UserId, std::string filter_id) = 0;    // JSON text; kNotFound
+  // The whole m.push_rules content, defaults merged in (client-server API, Push Rules). Cached.
+  virtual Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId) = 0;
+  virtual Task<Result<void>> put_push_rules(UserId, json::Object content) = 0;    // the whole new m.push_rules content
+  // Users on this server whose rules differ from the defaults, among `users` (sync counts them one by one).
+  virtual Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) = 0;
+
+  virtual Task<Result<void>> start() = 0;
+  virtual Task<> stop() = 0;
+};
+
+struct Config {
+  ServerName server_name;
+  RegistrationMode registration = RegistrationMode::kOff;
+  std::optional<std::string> registration_secret{};
+  bool rate_limits = true;
+  Milliseconds access_token_lifetime_ms = 3'600'000;   // of tokens that can be refreshed
+  unsigned argon2_memory_kib = 19'456, argon2_passes = 2;  // OWASP's argon2id minimum
+  int password_threads = 1;
+};
+std::unique_ptr<Accounts> make_accounts(Config, db::Database&, bus::Bus&, work::Queues&, rooms::Rooms&, Executor loop,
+                                        const Clock&, Random&);
+
+}  // namespace myelin::accounts

@@ -1,0 +1,42 @@
+// Sync: one position over everything a client can learn; timelines, counts, to-device messages, long polls. Topics read:
+// room.out, user.out; written: notify.out (see notify_out.h). Thread: the loop; parameters by value.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "components/accounts/accounts.h"
+#include "components/keys/keys.h"
+#include "components/presence/presence.h"
+#include "components/rooms/rooms.h"
+
+namespace myelin::sync {
+
+struct SyncRequest {
+  accounts::Session session;
+  std::optional<std::string> since{};
+  std::string filter{};               // JSON text, "" = none (the api has looked a stored one up)
+  bool full_state = false;
+  bool use_state_after = false;
+  std::chrono::milliseconds timeout{0};
+};
+struct Badge {
+  int64_t unread = 0;                 // rooms' notification counts, added up
+};
+
+class Sync {
+ public:
+  virtual ~Sync() = default;
+  virtual Task<Result<std::string>> wait(SyncRequest) = 0;    // the response body. kUnknown: bad `since`
+  // Where /messages starts for a `from` that is a sync token.
+  virtual Task<Result<rooms::PageToken>> page_token(RoomId, std::string sync_token) = 0;
+  virtual Task<Result<Badge>> badge(UserId) = 0;
+  virtual Task<Result<std::string>> token_now() = 0;          // the current position as a token
+  virtual Task<Result<void>> start() = 0;
+  virtual Task<> stop() = 0;
+};
+std::unique_ptr<Sync> make_sync(ServerName, db::Database&, bus::Bus&, accounts::Accounts&, keys::Keys&, presence::Presence&,
+                                rooms::Rooms&, Executor loop, const Clock&, Random&);
+
+}  // namespace myelin::sync

@@ -1,0 +1,192 @@
+// The database: lanes that commit many closures at once, readers, migrations. SQLite and PostgreSQL behind one face.
+//
+// Statements are one text for both (see sql.h for the few tokens that differ). A statement that fails throws
+// db::Failure; closures let it pass: the lane rolls the closure back to its savepoint, or fails the batch, and the
+// waiting coroutine gets an Error. A closure may run twice and touches nothing but its transaction.
+//
+// A lane transaction takes locks in this order (docs/spine.md, rule A2):
+//   1. fences: home heads, sorted, epoch checked      2. the closures' rows
+//   3. the sync position, once for the whole batch    4. foreign heads, sorted; outbox rows are numbered
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/task.h"
+
+namespace myelin::db {
+
+// A statement's text; must be a string literal (its address is the key of the prepared-statement cache).
+// Parameters are $1, $2, …; see sql.h.
+struct Sql {
+  const char* text;
+  consteval Sql(const char* literal) : text(literal) {}  // NOLINT(google-explicit-constructor)
+};
+
+struct Blob {  // binds as BLOB / BYTEA
+  std::string_view bytes;
+};
+using Value = std::variant<std::monostate, int64_t, std::string_view, Blob>;  // monostate = NULL
+inline Value to_value(std::monostate) { return {}; }
+inline Value to_value(std::nullopt_t) { return {}; }
+template <class T> requires std::is_integral_v<T>
+Value to_value(T number) { return static_cast<int64_t>(number); }
+inline Value to_value(std::string_view text) { return text; }
+inline Value to_value(const std::string& text) { return std::string_view(text); }
+inline Value to_value(const char* text) { return std::string_view(text); }
+inline Value to_value(Blob blob) { return blob; }
+template <class T>
+Value to_value(const std::optional<T>& maybe) { return maybe ? to_value(*maybe) : Value{}; }
+
+// One result row; views are valid until the next row.
+class Row {
+ public:
+  virtual bool null(int column) const = 0;
+  virtual int64_t i64(int column) const = 0;
+  virtual std::string_view text(int column) const = 0;
+  virtual std::string_view blob(int column) const = 0;
+  std::string str(int column) const { return std::string(text(column)); }
+  std::string bytes(int column) const { return std::string(blob(column)); }
+
+ protected:
+  ~Row() = default;
+};
+
+struct Failure : std::exception {
+  explicit Failure(Error e) : error(std::move(e)) {}
+  const char* what() const noexcept override { return error.message.c_str(); }
+  Error error;
+};
+
+// What both a read and a write transaction can do. Thread: the one that runs the closure.
+class ReadTx {
+ public:
+  template <class... A>
+  void query(Sql sql, std::function<void(const Row&)> each, const A&... parameters) {
+    Value values[sizeof...(A) + 1] = {to_value(parameters)...};
+    run(sql, {values, sizeof...(A)}, &each);
+  }
+  // The first row's mapping, or nullopt when there is no row.
+  template <class F, class... A>
+  auto one(Sql sql, F map, const A&... parameters) -> std::optional<std::invoke_result_t<F, const Row&>> {
+    std::optional<std::invoke_result_t<F, const Row&>> out;
+    query(sql, [&](const Row& row) { if (!out) out = map(row); }, parameters...);
+    return out;
+  }
+  template <class F, class... A>
+  auto all(Sql sql, F map, const A&... parameters) -> std::vector<std::invoke_result_t<F, const Row&>> {
+    std::vector<std::invoke_result_t<F, const Row&>> out;
+    query(sql, [&](const Row& row) { out.push_back(map(row)); }, parameters...);
+    return out;
+  }
+
+ protected:
+  ~ReadTx() = default;
+  virtual int64_t run(Sql, std::span<const Value>, const std::function<void(const Row&)>* each) = 0;
+};
+
+struct OutboxRow {  // numbered by the lane; then published by the bus
+  std::string_view topic;  // a Topic's name, static
+  uint32_t partition = 0;
+  uint64_t seq = 0;
+  std::string body;
+};
+
+class Tx : public ReadTx {
+ public:
+  // Returns the number of rows changed.
+  template <class... A>
+  int64_t exec(Sql sql, const A&... parameters) {
+    Value values[sizeof...(A) + 1] = {to_value(parameters)...};
+    return run(sql, {values, sizeof...(A)}, nullptr);
+  }
+  // Appends a message to topic/partition; the lane numbers it densely, in commit order. `topic` is a static string.
+  virtual void publish(std::string_view topic, uint32_t partition, std::string body) = 0;
+  // Asks for `count` consecutive sync positions. The lane takes all of a batch's positions at once, from the single row
+  // sync_head, after every closure has run, then calls `use(tx, first)` to write the rows that carry them. `use` must
+  // only insert rows, or change rows that this closure has already locked.
+  virtual void at_position(int64_t count, std::function<void(Tx&, int64_t first)> use) = 0;
+
+ protected:
+  ~Tx() = default;
+};
+
+// An owner's claim on the head of its home partition: the batch checks it before any closure runs.
+struct Fence {
+  std::string_view topic;
+  uint32_t partition = 0;
+  int64_t epoch = 0;
+};
+
+struct WriteOptions {
+  uint32_t lane = 0;  // any number; PostgreSQL takes it modulo its lanes, SQLite has one
+  std::optional<Fence> fence{};
+};
+
+struct Options {
+  std::string url;  // "sqlite:PATH" or "postgres://…"
+  int readers = 4;
+  int lanes = 4;    // PostgreSQL connections that write
+};
+
+class Database {
+ public:
+  virtual ~Database() = default;  // after stop()
+  // Opens, checks what the spine demands of it (PostgreSQL: fsync, synchronous_commit, encoding, time-outs) and brings
+  // the schema up to date. Blocking; before the loop runs.
+  static Result<std::unique_ptr<Database>> open(Options, Executor loop, const Clock&);
+
+  // Runs fn(Tx&) in a savepoint of the lane's next transaction and resumes after the commit: R = T or Result<T>, a
+  // returned Error rolls the closure back. Codes: kFenced, kStale, kCommitUnknown, kDiskFull, kUnavailable, or fn's own.
+  // Commits are shared: at once when idle, with everything queued when busy.
+  template <class F>
+  auto write(WriteOptions, F fn) -> Task<Result<std::invoke_result_t<F, Tx&>>>
+    requires(!requires { typename std::invoke_result_t<F, Tx&>::error_type; });
+  template <class F>
+  auto write(WriteOptions, F fn) -> Task<std::invoke_result_t<F, Tx&>>
+    requires requires { typename std::invoke_result_t<F, Tx&>::error_type; };
+
+  // Runs fn(ReadTx&) in one snapshot on a reader thread. The same two shapes.
+  template <class F>
+  auto read(F fn) -> Task<Result<std::invoke_result_t<F, ReadTx&>>>
+    requires(!requires { typename std::invoke_result_t<F, ReadTx&>::error_type; });
+  template <class F>
+  auto read(F fn) -> Task<std::invoke_result_t<F, ReadTx&>>
+    requires requires { typename std::invoke_result_t<F, ReadTx&>::error_type; };
+
+  // The one receiver of committed outbox rows, called on a lane's thread after each commit that is known to have
+  // happened, in commit order per partition. Set before the first write.
+  virtual void on_committed(std::function<void(std::vector<OutboxRow>)>) = 0;
+
+  // What changes whenever the database may have gone back in time: a new number at every start on SQLite; derived from
+  // the system identifier, the timeline and a stored id on PostgreSQL.
+  virtual std::string generation() const = 0;
+  virtual bool is_sqlite() const = 0;
+  virtual void stop() = 0;  // finishes what is queued, closes; blocking
+
+ protected:
+  // A closure with its type erased. `run` may throw Failure or return an Error; `done` is called once, on any thread.
+  struct Write {
+    WriteOptions options;
+    std::function<Result<void>(Tx&)> run;
+    std::function<void(Result<void>)> done;
+  };
+  struct Read {
+    std::function<void(ReadTx&)> run;
+    std::function<void(Result<void>)> done;
+  };
+  virtual void submit(Write) = 0;
+  virtual void submit(Read) = 0;
+};
+
+}  // namespace myelin::db
+
+#include "infra/db/db_impl.h"

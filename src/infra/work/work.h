@@ -1,0 +1,52 @@
+// Durable work: what waits for another machine or for a time. A row of table `work`: taken in order per key, retried with
+// back-off, deleted in the transaction that holds its result. A slow key delays only itself. Thread: the loop.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "infra/db/db.h"
+
+namespace myelin::work {
+
+struct Item {
+  int64_t id = 0;        // grows in the order of enqueue() per key
+  std::string key;
+  std::string body;
+  int attempts = 0;      // failed ones before this
+};
+
+// What came of one attempt.
+struct Outcome {
+  enum class Kind { kDone, kRetry } kind = Kind::kDone;
+  std::function<Result<void>(db::Tx&)> write{};  // kDone: runs in the transaction that deletes the row
+  std::string reason{};                          // kRetry: shown to the administrator
+  std::chrono::milliseconds retry_after{0};      // kRetry: at least this, if the other side said so
+};
+
+struct QueueSpec {
+  std::string name;      // "push"
+  int parallel = 16;     // keys worked on at once
+  std::chrono::milliseconds first_retry{1'000}, last_retry{3'600'000};  // doubling, with jitter
+  std::function<Task<Outcome>(Item)> attempt;  // has a deadline of its own; a throw counts as kRetry
+};
+
+class Queues {
+ public:
+  virtual ~Queues() = default;
+  static std::unique_ptr<Queues> make(db::Database&, Executor loop, const Clock&, Random&);
+  virtual void declare(QueueSpec) = 0;  // before start()
+  virtual void start() = 0;
+  virtual void wake(std::string_view queue) = 0;               // after a commit that enqueued
+  virtual void retry_now(std::string_view queue, std::string_view key) = 0;
+  virtual Task<> stop() = 0;  // gives running attempts up; their rows stay
+};
+
+// In a transaction: append to `queue` under `key`, due at `due` (ms since the epoch).
+void enqueue(db::Tx&, std::string_view queue, std::string_view key, std::string_view body, Milliseconds due);
+
+}  // namespace myelin::work

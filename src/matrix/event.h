@@ -1,0 +1,110 @@
+// Events (PDUs): immutable, with the bytes they were accepted with (server-server API, PDUs; rooms/v1 … v12, Event
+// format). Values behind shared_ptr<const Event>; any thread.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "matrix/ids.h"
+#include "matrix/json.h"
+#include "matrix/room_version.h"
+#include "matrix/signing.h"
+
+namespace myelin {
+
+inline constexpr size_t kMaxEventBytes = 65536;   // canonical JSON of the whole PDU, signatures included
+inline constexpr size_t kMaxFieldBytes = 255;     // sender, room_id, type, state_key, event_id
+inline constexpr size_t kMaxAuthEvents = 10;
+inline constexpr size_t kMaxPrevEvents = 20;
+inline constexpr int64_t kMaxDepth = (int64_t{1} << 53) - 1;
+
+class Event {
+ public:
+  // Format checks of a received PDU: types, sizes, counts, ranges; computes the event id. No hash, signature or auth
+  // check. kBadJson, kTooLarge. `text` is kept as the accepted bytes.
+  static Result<std::shared_ptr<const Event>> parse(std::string text, const RoomRules&);
+  // What we stored after accepting it: parsed without the checks. kCorrupt.
+  static Result<std::shared_ptr<const Event>> restore(std::string text, EventId, const RoomRules&);
+
+  const EventId& event_id() const { return event_id_; }
+  const RoomId& room_id() const { return room_id_; }       // v12 create events too: derived from the event id
+  const UserId& sender() const { return sender_; }
+  const std::string& type() const { return type_; }
+  const std::optional<std::string>& state_key() const { return state_key_; }
+  bool is_state() const { return state_key_.has_value(); }
+  bool is_state(std::string_view type, std::string_view key) const { return state_key_ == key && type_ == type; }
+  const json::Object& content() const { return *content_; }
+  const json::Object& object() const { return object_; }   // the whole PDU
+  const std::string& text() const { return text_; }        // the accepted bytes
+  const std::vector<EventId>& auth_events() const { return auth_events_; }
+  const std::vector<EventId>& prev_events() const { return prev_events_; }
+  int64_t depth() const { return depth_; }
+  int64_t origin_server_ts() const { return origin_server_ts_; }
+  std::optional<EventId> redacts() const;                  // from wherever the room version keeps it
+  size_t memory_bytes() const;                             // for caches
+
+ private:
+  friend struct EventBuilder;
+  Event() = default;
+  static Result<std::shared_ptr<Event>> from_object(json::Object, std::string text, const RoomRules&, bool checks);
+  std::string text_;
+  json::Object object_;
+  const json::Object* content_ = nullptr;  // inside object_
+  EventId event_id_;
+  RoomId room_id_;
+  UserId sender_;
+  std::string type_;
+  std::optional<std::string> state_key_;
+  std::vector<EventId> auth_events_, prev_events_;
+  int64_t depth_ = 0, origin_server_ts_ = 0;
+  bool redacts_in_content_ = false;
+};
+using EventPtr = std::shared_ptr<const Event>;
+
+// An event that may be stored: hash and signatures were checked, or it is ours. Made only in matrix/.
+class VerifiedEvent {
+ public:
+  const EventPtr& event() const { return event_; }
+
+ private:
+  friend class OwnEvent;
+  friend struct Verification;
+  explicit VerifiedEvent(EventPtr event) : event_(std::move(event)) {}
+  EventPtr event_;
+};
+
+// What an event of ours is made of. Everything a remote could have chosen is rebuilt field by field into one of these.
+struct EventDraft {
+  std::optional<RoomId> room_id;  // absent only for a v12 create event
+  UserId sender;
+  std::string type;
+  std::optional<std::string> state_key;
+  json::Object content;
+  std::optional<EventId> redacts;           // put where the room version wants it
+  std::vector<EventId> prev_events, auth_events;
+  int64_t depth = 1;
+  int64_t origin_server_ts = 0;
+};
+
+// The only thing we sign. kTooLarge, kBadJson (numbers).
+class OwnEvent {
+ public:
+  static Result<VerifiedEvent> build(EventDraft, const RoomRules&, const ServerName& origin, const SigningKey&);
+};
+
+// The content after redaction and the top-level keys that stay (rooms/v*, Redactions); `unsigned` is dropped.
+json::Object redact(const json::Object& pdu, const RoomRules&);
+// sha256 of the canonical PDU without unsigned, signatures, hashes (server-server API, Calculating the content hash).
+Result<std::string> content_hash(const json::Object& pdu, const RoomRules&);
+// sha256 of the canonical redacted PDU without signatures and unsigned (Calculating the reference hash).
+Result<std::string> reference_hash(const json::Object& pdu, const RoomRules&);
+
+// The event as clients see it (client-server API, Room event format): event_id and room_id added, federation fields
+// (auth_events, prev_events, depth, hashes, signatures, origin) gone, `redacts` in both places. `unsigned` is the given
+// object, when not empty.
+enum class ClientFormat : uint8_t { kRoom, kSync /* without room_id */, kStripped /* sender, type, state_key, content */ };
+std::string client_event(const Event&, ClientFormat, const json::Object& unsigned_data = {});
+
+}  // namespace myelin

@@ -1,0 +1,79 @@
+// Identifiers (appendices, Identifier Grammar). Strong types: one kind never passes for another. Values; any thread.
+//
+// parse() takes what may come from the network: the historical grammar, at most 255 bytes. make() builds one of ours,
+// by the strict grammar.
+#pragma once
+#include <fmt/format.h>
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace myelin {
+
+template <class Kind>
+class Id {
+ public:
+  Id() = default;
+  static Result<Kind> parse(std::string_view text);             // kInvalidParam
+  static Kind trusted(std::string text) {                       // already checked: read from our own database
+    Kind id;
+    id.text_ = std::move(text);
+    return id;
+  }
+  const std::string& str() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  friend auto operator<=>(const Id&, const Id&) = default;
+  friend bool operator==(const Id&, const Id&) = default;
+
+ protected:
+  std::string text_;
+};
+
+// "matrix.org", "host:8448", "[::1]:8448": a host name or IP literal, and maybe a port.
+class ServerName : public Id<ServerName> {
+ public:
+  std::string_view host() const;      // without the port; IPv6 literals keep their brackets
+  bool is_ip_literal() const;
+};
+
+// "@localpart:server"
+class UserId : public Id<UserId> {
+ public:
+  static Result<UserId> make(std::string_view localpart, const ServerName&);  // strict: a-z 0-9 . _ = - / +; kInvalidUsername
+  std::string_view localpart() const;
+  std::string_view server() const;
+};
+
+// "!opaque:server", or "!" + 43 characters of url-safe base64 (room version 12).
+class RoomId : public Id<RoomId> {};
+// "$opaque:server" (versions 1 and 2) or "$" + base64 of the reference hash.
+class EventId : public Id<EventId> {};
+// "#localpart:server"
+class RoomAlias : public Id<RoomAlias> {
+ public:
+  static Result<RoomAlias> make(std::string_view localpart, const ServerName&);
+  std::string_view localpart() const;
+  std::string_view server() const;
+};
+// Opaque, 1 to 255 bytes.
+class DeviceId : public Id<DeviceId> {};
+
+}  // namespace myelin
+
+template <class T>
+  requires std::derived_from<T, myelin::Id<T>>
+struct std::hash<T> {
+  size_t operator()(const T& id) const noexcept { return std::hash<std::string>()(id.str()); }
+};
+template <class T>
+  requires std::derived_from<T, myelin::Id<T>>
+struct fmt::formatter<T> : fmt::formatter<std::string> {
+  auto format(const T& id, fmt::format_context& context) const {
+    return fmt::formatter<std::string>::format(id.str(), context);
+  }
+};
