@@ -1,0 +1,43 @@
+# Two commands do everything on a bare Debian 12: `make run` and `make test`. `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test check bench crash oracle fuzz tsan format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install what is missing (compiler, libraries, Go)
+	@scripts/setup build
+
+build: setup ## build the program: build/release/myelin
+	@scripts/build release myelin
+
+run: build ## build and start a server on http://localhost:8008, data in ./data
+	@exec build/release/myelin serve --data data
+
+test: ## install what is missing, build, and run every test
+	@scripts/test
+
+check: ## format, lint of changed files, includes against the layering, file sizes
+	@scripts/setup build
+	@scripts/check
+
+bench: build ## speed and memory tables (figures, never a pass or fail)
+	@scripts/bench
+
+crash: build ## kill -9 and power-cut audit: CYCLES=n POWER=n SEED=s
+	@scripts/crash
+
+oracle: ## state resolution and auth against the oracles: DAGS=n AUTH=n SEED=s
+	@scripts/setup build && scripts/oracle
+
+fuzz: ## every fuzz target for MINUTES=n (default 1)
+	@scripts/setup build && scripts/fuzz
+
+tsan: ## the tests under ThreadSanitizer
+	@scripts/setup build && scripts/build tsan all && ctest --test-dir build/tsan --output-on-failure
+
+format: ## format every source file
+	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
+
+clean: ## remove what was built (data stays)
+	rm -rf build
