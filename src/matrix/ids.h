@@ -19,8 +19,8 @@ template <class Kind>
 class Id {
  public:
   Id() = default;
-  static Result<Kind> parse(std::string_view text);             // kInvalidParam
-  static Kind trusted(std::string text) {                       // already checked: read from our own database
+  static Result<Kind> parse(std::string_view text);  // kInvalidParam
+  static Kind trusted(std::string text) {            // already checked: read from our own database
     Kind id;
     id.text_ = std::move(text);
     return id;
@@ -37,14 +37,15 @@ class Id {
 // "matrix.org", "host:8448", "[::1]:8448": a host name or IP literal, and maybe a port.
 class ServerName : public Id<ServerName> {
  public:
-  std::string_view host() const;      // without the port; IPv6 literals keep their brackets
+  std::string_view host() const;  // without the port; IPv6 literals keep their brackets
   bool is_ip_literal() const;
 };
 
 // "@localpart:server"
 class UserId : public Id<UserId> {
  public:
-  static Result<UserId> make(std::string_view localpart, const ServerName&);  // strict: a-z 0-9 . _ = - / +; kInvalidUsername
+  static Result<UserId> make(std::string_view localpart,
+                             const ServerName&);  // strict: a-z 0-9 . _ = - / +; kInvalidUsername
   std::string_view localpart() const;
   std::string_view server() const;
 };
@@ -62,6 +63,21 @@ class RoomAlias : public Id<RoomAlias> {
 };
 // Opaque, 1 to 255 bytes.
 class DeviceId : public Id<DeviceId> {};
+
+template <>
+Result<ServerName> Id<ServerName>::parse(std::string_view);
+template <>
+Result<UserId> Id<UserId>::parse(std::string_view);
+template <>
+Result<RoomId> Id<RoomId>::parse(std::string_view);
+template <>
+Result<EventId> Id<EventId>::parse(std::string_view);
+template <>
+Result<RoomAlias> Id<RoomAlias>::parse(std::string_view);
+template <>
+Result<DeviceId> Id<DeviceId>::parse(std::string_view);
+
+bool is_valid_utf8(std::string_view);  // no surrogates, no overlong forms
 
 }  // namespace myelin
 

@@ -1,6 +1,7 @@
 // JSON from the network, with limits; canonical JSON (appendices, Canonical JSON); access to fields. Any thread.
 #pragma once
 #include <boost/json.hpp>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,9 +17,11 @@ using Array = boost::json::array;
 struct ParseLimits {
   size_t bytes = 1024 * 1024;
   unsigned depth = 100;
+  bool integers_only = false;  // kBadJson for any number but a plain integer in ±(2^53 − 1): PDUs of room versions >= 6
 };
 // Rejects what two parsers could read differently: duplicate keys, lone surrogates, invalid UTF-8, numbers outside the
-// grammar, trailing bytes. kNotJson (malformed), kBadJson (duplicates, depth), kTooLarge.
+// grammar, trailing bytes. kNotJson (malformed), kBadJson (duplicates, depth, numbers), kTooLarge. A whole number is an
+// int64 or uint64 if it fits, "1e10" too; a number with a fraction is a double. Values own their memory.
 Result<Value> parse(std::string_view text, ParseLimits = {});
 Result<Object> parse_object(std::string_view text, ParseLimits = {});  // and kBadJson unless it is an object
 
@@ -29,6 +32,8 @@ enum class CanonicalMode {
 // kBadJson when a number is not allowed.
 Result<std::string> canonical(const Value&, CanonicalMode);
 Result<std::string> canonical(const Object&, CanonicalMode);
+// The same without some of the top-level keys: what is hashed and signed.
+Result<std::string> canonical_without(const Object&, std::initializer_list<std::string_view> keys, CanonicalMode);
 
 // Fields by type; nullptr / nullopt when absent or of another type.
 const Object* object_at(const Object&, std::string_view key);
@@ -37,7 +42,10 @@ std::optional<std::string_view> string_at(const Object&, std::string_view key);
 std::optional<int64_t> integer_at(const Object&, std::string_view key);
 std::optional<bool> bool_at(const Object&, std::string_view key);
 
-std::string serialize(const Value&);   // for clients: order kept, no spaces
+std::string serialize(const Value&);  // for clients: order kept, no spaces
 std::string serialize(const Object&);
+
+// Pieces for those that build JSON text themselves. Appends `text` as a JSON string, quotes included.
+void append_quoted(std::string& out, std::string_view text);
 
 }  // namespace myelin::json
