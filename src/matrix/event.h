@@ -1,6 +1,7 @@
 // Events (PDUs): immutable, with the bytes they were accepted with (server-server API, PDUs; rooms/v1 … v12, Event
 // format). Values behind shared_ptr<const Event>; any thread.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,41 +15,45 @@
 
 namespace myelin {
 
-inline constexpr size_t kMaxEventBytes = 65536;   // canonical JSON of the whole PDU, signatures included
-inline constexpr size_t kMaxFieldBytes = 255;     // sender, room_id, type, state_key, event_id
+inline constexpr size_t kMaxEventBytes = 65536;  // canonical JSON of the whole PDU, signatures included
+inline constexpr size_t kMaxFieldBytes = 255;    // sender, room_id, type, state_key, event_id
 inline constexpr size_t kMaxAuthEvents = 10;
 inline constexpr size_t kMaxPrevEvents = 20;
 inline constexpr int64_t kMaxDepth = (int64_t{1} << 53) - 1;
 
+// Backfilled events may have more references than the limits allow (server-server API, Size limits are of sending).
+enum class ReferenceLimits : uint8_t { kEnforced, kIgnored };
+
 class Event {
  public:
   // Format checks of a received PDU: types, sizes, counts, ranges; computes the event id. No hash, signature or auth
-  // check. kBadJson, kTooLarge. `text` is kept as the accepted bytes.
-  static Result<std::shared_ptr<const Event>> parse(std::string text, const RoomRules&);
+  // check. kNotJson, kBadJson, kTooLarge. `text` is kept as the accepted bytes; it is made canonical when it is over
+  // kMaxEventBytes only because of how it is written.
+  static Result<std::shared_ptr<const Event>> parse(std::string text, const RoomRules&,
+                                                    ReferenceLimits = ReferenceLimits::kEnforced);
   // What we stored after accepting it: parsed without the checks. kCorrupt.
   static Result<std::shared_ptr<const Event>> restore(std::string text, EventId, const RoomRules&);
 
   const EventId& event_id() const { return event_id_; }
-  const RoomId& room_id() const { return room_id_; }       // v12 create events too: derived from the event id
+  const RoomId& room_id() const { return room_id_; }  // v12 create events too: derived from the event id
   const UserId& sender() const { return sender_; }
   const std::string& type() const { return type_; }
   const std::optional<std::string>& state_key() const { return state_key_; }
   bool is_state() const { return state_key_.has_value(); }
   bool is_state(std::string_view type, std::string_view key) const { return state_key_ == key && type_ == type; }
   const json::Object& content() const { return *content_; }
-  const json::Object& object() const { return object_; }   // the whole PDU
-  const std::string& text() const { return text_; }        // the accepted bytes
+  const json::Object& object() const { return object_; }  // the whole PDU
+  const std::string& text() const { return text_; }       // the accepted bytes
   const std::vector<EventId>& auth_events() const { return auth_events_; }
   const std::vector<EventId>& prev_events() const { return prev_events_; }
   int64_t depth() const { return depth_; }
   int64_t origin_server_ts() const { return origin_server_ts_; }
-  std::optional<EventId> redacts() const;                  // from wherever the room version keeps it
-  size_t memory_bytes() const;                             // for caches
+  std::optional<EventId> redacts() const;  // from wherever the room version keeps it
+  size_t memory_bytes() const;             // for caches
 
  private:
   friend struct EventBuilder;
   Event() = default;
-  static Result<std::shared_ptr<Event>> from_object(json::Object, std::string text, const RoomRules&, bool checks);
   std::string text_;
   json::Object object_;
   const json::Object* content_ = nullptr;  // inside object_
@@ -82,13 +87,15 @@ struct EventDraft {
   std::string type;
   std::optional<std::string> state_key;
   json::Object content;
-  std::optional<EventId> redacts;           // put where the room version wants it
+  std::optional<EventId> redacts;  // put where the room version wants it
   std::vector<EventId> prev_events, auth_events;
+  // Versions 1 and 2 only, which name an event together with it: reference_hash() of every event in the two lists.
+  std::map<EventId, std::string> reference_hashes;
   int64_t depth = 1;
   int64_t origin_server_ts = 0;
 };
 
-// The only thing we sign. kTooLarge, kBadJson (numbers).
+// The only thing we sign. kTooLarge, kBadJson (numbers, references), kInvalidParam (not UTF-8).
 class OwnEvent {
  public:
   static Result<VerifiedEvent> build(EventDraft, const RoomRules&, const ServerName& origin, const SigningKey&);
@@ -104,7 +111,11 @@ Result<std::string> reference_hash(const json::Object& pdu, const RoomRules&);
 // The event as clients see it (client-server API, Room event format): event_id and room_id added, federation fields
 // (auth_events, prev_events, depth, hashes, signatures, origin) gone, `redacts` in both places. `unsigned` is the given
 // object, when not empty.
-enum class ClientFormat : uint8_t { kRoom, kSync /* without room_id */, kStripped /* sender, type, state_key, content */ };
+enum class ClientFormat : uint8_t {
+  kRoom,
+  kSync /* without room_id */,
+  kStripped /* sender, type, state_key, content */
+};
 std::string client_event(const Event&, ClientFormat, const json::Object& unsigned_data = {});
 
 }  // namespace myelin

@@ -332,6 +332,17 @@ Result<std::string> canonical_without(const Object& object, std::initializer_lis
   return canonical_with(mode, [&](auto& writer) { writer.object(object, keys); });
 }
 
+bool append_canonical(std::string& out, const Value& value, CanonicalMode mode) {
+  if (mode == CanonicalMode::kStrict) {
+    Writer<Order::kSorted, true> writer(out);
+    writer.value(value);
+    return writer.ok();
+  }
+  Writer<Order::kSorted, false> writer(out);
+  writer.value(value);
+  return writer.ok();
+}
+
 std::string serialize(const Value& value) {
   std::string out;
   Writer<Order::kKept, false>(out).value(value);

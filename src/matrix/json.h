@@ -35,6 +35,9 @@ Result<std::string> canonical(const Object&, CanonicalMode);
 // The same without some of the top-level keys: what is hashed and signed.
 Result<std::string> canonical_without(const Object&, std::initializer_list<std::string_view> keys, CanonicalMode);
 
+// Appends; false when a number is not allowed (`out` is then useless).
+bool append_canonical(std::string& out, const Value&, CanonicalMode);
+
 // Fields by type; nullptr / nullopt when absent or of another type.
 const Object* object_at(const Object&, std::string_view key);
 const Array* array_at(const Object&, std::string_view key);

@@ -1,0 +1,20 @@
+// Makes Event objects, inside the library. Any thread.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "matrix/event.h"
+
+namespace myelin {
+
+struct EventBuilder {
+  // Reads the fields and checks them (rooms/v*, Event format; client-server API, Size limits). `id` where it is known
+  // already: else it is computed, or read for versions 1 and 2. kBadJson, kTooLarge.
+  static Result<EventPtr> checked(json::Object, std::string text, const RoomRules&, std::optional<EventId> id,
+                                  ReferenceLimits);
+  // Reads the fields of what was checked before. kCorrupt.
+  static Result<EventPtr> trusted(json::Object, std::string text, const RoomRules&, EventId id);
+};
+
+}  // namespace myelin
