@@ -1,0 +1,156 @@
+#include "matrix/ids.h"
+
+#include <gtest/gtest.h>
+
+#include <unordered_set>
+
+namespace myelin {
+namespace {
+
+using namespace std::string_literals;
+
+TEST(ServerName, TakesTheGrammarOfTheAppendices) {
+  for (auto name :
+       {"matrix.org", "matrix.org:8888", "1.2.3.4", "1.2.3.4:1234", "[1234:5678::abcd]", "[1234:5678::abcd]:5678",
+        "[::1]", "[::ffff:1.2.3.4]:8448", "localhost", "a", "UPPER.example", "x-y.z", "a:0", "a:65535"})
+    EXPECT_TRUE(ServerName::parse(name)) << name;
+  EXPECT_TRUE(ServerName::parse(std::string(255, 'a')));
+}
+
+TEST(ServerName, RefusesTheRest) {
+  for (auto name : {""s,
+                    ":8448"s,
+                    "a:"s,
+                    "a:x"s,
+                    "a:123456"s,
+                    "a:65536"s,
+                    "a:-1"s,
+                    "a:+1"s,
+                    "a:1 "s,
+                    "a b"s,
+                    "a/b"s,
+                    "a@b"s,
+                    "a_b"s,
+                    "é.org"s,
+                    "[::1"s,
+                    "::1"s,
+                    "[]"s,
+                    "[g::1]"s,
+                    "[::1]x"s,
+                    "[::1]8448"s,
+                    "[::1]:"s,
+                    "[1.2.3.4]"s,
+                    "[1:2:3:4:5:6:7:8:9]"s,
+                    "[fe80::1%eth0]"s,
+                    "a\0b"s,
+                    "[::1\0]"s,
+                    "a:80:80"s,
+                    "a?b"s,
+                    "a#b"s,
+                    "a%41"s,
+                    " a"s,
+                    std::string(256, 'a')})
+    EXPECT_FALSE(ServerName::parse(name)) << name;
+  EXPECT_EQ(ServerName::parse("").error().code, Code::kInvalidParam);
+}
+
+TEST(ServerName, HostAndLiteral) {
+  struct {
+    const char *name, *host;
+    bool literal;
+  } cases[] = {
+      {"matrix.org", "matrix.org", false},
+      {"matrix.org:8448", "matrix.org", false},
+      {"1.2.3.4:1", "1.2.3.4", true},
+      {"[::1]:8448", "[::1]", true},
+      {"[::1]", "[::1]", true},
+      {"1.2.3.256", "1.2.3.256", false},
+      {"1.2.3", "1.2.3", false},
+      {"1.2.3.4.5", "1.2.3.4.5", false},
+      {"01.2.3.4", "01.2.3.4", true},
+      {"1.2.3.4.", "1.2.3.4.", false},
+  };
+  for (auto& c : cases) {
+    auto name = *ServerName::parse(c.name);
+    EXPECT_EQ(name.host(), c.host);
+    EXPECT_EQ(name.is_ip_literal(), c.literal) << c.name;
+  }
+}
+
+TEST(UserId, AcceptsTheHistoricalGrammar) {
+  for (auto id : {"@alice:matrix.org"s, "@:matrix.org"s, "@ALICE:matrix.org"s, "@a b\t\x01:x"s, "@日本:x:1"s,
+                  "@a/b+c=d:[::1]:2"s, "@!#$:x"s})
+    EXPECT_TRUE(UserId::parse(id)) << id;
+  for (auto id : {""s, "@"s, "alice:x"s, "@alice"s, "@alice:"s, "@a:b:c"s, "@a\0b:x"s, "@\xff:x"s, "@\xed\xa0\x80:x"s,
+                  "#a:x"s, "@a:x y"s, "@" + std::string(252, 'a') + ":xy"})
+    EXPECT_FALSE(UserId::parse(id)) << id;
+  EXPECT_TRUE(UserId::parse("@" + std::string(252, 'a') + ":x"));
+}
+
+TEST(UserId, MakesByTheStrictGrammar) {
+  auto server = *ServerName::parse("x.org:8448");
+  EXPECT_EQ(UserId::make("a-z_0.9=/+", server)->str(), "@a-z_0.9=/+:x.org:8448");
+  for (auto name : {""s, "Alice"s, "a b"s, "a:b"s, "é"s, "a!"s, "a\0"s}) {
+    auto id = UserId::make(name, server);
+    ASSERT_FALSE(id) << name;
+    EXPECT_EQ(id.error().code, Code::kInvalidUsername);
+  }
+  EXPECT_TRUE(UserId::make(std::string(243, 'a'), server));
+  EXPECT_FALSE(UserId::make(std::string(244, 'a'), server));
+}
+
+TEST(UserId, Parts) {
+  auto id = *UserId::parse("@alice:[::1]:8448");
+  EXPECT_EQ(id.localpart(), "alice");
+  EXPECT_EQ(id.server(), "[::1]:8448");
+  EXPECT_EQ(UserId::parse("@:x")->localpart(), "");
+  EXPECT_EQ(UserId().server(), "");
+  EXPECT_EQ(UserId().localpart(), "");
+}
+
+TEST(RoomId, WithDomainOrHash) {
+  std::string hash = "31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM";
+  for (auto id : {"!abc:x.org"s, "!a b:x"s, "!" + hash}) EXPECT_TRUE(RoomId::parse(id)) << id;
+  for (auto id : {"!abc"s, "!"s, "abc:x"s, "!" + hash + "A", "!" + hash.substr(1), "!" + hash.substr(1) + "/", "!abc:"s,
+                  "!a\0:x"s})
+    EXPECT_FALSE(RoomId::parse(id)) << id;
+}
+
+TEST(EventId, IsOpaque) {
+  for (auto id : {"$a:x.org"s, "$acR1l0raoZnm60CBwAVgqbZqoO/mYU81xysh1u7XcJk"s, "$x"s}) EXPECT_TRUE(EventId::parse(id));
+  for (auto id : {""s, "$"s, "a:x"s, "$a\0"s, "$\xff"s, "$" + std::string(255, 'a')}) EXPECT_FALSE(EventId::parse(id));
+}
+
+TEST(RoomAlias, ParsesAndMakes) {
+  auto alias = *RoomAlias::parse("#matrix hq é:matrix.org:1");
+  EXPECT_EQ(alias.localpart(), "matrix hq é");
+  EXPECT_EQ(alias.server(), "matrix.org:1");
+  auto server = *ServerName::parse("x");
+  EXPECT_EQ(RoomAlias::make("room", server)->str(), "#room:x");
+  for (auto name : {""s, "a:b"s, "a\0"s, "\xff"s, std::string(254, 'a')}) EXPECT_FALSE(RoomAlias::make(name, server));
+}
+
+TEST(DeviceId, HasOneTo255Bytes) {
+  EXPECT_TRUE(DeviceId::parse("ABCDEF"));
+  EXPECT_TRUE(DeviceId::parse(std::string(255, 'D')));
+  for (auto id : {""s, std::string(256, 'D'), "\xff"s, "a\0b"s}) EXPECT_FALSE(DeviceId::parse(id));
+}
+
+TEST(Ids, AreValues) {
+  auto a = *UserId::parse("@a:x"), b = *UserId::parse("@b:x");
+  EXPECT_LT(a, b);
+  EXPECT_EQ(a, UserId::trusted("@a:x"));
+  EXPECT_EQ(fmt::format("{}", a), "@a:x");
+  EXPECT_EQ((std::unordered_set<UserId>{a, b, a}.size()), 2u);
+}
+
+TEST(Utf8, AcceptsExactlyTheScalarValues) {
+  for (auto good : {""s, "a"s, "é"s, "\u0800"s, "\ud7ff"s, "\ue000"s, "\uffff"s, "\U00010000"s, "\U0010ffff"s})
+    EXPECT_TRUE(is_valid_utf8(good));
+  for (auto bad : {"\x80"s, "\xc0\xaf"s, "\xc2"s, "\xe0\x9f\xbf"s, "\xed\xa0\x80"s, "\xed\xbf\xbf"s,
+                   "\xf0\x8f\xbf\xbf"s, "\xf4\x90\x80\x80"s, "\xf5\x80\x80\x80"s, "\xe1\x80"s, "\xe1\x80z"s})
+    EXPECT_FALSE(is_valid_utf8(bad));
+}
+
+}  // namespace
+}  // namespace myelin
