@@ -1,0 +1,106 @@
+#include "matrix/glob.h"
+
+#include <algorithm>
+
+namespace myelin {
+namespace {
+
+bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool is_continuation(unsigned char c) { return (c & 0xC0) == 0x80; }  // of a UTF-8 sequence
+
+bool is_boundary(std::string_view text, size_t i) {
+  return i == 0 || i == text.size() || !is_word(text[i - 1]) || !is_word(text[i]);
+}
+
+void add(uint64_t* set, size_t i) { set[i / 64] |= uint64_t{1} << (i % 64); }
+
+}  // namespace
+
+// State i of the automaton: the first i elements are matched. Bit i of a byte's mask: the byte takes state i - 1 to i.
+Glob::Glob(std::string_view pattern, Wildcards wildcards) {
+  auto is_wildcard = [&](char c) { return c == '*' || (c == '?' && wildcards == Wildcards::kStarAndQuestionMark); };
+  if (std::ranges::none_of(pattern, is_wildcard)) {
+    is_literal_ = true;
+    literal_ = pattern;
+  }
+  length_ = pattern.size() - static_cast<size_t>(std::ranges::count(pattern, '*'));
+  words_ = length_ / 64 + 1;
+  stars_.resize(words_);
+  questions_.resize(words_);
+  size_t rows = 1;
+  for (char c : pattern)
+    if (auto& row = class_of_[static_cast<unsigned char>(c)]; !is_wildcard(c) && row == 0)
+      row = static_cast<uint8_t>(rows++);
+  masks_.resize(rows * words_);
+  size_t state = 0;
+  for (char c : pattern) {
+    if (c == '*') {
+      add(stars_.data(), state);
+      continue;
+    }
+    ++state;
+    if (is_wildcard(c))
+      add(questions_.data(), state);
+    else
+      add(&masks_[class_of_[static_cast<unsigned char>(c)] * words_], state);
+  }
+}
+
+bool Glob::run(std::string_view text, Where where) const {
+  std::vector<uint64_t> many;
+  uint64_t one = 0;
+  uint64_t* states = &one;
+  if (words_ > 1) {
+    many.resize(words_);
+    states = many.data();
+  }
+  if (where == Where::kWhole) states[0] = 1;
+  for (size_t i = 0;; ++i) {
+    if (where == Where::kWords && is_boundary(text, i)) {
+      states[0] |= 1;
+      if (states[length_ / 64] >> (length_ % 64) & 1) return true;
+    }
+    if (i == text.size()) break;
+    auto byte = static_cast<unsigned char>(text[i]);
+    const uint64_t* mask = &masks_[class_of_[byte] * words_];
+    uint64_t carry = 0;
+    bool inside = is_continuation(byte);  // "?" takes a whole code point: its first byte, then stays for the others
+    for (size_t w = 0; w < words_; ++w) {
+      uint64_t moved = states[w] << 1 | carry;
+      carry = states[w] >> 63;
+      states[w] = (moved & (inside ? mask[w] : mask[w] | questions_[w])) |
+                  (states[w] & (inside ? stars_[w] | questions_[w] : stars_[w]));
+    }
+  }
+  return where == Where::kWhole && (states[length_ / 64] >> (length_ % 64) & 1);
+}
+
+bool Glob::matches(std::string_view text) const { return is_literal_ ? text == literal_ : run(text, Where::kWhole); }
+bool Glob::matches_words(std::string_view text) const { return run(text, Where::kWords); }
+
+std::string fold_case(std::string_view text) {
+  std::string out(text);
+  for (size_t i = 0; i < out.size(); ++i) {
+    auto byte = static_cast<unsigned char>(out[i]);
+    if (byte < 0x80) {
+      if (byte >= 'A' && byte <= 'Z') out[i] = static_cast<char>(byte + 32);
+      continue;
+    }
+    if (byte < 0xC3 || byte > 0xD0 || i + 1 == out.size()) continue;
+    unsigned point = (byte & 0x1Fu) << 6 | (static_cast<unsigned char>(out[i + 1]) & 0x3Fu);
+    if ((point >= 0xC0 && point <= 0xDE && point != 0xD7) || (point >= 0x391 && point <= 0x3A9) ||
+        (point >= 0x410 && point <= 0x42F))
+      point += 32;
+    else if (point >= 0x400 && point <= 0x40F)
+      point += 80;
+    else if ((point >= 0x100 && point <= 0x137 && point != 0x130) || (point >= 0x14A && point <= 0x177))
+      point |= 1;  // Latin Extended-A: capitals are even here
+    else if ((point >= 0x139 && point <= 0x147) || (point >= 0x179 && point <= 0x17D))
+      point += point & 1;  // and odd here
+    out[i] = static_cast<char>(0xC0 | point >> 6);
+    out[++i] = static_cast<char>(0x80 | (point & 0x3F));
+  }
+  return out;
+}
+
+}  // namespace myelin

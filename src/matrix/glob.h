@@ -1,0 +1,37 @@
+// Glob patterns (appendices, Glob-style matching) and case folding. Matching simulates all ways to match at once: time
+// is text length × pattern length / 64, whatever the pattern. Any thread.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace myelin {
+
+enum class Wildcards : uint8_t { kStar /* "*" alone */, kStarAndQuestionMark };
+
+class Glob {
+ public:
+  explicit Glob(std::string_view pattern, Wildcards = Wildcards::kStarAndQuestionMark);
+  bool matches(std::string_view text) const;  // the whole text
+  // Any part of the text that starts and ends at a word boundary: the start or end of the text, or beside a character
+  // other than A-Z, a-z, 0-9 and "_" (client-server API, Conditions for push rules).
+  bool matches_words(std::string_view text) const;
+
+ private:
+  enum class Where : bool { kWhole, kWords };
+  bool run(std::string_view text, Where) const;
+  size_t length_ = 0;    // elements of the pattern that are not "*"
+  std::string literal_;  // a pattern without wildcards
+  bool is_literal_ = false;
+  std::array<uint8_t, 256> class_of_{};      // byte -> row of masks_; row 0: bytes that are not in the pattern
+  std::vector<uint64_t> masks_;              // rows of words: which elements a byte matches
+  std::vector<uint64_t> stars_, questions_;  // sets of states
+  size_t words_ = 1;
+};
+
+// Lower case, for comparing without regard to case: ASCII, Latin, Greek and Cyrillic letters.
+std::string fold_case(std::string_view);
+
+}  // namespace myelin
