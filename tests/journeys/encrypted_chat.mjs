@@ -1,0 +1,185 @@
+// Alice and Bob meet, chat encrypted, verify devices, lose and restore keys; the server is killed on the way.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { CryptoEvent, VerificationPhase, VerificationRequestEvent, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
+import { Device, call, register, until } from "./client.mjs";
+
+async function sendAndRead(from, to, room, text) {
+    const id = await from.say(room, text);
+    const seen = await to.sees(room, text);
+    assert.equal(seen.getId(), id);
+    assert.ok(seen.isEncrypted(), "the message travelled encrypted");
+    return seen;
+}
+
+async function bootstrap(device) {
+    await device.crypto.bootstrapCrossSigning({
+        authUploadDeviceSigningKeys: (request) => request(null),
+    });
+    const key = await device.crypto.createRecoveryKeyFromPassphrase();
+    await device.crypto.bootstrapSecretStorage({
+        createSecretStorageKey: async () => key,
+        setupNewSecretStorage: true,
+        setupNewKeyBackup: true,
+    });
+    assert.ok(await device.crypto.isCrossSigningReady(), "cross-signing is ready");
+    await until("the backup is active", () => device.crypto.getActiveSessionBackupVersion());
+    return key.privateKey;
+}
+
+// How many room keys the server holds for the user in the backup.
+async function backedUp(device) {
+    const url = device.client.getHomeserverUrl();
+    return (await call(url, "GET", "/_matrix/client/v3/room_keys/version", undefined, device.client.getAccessToken())).body.count;
+}
+
+// The second device asks, the first accepts, both compare emoji (SAS).
+async function verifyBySas(first, second) {
+    const incoming = new Promise((resolve) => first.client.once(CryptoEvent.VerificationRequestReceived, resolve));
+    await until("the second device sees the cross-signing keys", async () => (await second.crypto.userHasCrossSigningKeys(second.userId, true)));
+    const request = await second.crypto.requestOwnUserVerification();
+    const accepted = await incoming;
+    await accepted.accept();
+    await until("the request is ready", () => request.phase === VerificationPhase.Ready);
+    const shown = [];
+    const follow = (verifier) => {
+        verifier.once(VerifierEvent.ShowSas, (sas) => {
+            shown.push(sas.sas.emoji.map(([emoji]) => emoji).join(""));
+            sas.confirm();
+        });
+        return verifier.verify();
+    };
+    const other = new Promise((resolve) => {
+        let following = false;
+        const look = () => {
+            if (following || !accepted.verifier) return;
+            following = true;
+            resolve(follow(accepted.verifier));
+        };
+        accepted.on(VerificationRequestEvent.Change, look);
+        look();
+    });
+    const verifier = await request.startVerification("m.sas.v1");
+    await Promise.all([follow(verifier), other]);
+    assert.equal(shown.length, 2);
+    assert.equal(shown[0], shown[1], "both devices show the same emoji");
+    await until("the new device is cross-signed", async () =>
+        (await first.crypto.getDeviceVerificationStatus(second.userId, second.client.getDeviceId()))?.signedByOwner);
+}
+
+export default async function journey(server, step) {
+    await step("register by token");
+    const password = "correct horse battery staple";
+    const names = [`alice${server.suffix ?? ""}`, `bob${server.suffix ?? ""}`];
+    await register(server, names[0], password);
+    await register(server, names[1], password);
+    const alice = await Device.logIn(server, names[0], password, "alice's laptop");
+    const bob = await Device.logIn(server, names[1], password, "bob's phone");
+    const devices = [alice, bob];
+    try {
+        await step("encrypted room, invite, join");
+        const { room_id: room } = await alice.client.createRoom({
+            preset: "private_chat",
+            name: "Plans",
+            initial_state: [{ type: "m.room.encryption", state_key: "", content: { algorithm: "m.megolm.v1.aes-sha2" } }],
+        });
+        await until("alice's room is encrypted", () => alice.room(room)?.hasEncryptionStateEvent());
+        await alice.client.invite(room, bob.userId);
+        await until("bob is invited", () => bob.room(room)?.getMyMembership() === "invite");
+        await bob.client.joinRoom(room);
+        await until("alice sees bob join", () => alice.room(room).getMember(bob.userId)?.membership === "join");
+        await until("bob's room is encrypted", () => bob.room(room)?.hasEncryptionStateEvent());
+
+        await step("messages both ways decrypt");
+        await sendAndRead(alice, bob, room, "Shall we meet?");
+        await sendAndRead(bob, alice, room, "At noon, by the bridge.");
+
+        await step("cross-signing and key backup");
+        const recovery = await bootstrap(alice);
+
+        await step("kill -9 and restart in the middle");
+        const sent = Promise.allSettled(Array.from({ length: 5 }, (_, i) => alice.say(room, `while it falls ${i}`)));
+        const ready = await server.killAndRestart();
+        server.say(`ready again after ${ready} ms`);
+        await sent;
+        for (const event of alice.events(room).filter((e) => e.status === "not_sent")) await alice.client.resendEvent(event, alice.room(room));
+        for (let i = 0; i < 5; ++i) await bob.sees(room, `while it falls ${i}`, 40);
+        for (const device of [alice, bob]) {
+            const bodies = device.bodies(room);
+            assert.equal(new Set(bodies).size, bodies.length, `${device.name} has a doubled message: ${bodies}`);
+        }
+        await sendAndRead(bob, alice, room, "Still here.");
+
+        await step("second device, verified by SAS");
+        const tablet = await Device.logIn(server, names[0], password, "alice's tablet");
+        devices.push(tablet);
+        await verifyBySas(alice, tablet);
+        await sendAndRead(bob, tablet, room, "Is this your tablet?");
+
+        await step("reaction, edit, redaction");
+        const target = await sendAndRead(alice, bob, room, "Bring the map");
+        await bob.client.sendEvent(room, "m.reaction", { "m.relates_to": { rel_type: "m.annotation", event_id: target.getId(), key: "👍" } });
+        await until("alice sees the reaction", () => alice.find(room, (e) => e.getType() === "m.reaction"));
+        await alice.client.sendEvent(room, "m.room.message", {
+            "msgtype": "m.text", "body": "* Bring the old map",
+            "m.new_content": { msgtype: "m.text", body: "Bring the old map" },
+            "m.relates_to": { rel_type: "m.replace", event_id: target.getId() },
+        });
+        await until("bob sees the edit", () => bob.find(room, (e) => e.getId() === target.getId())?.replacingEvent()?.getContent()["m.new_content"]?.body === "Bring the old map");
+        const slip = await sendAndRead(alice, bob, room, "oops");
+        await alice.client.redactEvent(room, slip.getId());
+        await until("bob sees the redaction", () => bob.find(room, (e) => e.getId() === slip.getId())?.isRedacted());
+
+        await step("typing, unread counts, read receipt");
+        await alice.client.sendTyping(room, true, 10000);
+        await until("bob sees alice type", () => bob.room(room).getMember(alice.userId).typing);
+        await alice.client.sendTyping(room, false, 0);
+        await until("bob sees her stop", () => !bob.room(room).getMember(alice.userId).typing);
+        const last = await sendAndRead(alice, bob, room, "Read me");
+        await until("bob's unread count goes up", () => bob.room(room).getUnreadNotificationCount("total") > 0);
+        await bob.client.sendReadReceipt(last);
+        await until("bob's unread count goes down", () => bob.room(room).getUnreadNotificationCount("total") === 0);
+        await until("alice sees the receipt", () => alice.room(room).hasUserReadEvent(bob.userId, last.getId()));
+
+        await step("third device restores the backup and reads old messages");
+        await until("everything is backed up", async () => (await backedUp(alice)) >= (await alice.crypto.exportRoomKeys()).length, 60);
+        const phone = await Device.logIn(server, names[0], password, "alice's new phone");
+        devices.push(phone);
+        phone.recoveryKey = recovery;
+        await phone.crypto.loadSessionBackupPrivateKeyFromSecretStorage();
+        const restored = await phone.crypto.restoreKeyBackup();
+        assert.ok(restored.imported > 0, "keys came back");
+        await until("the new phone has the room", () => phone.room(room));
+        while (!phone.bodies(room).includes("Shall we meet?")) {
+            const before = phone.events(room).length;
+            await phone.client.scrollback(phone.room(room), 30);
+            await Promise.all(phone.events(room).map((e) => (e.isEncrypted() ? phone.client.decryptEventIfNeeded(e) : null)));
+            if (phone.events(room).length === before) break;
+        }
+        await phone.sees(room, "Shall we meet?");
+        await phone.sees(room, "At noon, by the bridge.");
+
+        await step("matrix-nio chats in the same room");
+        const nio = execFile(process.env.NIO_PYTHON ?? "python3", [fileURLToPath(new URL("nio_chat.py", import.meta.url)), server.url,
+            bob.userId, password, room]);
+        const niosEnd = new Promise((resolve) => nio.once("exit", resolve));
+        let complaint = "";
+        nio.stderr.on("data", (text) => { complaint += text; });
+        await alice.sees(room, "Hello from nio");
+        await call(server.url, "PUT", `/_matrix/client/v3/rooms/${encodeURIComponent(room)}/send/m.room.message/welcome`,
+            { msgtype: "m.text", body: "Welcome, nio" }, alice.client.getAccessToken());
+        assert.equal(await niosEnd, 0, complaint);
+
+        await step("log out");
+        const token = bob.client.getAccessToken();
+        bob.stop();
+        await bob.client.logout(false);
+        const refused = await call(server.url, "GET", "/_matrix/client/v3/account/whoami", undefined, token);
+        assert.equal(refused.status, 401);
+        assert.equal(refused.body.errcode, "M_UNKNOWN_TOKEN");
+        return { room };
+    } finally {
+        for (const device of devices) device.stop();
+    }
+}
