@@ -1,0 +1,42 @@
+// What becomes of a received event (server-server API, Checks performed on receipt of a PDU), as one pure function over
+// facts that the caller found out. Any thread.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "matrix/auth.h"
+#include "matrix/event.h"
+
+namespace myelin {
+
+enum class Verdict : uint8_t {
+  kAccept,
+  kSoftFail,  // stored and part of state resolution, not shown to clients, no forward extremity
+  kReject,    // stored so that what builds on it can be judged; never in the state, never an auth event
+  kDrop,      // not stored
+};
+
+enum class PolicyAnswer : uint8_t { kNone /* no policy server, or it was not asked */, kAllowed, kRefused };
+
+struct ReceiptFacts {
+  EventPtr event;                          // its format was checked by Event::parse
+  bool signatures_valid = true;            // false: drop
+  bool content_hash_matches = true;        // false: go on with the redacted event
+  std::span<const AuthEvent> auth_events;  // all of event->auth_events()
+  AuthEvent create;                        // of the room, where the version derives the room id from it
+  const AuthState* before = nullptr;       // the state before the event; nullptr: an outlier, not checked against one
+  const AuthState* current = nullptr;      // the room's state now; nullptr: not checked (outliers, backfill)
+  PolicyAnswer policy = PolicyAnswer::kNone;
+};
+
+struct Receipt {
+  Verdict verdict = Verdict::kAccept;
+  EventPtr event;         // the one to keep: the given one, or its redacted form
+  bool redacted = false;  // because the content hash did not match
+  std::string reason;     // for a person, unless accepted
+};
+
+Result<Receipt> check_receipt(const RoomRules&, const ReceiptFacts&);
+
+}  // namespace myelin
