@@ -1,6 +1,7 @@
 #include "matrix/glob.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace myelin {
 namespace {
@@ -12,29 +13,35 @@ bool is_boundary(std::string_view text, size_t i) {
   return i == 0 || i == text.size() || !is_word(text[i - 1]) || !is_word(text[i]);
 }
 
+bool contains(std::string_view text, std::string_view part) {
+  return memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;  // in linear time
+}
 void add(uint64_t* set, size_t i) { set[i / 64] |= uint64_t{1} << (i % 64); }
 
 }  // namespace
 
 // State i of the automaton: the first i elements are matched. Bit i of a byte's mask: the byte takes state i - 1 to i.
 Glob::Glob(std::string_view pattern, Wildcards wildcards) {
-  auto is_wildcard = [&](char c) { return c == '*' || (c == '?' && wildcards == Wildcards::kStarAndQuestionMark); };
-  if (std::ranges::none_of(pattern, is_wildcard)) {
-    is_literal_ = true;
-    literal_ = pattern;
+  auto is_star = [&](char c) { return c == '*' && wildcards != Wildcards::kNone; };
+  auto is_wildcard = [&](char c) { return is_star(c) || (c == '?' && wildcards == Wildcards::kStarAndQuestionMark); };
+  for (auto from = pattern.begin(); from != pattern.end();) {
+    auto to = std::find_if(from, pattern.end(), is_wildcard);
+    if (static_cast<size_t>(to - from) > literal_.size()) literal_.assign(from, to);
+    from = std::find_if_not(to, pattern.end(), is_wildcard);
   }
-  length_ = pattern.size() - static_cast<size_t>(std::ranges::count(pattern, '*'));
+  is_literal_ = literal_.size() == pattern.size();
+  length_ = pattern.size() - static_cast<size_t>(std::ranges::count_if(pattern, is_star));
   words_ = length_ / 64 + 1;
   stars_.resize(words_);
   questions_.resize(words_);
   size_t rows = 1;
   for (char c : pattern)
     if (auto& row = class_of_[static_cast<unsigned char>(c)]; !is_wildcard(c) && row == 0)
-      row = static_cast<uint8_t>(rows++);
+      row = static_cast<uint16_t>(rows++);
   masks_.resize(rows * words_);
   size_t state = 0;
   for (char c : pattern) {
-    if (c == '*') {
+    if (is_star(c)) {
       add(stars_.data(), state);
       continue;
     }
@@ -75,8 +82,10 @@ bool Glob::run(std::string_view text, Where where) const {
   return where == Where::kWhole && (states[length_ / 64] >> (length_ % 64) & 1);
 }
 
-bool Glob::matches(std::string_view text) const { return is_literal_ ? text == literal_ : run(text, Where::kWhole); }
-bool Glob::matches_words(std::string_view text) const { return run(text, Where::kWords); }
+bool Glob::matches(std::string_view text) const {
+  return is_literal_ ? text == literal_ : contains(text, literal_) && run(text, Where::kWhole);
+}
+bool Glob::matches_words(std::string_view text) const { return contains(text, literal_) && run(text, Where::kWords); }
 
 std::string fold_case(std::string_view text) {
   std::string out(text);

@@ -9,7 +9,7 @@
 
 namespace myelin {
 
-enum class Wildcards : uint8_t { kStar /* "*" alone */, kStarAndQuestionMark };
+enum class Wildcards : uint8_t { kNone, kStar /* "*" alone */, kStarAndQuestionMark };
 
 class Glob {
  public:
@@ -23,9 +23,9 @@ class Glob {
   enum class Where : bool { kWhole, kWords };
   bool run(std::string_view text, Where) const;
   size_t length_ = 0;    // elements of the pattern that are not "*"
-  std::string literal_;  // a pattern without wildcards
+  std::string literal_;  // the longest part without wildcards: it is in every text that matches
   bool is_literal_ = false;
-  std::array<uint8_t, 256> class_of_{};      // byte -> row of masks_; row 0: bytes that are not in the pattern
+  std::array<uint16_t, 256> class_of_{};     // byte -> row of masks_; row 0: bytes that are not in the pattern
   std::vector<uint64_t> masks_;              // rows of words: which elements a byte matches
   std::vector<uint64_t> stars_, questions_;  // sets of states
   size_t words_ = 1;

@@ -1,0 +1,319 @@
+#include "matrix/push_rules.h"
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <charconv>
+#include <variant>
+
+#include "matrix/glob.h"
+
+namespace myelin {
+namespace {
+
+using Path = std::vector<std::string>;
+
+// Appendices, Dot-separated property paths: "content.m\.relates_to.rel_type".
+Path parse_path(std::string_view text) {
+  Path path(1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == '.' || text[i + 1] == '\\'))
+      path.back() += text[++i];
+    else if (text[i] == '.')
+      path.emplace_back();
+    else
+      path.back() += text[i];
+  }
+  return path;
+}
+
+bool is_body(const Path& path) { return path.size() == 2 && path[0] == "content" && path[1] == "body"; }
+
+// One event under evaluation: what several rules ask for is worked out once.
+class Subject {
+ public:
+  Subject(const Event& event, const PushContext& context) : event(event), context(context) {}
+  const Event& event;
+  const PushContext& context;
+
+  // The property of the event as clients see it; null when absent.
+  const json::Value* at(const Path& path) const {
+    const json::Object* object = &event.object();
+    const json::Value* value = nullptr;
+    for (auto& key : path) {
+      if (!object) return nullptr;
+      value = object->if_contains(key);
+      if (!value) return nullptr;
+      object = value->if_object();
+    }
+    return value;
+  }
+  // The string there in lower case. Ids that the event itself may not carry are known all the same.
+  std::optional<std::string> folded_string_at(const Path& path) const {
+    if (path.size() == 1 && path[0] == "room_id") return fold_case(event.room_id().str());
+    if (path.size() == 1 && path[0] == "event_id") return fold_case(event.event_id().str());
+    auto value = at(path);
+    if (!value || !value->is_string()) return std::nullopt;
+    return fold_case(value->get_string());
+  }
+  const std::optional<std::string>& folded_body() {
+    if (!body_read_) {
+      body_read_ = true;
+      if (auto body = json::string_at(event.content(), "body")) body_ = fold_case(*body);
+    }
+    return body_;
+  }
+
+ private:
+  bool body_read_ = false;
+  std::optional<std::string> body_;
+};
+
+// ---- conditions (Conditions for push rules)
+
+struct EventMatch {
+  Path path;
+  Glob glob;
+  bool body;  // content.body matches by words
+  bool holds(Subject& subject) const {
+    if (body) {
+      auto& text = subject.folded_body();
+      return text && glob.matches_words(*text);
+    }
+    auto text = subject.folded_string_at(path);
+    return text && glob.matches(*text);
+  }
+};
+
+bool is_simple(const json::Value& value) {
+  return value.is_string() || value.is_int64() || value.is_bool() || value.is_null();
+}
+
+struct PropertyIs {
+  Path path;
+  json::Value wanted;
+  bool holds(Subject& subject) const {
+    auto value = subject.at(path);
+    return value && value->kind() == wanted.kind() && *value == wanted;
+  }
+};
+
+struct PropertyContains {
+  Path path;
+  json::Value wanted;
+  bool holds(Subject& subject) const {
+    auto value = subject.at(path);
+    auto list = value ? value->if_array() : nullptr;
+    if (!list) return false;
+    for (auto& element : *list)
+      if (element.kind() == wanted.kind() && element == wanted) return true;
+    return false;
+  }
+};
+
+struct ContainsDisplayName {
+  bool holds(Subject& subject) const {
+    auto& name = subject.context.display_name;
+    auto& body = subject.folded_body();
+    return !name.empty() && body && Glob(fold_case(name), Wildcards::kNone).matches_words(*body);
+  }
+};
+
+struct MemberCount {
+  std::string comparison;
+  int64_t number = 0;
+  bool holds(Subject& subject) const {
+    int64_t count = subject.context.member_count;
+    if (comparison == "<") return count < number;
+    if (comparison == ">") return count > number;
+    if (comparison == "<=") return count <= number;
+    if (comparison == ">=") return count >= number;
+    return count == number;
+  }
+};
+
+struct SenderPermission {
+  std::string key;
+  bool holds(Subject& subject) const {
+    int64_t needed = 50;  // m.room.power_levels, notifications
+    auto levels = subject.context.notification_levels;
+    if (auto level = levels ? levels->if_contains(key) : nullptr) {
+      if (level->is_int64()) needed = level->get_int64();
+      if (auto text = level->if_string()) {  // old room versions take strings
+        int64_t number = 0;
+        auto end = text->data() + text->size();
+        if (auto [stop, error] = std::from_chars(text->data(), end, number); stop == end && error == std::errc())
+          needed = number;
+      }
+    }
+    return subject.context.sender_level >= needed;
+  }
+};
+
+struct Unrecognised {
+  bool holds(Subject&) const { return false; }
+};
+
+using Condition = std::variant<EventMatch, PropertyIs, PropertyContains, ContainsDisplayName, MemberCount,
+                               SenderPermission, Unrecognised>;
+
+Condition compile_event_match(std::string_view key, std::string_view pattern) {
+  auto path = parse_path(key);
+  bool body = is_body(path);
+  return EventMatch{std::move(path), Glob(fold_case(pattern)), body};
+}
+
+Condition compile_member_count(std::string_view text) {
+  MemberCount out;
+  size_t digits = text.find_first_of("0123456789");
+  if (digits == text.npos) return Unrecognised{};
+  out.comparison = text.substr(0, digits);
+  for (auto allowed : {"", "==", "<", ">", "<=", ">="})
+    if (out.comparison == allowed) {
+      auto end = text.data() + text.size();
+      auto [stop, error] = std::from_chars(text.data() + digits, end, out.number);
+      if (stop == end && error == std::errc()) return out;
+    }
+  return Unrecognised{};
+}
+
+Condition compile_condition(const json::Value& value) {
+  auto in = value.if_object();
+  auto kind = in ? json::string_at(*in, "kind") : std::nullopt;
+  if (!kind) return Unrecognised{};
+  if (kind == "contains_display_name") return ContainsDisplayName{};
+  if (kind == "room_member_count") return compile_member_count(json::string_at(*in, "is").value_or(""));
+  auto key = json::string_at(*in, "key");
+  if (!key) return Unrecognised{};
+  if (kind == "sender_notification_permission") return SenderPermission{std::string(*key)};
+  if (kind == "event_match") {
+    auto pattern = json::string_at(*in, "pattern");
+    return pattern ? compile_event_match(*key, *pattern) : Unrecognised{};
+  }
+  auto wanted = in->if_contains("value");
+  if (!wanted || !is_simple(*wanted)) return Unrecognised{};
+  if (kind == "event_property_is") return PropertyIs{parse_path(*key), *wanted};
+  if (kind == "event_property_contains") return PropertyContains{parse_path(*key), *wanted};
+  return Unrecognised{};
+}
+
+// Actions: "notify", and tweaks. Others, and the historical ones, are ignored.
+PushVerdict compile_actions(std::string_view rule_id, const json::Array* actions) {
+  PushVerdict out;
+  out.rule_id = rule_id;
+  if (!actions) return out;
+  for (auto& action : *actions) {
+    if (action.is_string()) out.notify |= action.get_string() == "notify";
+    auto tweak = action.if_object();
+    auto name = tweak ? json::string_at(*tweak, "set_tweak") : std::nullopt;
+    if (!name) continue;
+    auto value = tweak->if_contains("value");
+    if (value)
+      out.tweaks[*name] = *value;
+    else if (name == "highlight")
+      out.tweaks[*name] = true;
+  }
+  out.highlight = out.notify && json::bool_at(out.tweaks, "highlight").value_or(false);
+  return out;
+}
+
+struct Rule {
+  std::vector<Condition> conditions;
+  PushVerdict verdict;
+  bool matches(Subject& subject) const {
+    for (auto& condition : conditions)
+      if (!std::visit([&](auto& c) { return c.holds(subject); }, condition)) return false;
+    return true;
+  }
+};
+
+const json::Array* rules_of(const json::Object& content, std::string_view kind) {
+  auto global = json::object_at(content, "global");
+  return global ? json::array_at(*global, kind) : nullptr;
+}
+
+template <class Add>
+void each_enabled(const json::Object& content, std::string_view kind, Add add) {
+  auto list = rules_of(content, kind);
+  if (!list) return;
+  for (auto& entry : *list) {
+    auto rule = entry.if_object();
+    auto id = rule ? json::string_at(*rule, "rule_id") : std::nullopt;
+    if (id && json::bool_at(*rule, "enabled").value_or(true))
+      add(*rule, compile_actions(*id, json::array_at(*rule, "actions")));
+  }
+}
+
+std::vector<Rule> compile_conditional(const json::Object& content, std::string_view kind) {
+  std::vector<Rule> out;
+  each_enabled(content, kind, [&](const json::Object& in, PushVerdict verdict) {
+    Rule rule{{}, std::move(verdict)};
+    if (auto conditions = in.if_contains("conditions")) {
+      if (auto list = conditions->if_array())
+        for (auto& condition : *list) rule.conditions.push_back(compile_condition(condition));
+      else
+        rule.conditions.push_back(Unrecognised{});
+    }
+    out.push_back(std::move(rule));
+  });
+  return out;
+}
+
+using ById = boost::unordered_flat_map<std::string, PushVerdict>;
+ById compile_by_id(const json::Object& content, std::string_view kind) {
+  ById out;
+  each_enabled(content, kind, [&](const json::Object&, PushVerdict verdict) {
+    auto id = verdict.rule_id;
+    out.emplace(std::move(id), std::move(verdict));
+  });
+  return out;
+}
+
+const PushVerdict* first_match(const std::vector<Rule>& rules, Subject& subject) {
+  for (auto& rule : rules)
+    if (rule.matches(subject)) return &rule.verdict;
+  return nullptr;
+}
+const PushVerdict* find(const ById& rules, const std::string& id) {
+  auto found = rules.find(id);
+  return found == rules.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+struct PushRules::Compiled {
+  std::vector<Rule> override_rules, content_rules, underride_rules;
+  ById room_rules, sender_rules;
+};
+
+PushRules::PushRules(std::unique_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+PushRules::PushRules(PushRules&&) noexcept = default;
+PushRules& PushRules::operator=(PushRules&&) noexcept = default;
+PushRules::~PushRules() = default;
+
+PushRules PushRules::compile(const json::Object& content) {
+  auto out = std::make_unique<Compiled>();
+  out->override_rules = compile_conditional(content, "override");
+  out->underride_rules = compile_conditional(content, "underride");
+  out->room_rules = compile_by_id(content, "room");
+  out->sender_rules = compile_by_id(content, "sender");
+  each_enabled(content, "content", [&](const json::Object& in, PushVerdict verdict) {
+    if (auto pattern = json::string_at(in, "pattern")) {
+      Rule rule{{}, std::move(verdict)};
+      rule.conditions.push_back(compile_event_match("content.body", *pattern));
+      out->content_rules.push_back(std::move(rule));
+    }
+  });
+  return PushRules(std::move(out));
+}
+
+PushVerdict PushRules::evaluate(const Event& event, const PushContext& context) const {
+  if (event.sender() == context.user) return {};
+  Subject subject(event, context);
+  const PushVerdict* verdict = first_match(compiled_->override_rules, subject);
+  if (!verdict) verdict = first_match(compiled_->content_rules, subject);
+  if (!verdict) verdict = find(compiled_->room_rules, event.room_id().str());
+  if (!verdict) verdict = find(compiled_->sender_rules, event.sender().str());
+  if (!verdict) verdict = first_match(compiled_->underride_rules, subject);
+  return verdict ? *verdict : PushVerdict{};
+}
+
+}  // namespace myelin

@@ -1,0 +1,107 @@
+#include "matrix/verify.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "matrix/event_builder.h"
+#include "matrix/redaction.h"
+
+namespace myelin {
+namespace {
+
+constexpr int64_t kLongestValidity = 7 * 24 * 3600 * int64_t{1000};  // rooms/v5, Signing key validity period
+
+bool is_third_party_invite(const Event& event) {
+  return event.type() == "m.room.member" && json::string_at(event.content(), "membership") == "invite" &&
+         event.content().contains("third_party_invite");
+}
+
+const json::Object* signatures_of(const Event& event, const ServerName& server) {
+  auto all = json::object_at(event.object(), "signatures");
+  return all ? json::object_at(*all, server.str()) : nullptr;
+}
+
+bool is_ed25519(std::string_view key_id) { return key_id.starts_with("ed25519:"); }
+
+// May this key have signed an event of that time?
+bool counts(const ServerKey& key, const Event& event, const RoomRules& rules, int64_t now) {
+  if (key.expired_ts) return *key.expired_ts >= event.origin_server_ts();
+  return !rules.enforce_key_validity ||
+         std::min(key.valid_until_ts, now + kLongestValidity) >= event.origin_server_ts();
+}
+
+Result<void> check_signer(const Event& event, const RoomRules& rules, const ServerName& server,
+                          std::string_view message, const KeyLookup& lookup, int64_t now) {
+  auto signatures = signatures_of(event, server);
+  if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
+  bool signed_by_known = false;
+  for (auto& [key_id, value] : *signatures) {
+    const ServerKey* key = is_ed25519(key_id) ? lookup(server, key_id) : nullptr;
+    if (!key || !counts(*key, event, rules, now)) continue;
+    auto signature = value.is_string() ? from_base64(value.get_string()) : std::nullopt;
+    if (!signature || !verify_signature(key->public_key, message, *signature))
+      return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");
+    signed_by_known = true;
+  }
+  if (!signed_by_known) return fail(Code::kUnavailable, "no valid key of " + server.str() + " is known");
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<ServerName>> Verification::required_signers(const Event& event, const RoomRules& rules) {
+  std::vector<ServerName> signers;
+  auto add = [&](std::string_view server) {
+    auto name = ServerName::trusted(std::string(server));
+    if (std::ranges::find(signers, name) == signers.end()) signers.push_back(std::move(name));
+  };
+  if (!is_third_party_invite(event)) add(event.sender().server());
+  if (rules.auth.event_id_signature) {
+    auto& id = event.event_id().str();
+    add(std::string_view(id).substr(id.find(':') + 1));
+  }
+  if (rules.auth.restricted && event.type() == "m.room.member" &&
+      json::string_at(event.content(), "membership") == "join") {
+    if (auto via = event.content().if_contains("join_authorised_via_users_server")) {
+      auto user = via->is_string() ? UserId::parse(via->get_string()) : fail(Code::kBadJson);
+      if (!user) return fail(Code::kBadJson, "join_authorised_via_users_server is not a user ID");
+      add(user->server());
+    }
+  }
+  return signers;
+}
+
+Result<std::vector<KeyRequest>> Verification::required_keys(const Event& event, const RoomRules& rules) {
+  MYELIN_TRY(auto signers, required_signers(event, rules));
+  std::vector<KeyRequest> keys;
+  for (auto& server : signers) {
+    size_t before = keys.size();
+    if (auto signatures = signatures_of(event, server))
+      for (auto& signature : *signatures)
+        if (is_ed25519(signature.key()))
+          keys.push_back(
+              {server, std::string(signature.key()), rules.enforce_key_validity ? event.origin_server_ts() : 0});
+    if (keys.size() == before) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
+  }
+  return keys;
+}
+
+Result<VerifiedCopy> Verification::verify(EventPtr event, const RoomRules& rules, const KeyLookup& lookup,
+                                          int64_t now_ms) {
+  MYELIN_TRY(auto signers, required_signers(*event, rules));
+  MYELIN_TRY(std::string message, canonical_redacted(event->object(), rules));
+  for (auto& server : signers) MYELIN_CHECK(check_signer(*event, rules, server, message, lookup, now_ms));
+
+  MYELIN_TRY(std::string expected, content_hash(event->object(), rules));
+  auto hashes = json::object_at(event->object(), "hashes");
+  auto given = from_base64(hashes ? json::string_at(*hashes, "sha256").value_or("") : "");
+  if (given == expected) return VerifiedCopy{VerifiedEvent(std::move(event)), false};
+
+  json::Object copy = redact(event->object(), rules);
+  MYELIN_TRY(std::string text, json::canonical(copy, rules.format.canonical));
+  MYELIN_TRY(EventPtr redacted, EventBuilder::checked(std::move(copy), std::move(text), rules, event->event_id(),
+                                                      ReferenceLimits::kIgnored));
+  return VerifiedCopy{VerifiedEvent(std::move(redacted)), true};
+}
+
+}  // namespace myelin

@@ -1,0 +1,46 @@
+// Signatures and hashes of received events (server-server API, Validating hashes and signatures on received events).
+// Pure; any thread.
+#pragma once
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "matrix/event.h"
+
+namespace myelin {
+
+// A key as its server publishes it (Publishing Keys).
+struct ServerKey {
+  std::string public_key;               // 32 bytes
+  int64_t valid_until_ts = 0;           // of verify_keys
+  std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
+};
+// The key, or null when it is not known.
+using KeyLookup = std::function<const ServerKey*(const ServerName&, std::string_view key_id)>;
+
+struct KeyRequest {
+  ServerName server;
+  std::string key_id;
+  int64_t valid_until_ts = 0;  // what a key must at least be valid for to count (0: any)
+};
+
+struct VerifiedCopy {
+  VerifiedEvent event;
+  bool redacted = false;  // the content hash did not match, so this is the redacted copy
+};
+
+struct Verification {
+  // Who must have signed: the sender's server (unless it is a third-party invite), in versions 1 and 2 the event id's,
+  // and the server of the user who authorised a restricted join.  kBadJson when that user is malformed.
+  static Result<std::vector<ServerName>> required_signers(const Event&, const RoomRules&);
+  // The keys to have at hand: those of the required signers that the event names. kInvalidSignature when one of them
+  // has not signed at all.
+  static Result<std::vector<KeyRequest>> required_keys(const Event&, const RoomRules&);
+  // At least one signature of each required signer by a known key that counts, and all such signatures are right.
+  // kInvalidSignature: drop the event. kUnavailable: no key that counts is known of a required signer.
+  static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&, int64_t now_ms);
+};
+
+}  // namespace myelin

@@ -1,0 +1,157 @@
+#include "matrix/x_matrix.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "matrix/glob.h"
+
+namespace myelin {
+namespace {
+
+constexpr size_t kMaxHeaderBytes = 4096;
+
+std::unexpected<Error> malformed() { return fail(Code::kUnauthorized, "malformed X-Matrix authorization header"); }
+
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+// RFC 9110, section 5.6.2.
+bool is_token(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         std::string_view("!#$%&'*+-.^_`|~").contains(c);
+}
+bool is_value(char c) { return is_token(c) || c == ':'; }  // older servers leave a colon unquoted
+
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : rest_(text) {}
+  bool done() const { return rest_.empty(); }
+  bool take(char c) {
+    if (!rest_.starts_with(c)) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  size_t skip_spaces() {
+    size_t before = rest_.size();
+    while (!rest_.empty() && is_space(rest_.front())) rest_.remove_prefix(1);
+    return before - rest_.size();
+  }
+  std::string_view word(bool (*allowed)(char)) {
+    auto end = std::ranges::find_if_not(rest_, allowed);
+    auto found = rest_.substr(0, static_cast<size_t>(end - rest_.begin()));
+    rest_.remove_prefix(found.size());
+    return found;
+  }
+  std::optional<std::string> value() {
+    if (!take('"')) {
+      auto text = word(is_value);
+      if (text.empty()) return std::nullopt;
+      return std::string(text);
+    }
+    std::string out;
+    while (!take('"')) {
+      take('\\');  // the character after it stands for itself
+      if (rest_.empty()) return std::nullopt;
+      out += rest_.front();
+      rest_.remove_prefix(1);
+    }
+    return out;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+struct Parameters {
+  std::optional<std::string> origin, destination, key, sig;
+  std::optional<std::string>* named(std::string_view name) {
+    return name == "origin"        ? &origin
+           : name == "destination" ? &destination
+           : name == "key"         ? &key
+           : name == "sig"         ? &sig
+                                   : nullptr;
+  }
+};
+
+Result<Parameters> read_parameters(Reader in) {
+  Parameters out;
+  if (fold_case(in.word(is_token)) != "x-matrix" || in.skip_spaces() == 0) return malformed();
+  for (bool first = true; !in.done(); first = false) {
+    if (!first && !in.take(',')) return malformed();
+    in.skip_spaces();
+    if (in.done()) return malformed();
+    auto name = fold_case(in.word(is_token));
+    if (name.empty() || !in.take('=')) return malformed();
+    auto value = in.value();
+    if (!value) return malformed();
+    if (auto known = out.named(name)) {
+      if (*known) return malformed();  // twice
+      *known = std::move(value);
+    }
+    in.skip_spaces();
+  }
+  return out;
+}
+
+json::Object signed_object(const SignedRequest& request, const ServerName& origin,
+                           const std::optional<ServerName>& destination) {
+  json::Object object{{"method", request.method}, {"uri", request.uri}, {"origin", origin.str()}};
+  if (destination) object["destination"] = destination->str();
+  if (request.content) object["content"] = *request.content;
+  return object;
+}
+
+void append_parameter(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append("=\"");
+  for (char c : value) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+}  // namespace
+
+Result<XMatrix> XMatrix::parse(std::string_view header) {
+  if (header.size() > kMaxHeaderBytes) return malformed();
+  MYELIN_TRY(Parameters read, read_parameters(Reader(header)));
+  if (!read.origin || !read.key || !read.sig || !read.key->starts_with("ed25519:")) return malformed();
+  auto origin = ServerName::parse(*read.origin);
+  if (!origin) return malformed();
+  XMatrix out{*std::move(origin), std::nullopt, *std::move(read.key), *std::move(read.sig)};
+  if (read.destination) {
+    auto destination = ServerName::parse(*read.destination);
+    if (!destination) return malformed();
+    out.destination = *std::move(destination);
+  }
+  return out;
+}
+
+std::string XMatrix::header() const {
+  std::string out = "X-Matrix ";
+  append_parameter(out, "origin", origin.str());
+  if (destination) append_parameter(out += ',', "destination", destination->str());
+  append_parameter(out += ',', "key", key_id);
+  append_parameter(out += ',', "sig", signature);
+  return out;
+}
+
+// Bodies carry events of old room versions too, so numbers are not restricted.
+Result<XMatrix> sign_request(const SignedRequest& request, const ServerName& origin, const ServerName& destination,
+                             const SigningKey& key) {
+  MYELIN_TRY(std::string message,
+             json::canonical(signed_object(request, origin, destination), json::CanonicalMode::kLax));
+  return XMatrix{origin, destination, key.key_id(), base64(key.sign(message))};
+}
+
+Result<void> verify_request(const SignedRequest& request, const XMatrix& authorization, const ServerName& own_name,
+                            std::string_view public_key) {
+  if (authorization.destination && *authorization.destination != own_name)
+    return fail(Code::kUnauthorized, "the request is signed for another server");
+  auto signature = from_base64(authorization.signature);
+  auto message = json::canonical(signed_object(request, authorization.origin, authorization.destination),
+                                 json::CanonicalMode::kLax);
+  if (!signature || !message || !verify_signature(public_key, *message, *signature))
+    return fail(Code::kUnauthorized, "the signature of the request is wrong");
+  return {};
+}
+
+}  // namespace myelin

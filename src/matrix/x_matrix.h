@@ -1,0 +1,38 @@
+// The Authorization header between servers (server-server API, Request Authentication). Values; any thread.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "matrix/ids.h"
+#include "matrix/json.h"
+#include "matrix/signing.h"
+
+namespace myelin {
+
+struct XMatrix {
+  ServerName origin;
+  std::optional<ServerName> destination;  // absent from servers older than v1.3 of the specification
+  std::string key_id;                     // "ed25519:…"
+  std::string signature;                  // base64
+
+  // The value of an Authorization header. kUnauthorized.
+  static Result<XMatrix> parse(std::string_view header);
+  std::string header() const;
+};
+
+// What is signed. `uri` is the request target: the path from "/_matrix/…" and the query. `content` is the parsed body,
+// or null when there is none.
+struct SignedRequest {
+  std::string_view method, uri;
+  const json::Value* content = nullptr;
+};
+
+// Our own requests. kBadJson.
+Result<XMatrix> sign_request(const SignedRequest&, const ServerName& origin, const ServerName& destination,
+                             const SigningKey&);
+// Requests to us, the server `own_name`. kUnauthorized.
+Result<void> verify_request(const SignedRequest&, const XMatrix&, const ServerName& own_name,
+                            std::string_view public_key);
+
+}  // namespace myelin
