@@ -16,7 +16,7 @@ class Push {
   virtual Task<Result<void>> start() = 0;
   virtual Task<> stop() = 0;
 };
-std::unique_ptr<Push> make_push(ServerName, db::Database&, bus::Bus&, work::Queues&, net::HttpClient&, accounts::Accounts&,
-                                sync::Sync&, rooms::Rooms&, const Clock&);
+std::unique_ptr<Push> make_push(ServerName, db::Database&, bus::Bus&, work::Queues&, net::HttpClient&,
+                                accounts::Accounts&, sync::Sync&, rooms::Rooms&, const Clock&);
 
 }  // namespace myelin::push
