@@ -1,0 +1,6 @@
+// The command line: `myelin serve`, `config`, `user`, `token`, `room`, `version`. Thread: main's.
+#pragma once
+
+namespace myelin::app {
+int run_command_line(int argc, char** argv);  // the exit status
+}  // namespace myelin::app
