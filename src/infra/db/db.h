@@ -8,6 +8,7 @@
 //   1. fences: home heads, sorted, epoch checked      2. the closures' rows
 //   3. the sync position, once for the whole batch    4. foreign heads, sorted; outbox rows are numbered
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/task.h"
+#include "infra/db/migrate.h"
 
 namespace myelin::db {
 
@@ -37,14 +39,19 @@ struct Blob {  // binds as BLOB / BYTEA
 using Value = std::variant<std::monostate, int64_t, std::string_view, Blob>;  // monostate = NULL
 inline Value to_value(std::monostate) { return {}; }
 inline Value to_value(std::nullopt_t) { return {}; }
-template <class T> requires std::is_integral_v<T>
-Value to_value(T number) { return static_cast<int64_t>(number); }
+template <class T>
+  requires std::is_integral_v<T>
+Value to_value(T number) {
+  return static_cast<int64_t>(number);
+}
 inline Value to_value(std::string_view text) { return text; }
 inline Value to_value(const std::string& text) { return std::string_view(text); }
 inline Value to_value(const char* text) { return std::string_view(text); }
 inline Value to_value(Blob blob) { return blob; }
 template <class T>
-Value to_value(const std::optional<T>& maybe) { return maybe ? to_value(*maybe) : Value{}; }
+Value to_value(const std::optional<T>& maybe) {
+  return maybe ? to_value(*maybe) : Value{};
+}
 
 // One result row; views are valid until the next row.
 class Row {
@@ -66,19 +73,26 @@ struct Failure : std::exception {
   Error error;
 };
 
+class Tx;
+
 // What both a read and a write transaction can do. Thread: the one that runs the closure.
 class ReadTx {
  public:
   template <class... A>
   void query(Sql sql, std::function<void(const Row&)> each, const A&... parameters) {
     Value values[sizeof...(A) + 1] = {to_value(parameters)...};
-    run(sql, {values, sizeof...(A)}, &each);
+    run(sql, {values, sizeof...(A)}, each);
   }
   // The first row's mapping, or nullopt when there is no row.
   template <class F, class... A>
   auto one(Sql sql, F map, const A&... parameters) -> std::optional<std::invoke_result_t<F, const Row&>> {
     std::optional<std::invoke_result_t<F, const Row&>> out;
-    query(sql, [&](const Row& row) { if (!out) out = map(row); }, parameters...);
+    query(
+        sql,
+        [&](const Row& row) {
+          if (!out) out = map(row);
+        },
+        parameters...);
     return out;
   }
   template <class F, class... A>
@@ -90,23 +104,35 @@ class ReadTx {
 
  protected:
   ~ReadTx() = default;
-  virtual int64_t run(Sql, std::span<const Value>, const std::function<void(const Row&)>* each) = 0;
+  virtual void run(Sql, std::span<const Value>, const std::function<void(const Row&)>& each) = 0;
 };
 
-struct OutboxRow {  // numbered by the lane; then published by the bus
+struct OutboxRow {         // numbered by the lane; then published by the bus
   std::string_view topic;  // a Topic's name, static
   uint32_t partition = 0;
   uint64_t seq = 0;
   std::string body;
 };
 
+// How many rows a statement changed; converts to int64_t, and only inside its closure. On PostgreSQL statements travel
+// together until somebody asks: what is wrong with one may be thrown by a later one or at the end of the closure.
+class Changed {
+ public:
+  Changed(Tx& tx, uint64_t ticket) : tx_(tx), ticket_(ticket) {}
+  Changed(const Changed&) = delete;
+  operator int64_t() const;  // NOLINT(google-explicit-constructor)
+
+ private:
+  Tx& tx_;
+  uint64_t ticket_;
+};
+
 class Tx : public ReadTx {
  public:
-  // Returns the number of rows changed.
   template <class... A>
-  int64_t exec(Sql sql, const A&... parameters) {
+  Changed exec(Sql sql, const A&... parameters) {
     Value values[sizeof...(A) + 1] = {to_value(parameters)...};
-    return run(sql, {values, sizeof...(A)}, nullptr);
+    return Changed(*this, post(sql, {values, sizeof...(A)}));
   }
   // Appends a message to topic/partition; the lane numbers it densely, in commit order. `topic` is a static string.
   virtual void publish(std::string_view topic, uint32_t partition, std::string body) = 0;
@@ -117,7 +143,11 @@ class Tx : public ReadTx {
 
  protected:
   ~Tx() = default;
+  virtual uint64_t post(Sql, std::span<const Value>) = 0;
+  virtual int64_t changed(uint64_t ticket) = 0;
+  friend class Changed;
 };
+inline Changed::operator int64_t() const { return tx_.changed(ticket_); }
 
 // An owner's claim on the head of its home partition: the batch checks it before any closure runs.
 struct Fence {
@@ -134,7 +164,16 @@ struct WriteOptions {
 struct Options {
   std::string url;  // "sqlite:PATH" or "postgres://…"
   int readers = 4;
-  int lanes = 4;    // PostgreSQL connections that write
+  int lanes = 4;  // PostgreSQL connections that write
+  // What brings the schema up to date; empty means every file under src/.
+  std::span<const Migration> migrations{};
+  // A lane's transaction ends with this many closures, or when it has run closures for this long.
+  int batch_closures = 128;
+  std::chrono::milliseconds batch_time{10};
+  // PostgreSQL: no lock is waited for longer, no transaction stands idle longer, no silent peer is believed longer.
+  // Below half a lease (docs/spine.md, rule A3).
+  std::chrono::milliseconds session_timeout{4'000};
+  std::string sqlite_vfs{};  // the name of a registered SQLite VFS; tests put faults under the database with it
 };
 
 class Database {
@@ -145,8 +184,8 @@ class Database {
   static Result<std::unique_ptr<Database>> open(Options, Executor loop, const Clock&);
 
   // Runs fn(Tx&) in a savepoint of the lane's next transaction and resumes after the commit: R = T or Result<T>, a
-  // returned Error rolls the closure back. Codes: kFenced, kStale, kCommitUnknown, kDiskFull, kUnavailable, or fn's own.
-  // Commits are shared: at once when idle, with everything queued when busy.
+  // returned Error rolls the closure back. Codes: kFenced, kStale, kCommitUnknown, kDiskFull, kUnavailable, or fn's
+  // own. Commits are shared: at once when idle, with everything queued when busy.
   template <class F>
   auto write(WriteOptions, F fn) -> Task<Result<std::invoke_result_t<F, Tx&>>>
     requires(!requires { typename std::invoke_result_t<F, Tx&>::error_type; });

@@ -56,9 +56,8 @@ Task<Result<void>> suspend_until(Start start) {
       [executor](auto handler, Start go) {
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         go([shared, executor](Result<void> status) {
-          boost::asio::post(executor, [shared, status = std::move(status)]() mutable {
-            std::move (*shared)(std::move(status));
-          });
+          boost::asio::post(executor,
+                            [shared, status = std::move(status)]() mutable { std::move (*shared)(std::move(status)); });
         });
       },
       boost::asio::use_awaitable, std::move(start));

@@ -1,0 +1,373 @@
+#include "infra/db/lane.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/fault.h"
+#include "base/log.h"
+
+namespace myelin::db {
+
+// A closure in its batch. What an attempt leaves here is forgotten when the batch is tried again, but for `settled`.
+struct Lane::Entry {
+  struct Positions {
+    int64_t count;
+    std::function<void(Tx&, int64_t)> use;
+  };
+  Job job;
+  bool settled = false;  // its error is final: not run again
+  std::optional<Error> error{};
+  std::vector<OutboxRow> rows{};
+  std::vector<Positions> positions{};
+
+  void forget() {
+    if (settled) return;
+    error.reset();
+    rows.clear();
+    positions.clear();
+  }
+  void refuse(Error why) {
+    error = std::move(why);
+    rows.clear();
+    positions.clear();
+  }
+  bool succeeded() const { return !error; }
+};
+
+class Lane::LaneTx final : public Tx {
+ public:
+  LaneTx(Session& session, Entry& entry, bool at_end) : session_(session), entry_(entry), at_end_(at_end) {}
+
+  void publish(std::string_view topic, uint32_t partition, std::string body) override {
+    entry_.rows.push_back({topic, partition, 0, std::move(body)});
+  }
+  void at_position(int64_t count, std::function<void(Tx&, int64_t)> use) override {
+    if (at_end_) throw Failure({Code::kInternal, "a position is asked for while positions are being used"});
+    entry_.positions.push_back({count, std::move(use)});
+  }
+
+ private:
+  void run(Sql sql, std::span<const Value> values, const std::function<void(const Row&)>& each) override {
+    session_.run(sql, values, each);
+  }
+  uint64_t post(Sql sql, std::span<const Value> values) override { return session_.post(sql, values); }
+  int64_t changed(uint64_t ticket) override { return session_.changed(ticket); }
+
+  Session& session_;
+  Entry& entry_;
+  bool at_end_;
+};
+
+namespace {
+
+// Statements of the lane itself.
+uint64_t post(Session& session, Sql sql, std::initializer_list<Value> values) {
+  return session.post(sql, std::span(values.begin(), values.size()));
+}
+std::optional<int64_t> one_number(Session& session, Sql sql, std::initializer_list<Value> values) {
+  std::optional<int64_t> number;
+  session.run(sql, std::span(values.begin(), values.size()), [&](const Row& row) { number = row.i64(0); });
+  return number;
+}
+
+}  // namespace
+
+Lane::Lane(std::unique_ptr<Session> session, LaneLimits limits, Committed& committed)
+    : session_(std::move(session)),
+      limits_(limits),
+      committed_(committed),
+      commits_(metrics::counter("myelin_db_commits_total", "Transactions of the lanes", {{"result", "done"}})),
+      failed_commits_(metrics::counter("myelin_db_commits_total", "Transactions of the lanes", {{"result", "failed"}})),
+      batch_sizes_(
+          metrics::histogram("myelin_db_commit_batch", "Closures per transaction", {}, {1, 2, 4, 8, 16, 32, 64, 128})),
+      commit_seconds_(metrics::histogram("myelin_db_commit_seconds", "Time that COMMIT takes")),
+      queue_depth_(metrics::gauge("myelin_db_queue_depth", "Closures that wait for a lane")),
+      thread_([this] { loop(); }) {}
+
+Lane::~Lane() { stop(); }
+
+void Lane::submit(Job job) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!stopping_) {
+      queue_.push_back(std::move(job));
+      queue_depth_.Increment();
+      if (queue_.size() == 1) wake_.notify_one();
+      return;
+    }
+  }
+  job.done(fail(Code::kUnavailable, "the database is stopping"));
+}
+
+void Lane::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    wake_.notify_one();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Lane::loop() {
+  for (;;) {
+    auto entries = take();
+    if (entries.empty()) return;
+    commit(std::move(entries));
+    session_->maintain();
+  }
+}
+
+std::vector<Lane::Entry> Lane::take() {
+  std::unique_lock lock(mutex_);
+  wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+  auto count = std::min(queue_.size(), static_cast<size_t>(limits_.batch_closures));
+  std::vector<Entry> entries;
+  entries.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    entries.push_back({std::move(queue_.front())});
+    queue_.pop_front();
+  }
+  queue_depth_.Decrement(static_cast<double>(count));
+  return entries;
+}
+
+void Lane::give_back(std::vector<Entry>& entries, size_t from) {
+  if (from >= entries.size()) return;
+  std::lock_guard lock(mutex_);
+  queue_depth_.Increment(static_cast<double>(entries.size() - from));
+  for (size_t i = entries.size(); i-- > from;) queue_.push_front(std::move(entries[i].job));
+  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(from), entries.end());
+}
+
+void Lane::commit(std::vector<Entry> entries) {
+  constexpr int kTries = 3;
+  bool careful = false;
+  for (int broken = 0;;) {
+    for (auto& entry : entries) entry.forget();
+    error_ = {};
+    rows_.clear();
+    reserved_.clear();
+    auto end = attempt(entries, careful);
+    if (end == End::kCommitted) return complete(entries, std::nullopt);
+    failed_commits_.Increment();
+    committed_.drop(reserved_);
+    if (end == End::kUnknown) return complete(entries, error_);
+    if (end == End::kAgain) {
+      careful = true;
+      continue;
+    }
+    if (error_.code == Code::kDiskFull) return complete(entries, error_);
+    if (++broken < kTries) {
+      careful = true;
+      continue;
+    }
+    if (entries.size() == 1) return complete(entries, error_);
+    for (auto& entry : entries) {  // the one that breaks every batch shall break only its own
+      std::vector<Entry> alone;
+      alone.push_back(std::move(entry));
+      commit(std::move(alone));
+    }
+    return;
+  }
+}
+
+Lane::End Lane::attempt(std::vector<Entry>& entries, bool careful) {
+  try {
+    session_->begin_write();
+    crash_point("lane.begin");
+    check_fences(entries);
+    crash_point("lane.fence_taken");
+    if (auto end = run_closures(entries, careful)) {
+      session_->rollback();
+      return *end;
+    }
+    if (std::none_of(entries.begin(), entries.end(), [](auto& entry) { return entry.succeeded(); })) {
+      session_->rollback();
+      return End::kCommitted;
+    }
+    crash_point("lane.before_position");
+    if (auto end = take_positions(entries)) {
+      session_->rollback();
+      return *end;
+    }
+    crash_point("lane.before_heads");
+    number_rows(entries);
+  } catch (const Failure& failure) {
+    error_ = failure.error;
+    session_->rollback();
+    return End::kBroken;
+  }
+  return settle_commit(entries);
+}
+
+Lane::End Lane::settle_commit(std::vector<Entry>& entries) {
+  auto start = std::chrono::steady_clock::now();
+  auto outcome = session_->commit();
+  commit_seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  error_ = std::move(outcome.error);
+  if (outcome.result == CommitResult::kFailed) return End::kBroken;
+  if (outcome.result == CommitResult::kUnknown) {
+    error_.code = Code::kCommitUnknown;
+    return End::kUnknown;
+  }
+  crash_point("lane.commit_known");
+  commits_.Increment();
+  batch_sizes_.Observe(static_cast<double>(entries.size()));
+  committed_.deliver(std::move(rows_));
+  return End::kCommitted;
+}
+
+// A missed fence fails its partition's closures only.
+void Lane::check_fences(std::vector<Entry>& entries) {
+  std::map<std::tuple<std::string_view, uint32_t, int64_t>, uint64_t> tickets;
+  for (const auto& entry : entries) {
+    if (auto& fence = entry.job.options.fence; fence && !entry.settled) {
+      tickets[{fence->topic, fence->partition, fence->epoch}] = 0;
+    }
+  }
+  if (tickets.empty()) return;
+  for (auto& [fence, ticket] : tickets) {
+    auto& [topic, partition, epoch] = fence;
+    ticket =
+        post(*session_, "SELECT 1 FROM outbox_head WHERE topic = $1 AND partition = $2 AND epoch = $3 {for_update}",
+             {topic, to_value(partition), epoch});
+  }
+  std::map<std::tuple<std::string_view, uint32_t, int64_t>, bool> held;
+  for (auto& [fence, ticket] : tickets) held[fence] = session_->changed(ticket) == 1;
+  for (auto& entry : entries) {
+    auto& fence = entry.job.options.fence;
+    if (fence && !entry.settled && !held[{fence->topic, fence->partition, fence->epoch}]) {
+      entry.refuse({Code::kFenced, fmt::format("{}/{} has another owner", fence->topic, fence->partition)});
+    }
+  }
+}
+
+std::optional<Lane::End> Lane::run_closures(std::vector<Entry>& entries, bool careful) {
+  bool alone = entries.size() == 1;
+  auto start = std::chrono::steady_clock::now();
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i > 0 && std::chrono::steady_clock::now() - start > limits_.batch_time) {
+      give_back(entries, i);
+      break;
+    }
+    if (!entries[i].succeeded()) continue;
+    if (auto end = run_one(entries[i], alone, careful)) return end;
+  }
+  return std::nullopt;
+}
+
+std::optional<Lane::End> Lane::run_one(Entry& entry, bool alone, bool careful) {
+  LaneTx tx(*session_, entry, false);
+  std::optional<Error> error;
+  if (!alone) session_->savepoint();
+  try {
+    if (auto result = entry.job.run(tx); !result) error = std::move(result).error();
+    if (careful) session_->settle();
+  } catch (const Failure& failure) {
+    error = failure.error;
+    if (!session_->in_transaction()) {
+      error_ = failure.error;
+      return End::kBroken;
+    }
+    if (session_->whole_transaction_failed()) {
+      error_ = failure.error;
+      return careful ? End::kBroken : End::kAgain;
+    }
+  } catch (const std::exception& e) {
+    log::error("a closure threw: {}", e.what());
+    error = Error{Code::kInternal, e.what()};
+  }
+  if (!error) {
+    if (!alone) session_->release();
+    crash_point("lane.closure_done");
+    return std::nullopt;
+  }
+  if (!alone) session_->rollback_to_savepoint();
+  entry.refuse(std::move(*error));
+  crash_point("lane.closure_failed");
+  return std::nullopt;
+}
+
+std::optional<Lane::End> Lane::take_positions(std::vector<Entry>& entries) {
+  int64_t count = 0;
+  for (const auto& entry : entries) {
+    for (const auto& positions : entry.positions) count += positions.count;
+  }
+  if (count == 0) return std::nullopt;
+  auto last = one_number(*session_, "UPDATE sync_head SET pos = pos + $1 WHERE id = 1 RETURNING pos", {count});
+  if (!last) throw Failure({Code::kCorrupt, "sync_head has no row"});
+  int64_t next = *last - count + 1;
+  for (auto& entry : entries) {
+    LaneTx tx(*session_, entry, true);
+    try {
+      for (auto& positions : entry.positions) {
+        positions.use(tx, next);
+        next += positions.count;
+      }
+      if (!entry.positions.empty() && entries.size() > 1) session_->settle();
+    } catch (const Failure& failure) {
+      if (!session_->in_transaction() || session_->whole_transaction_failed()) throw;
+      entry.refuse(failure.error);
+      entry.settled = true;
+      return End::kAgain;
+    } catch (const std::exception& e) {
+      log::error("the use of a position threw: {}", e.what());
+      entry.refuse({Code::kInternal, e.what()});
+      entry.settled = true;
+      return End::kAgain;
+    }
+  }
+  return std::nullopt;
+}
+
+void Lane::number_rows(std::vector<Entry>& entries) {
+  std::map<OutboxKey, std::vector<OutboxRow>> heads;
+  for (auto& entry : entries) {
+    for (auto& row : entry.rows) heads[{row.topic, row.partition}].push_back(std::move(row));
+    entry.rows.clear();
+  }
+  for (auto& [key, rows] : heads) {
+    auto seq = take_numbers(key, static_cast<int64_t>(rows.size()));
+    committed_.reserve(key, seq);
+    reserved_.emplace_back(key, seq);
+    for (auto& row : rows) {
+      row.seq = seq++;
+      post(*session_, "INSERT INTO outbox (topic, partition, seq, body) VALUES ($1, $2, $3, $4)",
+           {row.topic, to_value(row.partition), to_value(row.seq), Blob{row.body}});
+      rows_.push_back(std::move(row));
+    }
+  }
+}
+
+uint64_t Lane::take_numbers(const OutboxKey& key, int64_t count) {
+  auto take = [&] {
+    return one_number(*session_,
+                      "UPDATE outbox_head SET next_seq = next_seq + $1 WHERE topic = $2 AND partition = $3 "
+                      "RETURNING next_seq",
+                      {count, key.first, to_value(key.second)});
+  };
+  auto next = take();
+  if (!next) {
+    post(*session_,
+         "INSERT INTO outbox_head (topic, partition, epoch, next_seq) VALUES ($1, $2, 0, 1) ON CONFLICT DO NOTHING",
+         {key.first, to_value(key.second)});
+    next = take();
+  }
+  if (!next) throw Failure({Code::kCorrupt, fmt::format("outbox_head {}/{} cannot be made", key.first, key.second)});
+  return static_cast<uint64_t>(*next - count);
+}
+
+void Lane::complete(std::vector<Entry>& entries, const std::optional<Error>& all) {
+  for (auto& entry : entries) {
+    if (all) {
+      entry.job.done(std::unexpected(*all));
+    } else if (entry.error) {
+      entry.job.done(std::unexpected(std::move(*entry.error)));
+    } else {
+      entry.job.done({});
+    }
+  }
+  crash_point("lane.completed");
+}
+
+}  // namespace myelin::db

@@ -1,0 +1,68 @@
+// One connection to an engine, as lanes, readers and migrations see it. Thread: the one that owns it.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "infra/db/db.h"
+#include "infra/db/sql.h"
+
+namespace myelin::db {
+
+enum class CommitResult {
+  kDone,
+  kFailed,   // known not to have happened
+  kUnknown,  // COMMIT was sent and its answer lost
+};
+struct CommitOutcome {
+  CommitResult result = CommitResult::kDone;
+  Error error{};
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual Dialect dialect() const = 0;
+
+  // Everything down to commit() throws Failure. begin_*() connects first where that is needed.
+  virtual void begin_write() = 0;
+  virtual void begin_read() = 0;  // one snapshot until commit() or rollback()
+  virtual void run(Sql, std::span<const Value>, const std::function<void(const Row&)>& each) = 0;
+  // Runs now, or travels with what comes later; changed(ticket) waits for it.
+  virtual uint64_t post(Sql, std::span<const Value>) = 0;
+  virtual int64_t changed(uint64_t ticket) = 0;
+  virtual void settle() = 0;  // waits for everything posted
+  virtual void savepoint() = 0;
+  virtual void release() = 0;
+  virtual void rollback_to_savepoint() = 0;
+  virtual void script(const std::string& statements) = 0;  // migrations: many statements, already translated
+
+  virtual CommitOutcome commit() = 0;
+  virtual void rollback() noexcept = 0;
+
+  // After a Failure:
+  virtual bool in_transaction() const = 0;  // false: the engine has given the whole transaction up
+  // True when the transaction lost against another one, or when the failed statement was posted before the savepoint:
+  // all of it should be run again.
+  virtual bool whole_transaction_failed() const = 0;
+
+  virtual void maintain() {}  // on a lane, after each of its transactions
+};
+
+// Makes connections. Thread: any.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual Dialect dialect() const = 0;
+  virtual Result<std::unique_ptr<Session>> connect_writer() = 0;
+  virtual Result<std::unique_ptr<Session>> connect_reader() = 0;
+  virtual std::string generation() const = 0;
+  virtual Result<void> after_migration(Session&) { return {}; }
+  virtual void stop() {}  // before the sessions go
+};
+
+Result<std::unique_ptr<Engine>> open_sqlite(const Options&);
+Result<std::unique_ptr<Engine>> open_postgres(const Options&);
+
+}  // namespace myelin::db
