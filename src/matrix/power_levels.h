@@ -27,11 +27,12 @@ class PowerLevels {
   int64_t notification(std::string_view key) const;  // default 50
   int64_t users_default() const;                     // default 0
   int64_t events_default() const;                    // default 0
-  int64_t state_default() const;                     // default 50; 0 without a power levels event
+  int64_t state_default() const;                     // default 50
   bool is_creator(std::string_view user_id) const;
 
  private:
   int64_t level(std::string_view key, int64_t otherwise) const;
+  int64_t entry(std::string_view table, std::string_view key, int64_t otherwise) const;
   const RoomRules* rules_;
   const json::Object* content_;  // nullptr without an event
   const Event* create_;

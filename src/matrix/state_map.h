@@ -83,6 +83,7 @@ class Page {
 
  private:
   friend class StateWriter;
+  explicit Page(std::vector<StateNode> nodes) : nodes_(std::move(nodes)) {}
   std::vector<StateNode> nodes_;
 };
 using PagePtr = std::shared_ptr<const Page>;
@@ -170,7 +171,7 @@ class StateWriter final : public PageStore {
   uint32_t next_page_no() const { return next_page_no_; }
 
  private:
-  struct Draft;
+  class Builder;
   PageStore* below_;
   ItemSource* items_;
   uint32_t next_page_no_;

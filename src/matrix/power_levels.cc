@@ -1,0 +1,95 @@
+#include "matrix/power_levels.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace myelin {
+namespace {
+
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+int64_t saturated(uint64_t magnitude, bool negative) {
+  auto limit = static_cast<uint64_t>(kInfiniteLevel - 1);
+  auto level = static_cast<int64_t>(std::min(magnitude, limit));
+  return negative ? -level : level;
+}
+
+// rooms/v1, "m.room.power_levels events accept values as strings": spaces around, one sign, digits.
+std::optional<int64_t> level_in_string(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  uint64_t magnitude = 0;
+  for (char c : text) magnitude = std::min(magnitude * 10 + static_cast<uint64_t>(c - '0'), uint64_t{1} << 63);
+  return saturated(magnitude, negative);
+}
+
+// "… accept values as floats": cut off at the point.
+std::optional<int64_t> level_in_double(double number) {
+  if (!std::isfinite(number)) return std::nullopt;
+  constexpr double kLimit = 9.2e18;
+  return static_cast<int64_t>(std::clamp(number, -kLimit, kLimit));
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_level(const json::Value& value, const AuthRules& rules) {
+  if (value.is_int64()) return std::min(value.get_int64(), kInfiniteLevel - 1);
+  if (value.is_uint64()) return saturated(value.get_uint64(), false);
+  if (rules.integer_power_levels) return std::nullopt;
+  if (value.is_string()) return level_in_string(value.get_string());
+  if (value.is_double()) return level_in_double(value.get_double());
+  return std::nullopt;
+}
+
+bool is_room_creator(const RoomRules& rules, const Event& create, std::string_view user_id) {
+  if (!rules.auth.creator_from_sender) return json::string_at(create.content(), "creator") == user_id;
+  if (create.sender().str() == user_id) return true;
+  if (!rules.auth.creators_infinite) return false;
+  auto additional = json::array_at(create.content(), "additional_creators");
+  return additional && std::ranges::any_of(*additional, [&](const json::Value& creator) {
+           return creator.is_string() && std::string_view(creator.get_string()) == user_id;
+         });
+}
+
+PowerLevels::PowerLevels(const RoomRules& rules, const Event* power_levels, const Event* create)
+    : rules_(&rules), content_(power_levels ? &power_levels->content() : nullptr), create_(create) {}
+
+int64_t PowerLevels::level(std::string_view key, int64_t otherwise) const {
+  if (!content_) return otherwise;
+  auto value = content_->if_contains(key);
+  return value ? parse_level(*value, rules_->auth).value_or(otherwise) : otherwise;
+}
+
+int64_t PowerLevels::entry(std::string_view table, std::string_view key, int64_t otherwise) const {
+  auto entries = content_ ? json::object_at(*content_, table) : nullptr;
+  auto value = entries ? entries->if_contains(key) : nullptr;
+  return value ? parse_level(*value, rules_->auth).value_or(otherwise) : otherwise;
+}
+
+bool PowerLevels::is_creator(std::string_view user_id) const {
+  return create_ && is_room_creator(*rules_, *create_, user_id);
+}
+
+int64_t PowerLevels::user_level(std::string_view user_id) const {
+  if (rules_->auth.creators_infinite && is_creator(user_id)) return kInfiniteLevel;
+  if (!content_) return is_creator(user_id) ? 100 : 0;
+  return entry("users", user_id, users_default());
+}
+
+int64_t PowerLevels::event_level(std::string_view type, bool is_state) const {
+  return entry("events", type, is_state ? state_default() : events_default());
+}
+
+int64_t PowerLevels::ban() const { return level("ban", 50); }
+int64_t PowerLevels::kick() const { return level("kick", 50); }
+int64_t PowerLevels::redact() const { return level("redact", 50); }
+int64_t PowerLevels::invite() const { return level("invite", 0); }
+int64_t PowerLevels::notification(std::string_view key) const { return entry("notifications", key, 50); }
+int64_t PowerLevels::users_default() const { return level("users_default", 0); }
+int64_t PowerLevels::events_default() const { return level("events_default", 0); }
+int64_t PowerLevels::state_default() const { return level("state_default", 50); }
+
+}  // namespace myelin

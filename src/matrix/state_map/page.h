@@ -1,0 +1,20 @@
+// The stored form of pages (docs/decisions/0003-state-map.md), inside the library.
+#pragma once
+#include <span>
+#include <string>
+
+#include "matrix/state_map.h"
+
+namespace myelin {
+
+inline constexpr uint8_t kMaxLevel = 7;  // 16^8 keys: all of them
+
+std::string encode_page(uint32_t page_no, std::span<const StateNode> nodes);
+
+// The node, its level checked. kCorrupt.
+Result<StateNode> load_node(PageStore&, NodeRef, std::optional<uint8_t> level = {});
+
+inline unsigned digit(uint32_t key_no, uint8_t level) { return key_no >> (4 * level) & 15U; }
+inline bool covers(uint8_t level, uint32_t key_no) { return level >= kMaxLevel || key_no >> (4 * (level + 1)) == 0; }
+
+}  // namespace myelin
