@@ -1,0 +1,157 @@
+#include "matrix/glob.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <random>
+
+namespace myelin {
+namespace {
+
+// The plain definition, on code points.
+bool plain(std::u32string_view pattern, std::u32string_view text) {
+  if (pattern.empty()) return text.empty();
+  if (pattern[0] == U'*') return plain(pattern.substr(1), text) || (!text.empty() && plain(pattern, text.substr(1)));
+  return !text.empty() && (pattern[0] == U'?' || pattern[0] == text[0]) && plain(pattern.substr(1), text.substr(1));
+}
+std::string utf8(std::u32string_view text) {
+  std::string out;
+  for (char32_t c : text)
+    out += c == U'é' ? "é" : c == U'日' ? "日" : c == U'😀' ? "😀" : std::string(1, static_cast<char>(c));
+  return out;
+}
+
+TEST(Glob, MatchesTheWholeText) {
+  struct {
+    const char *pattern, *text;
+    bool matches;
+  } cases[] = {
+      {"", "", true},
+      {"", "a", false},
+      {"a", "a", true},
+      {"a", "ab", false},
+      {"*", "", true},
+      {"*", "anything", true},
+      {"?", "", false},
+      {"?", "é", true},
+      {"?", "😀", true},
+      {"??", "é", false},
+      {"a?c", "abc", true},
+      {"a?c", "a日c", true},
+      {"a*c", "ac", true},
+      {"a*c", "abbbc", true},
+      {"a*c", "abcd", false},
+      {"*b*", "abc", true},
+      {"**", "x", true},
+      {"a**b", "ab", true},
+      {"*a", "ba", true},
+      {"*a", "ab", false},
+      {"lunc?*", "lunch", true},
+      {"lunc?*", "lunch plans", true},
+      {"lunc?*", " lunch", false},
+      {"lunc?*", "lunc", false},
+      {"[a-z]", "[a-z]", true},
+      {"[a-z]", "b", false},
+      {"a.c", "abc", false},
+      {"\\*", "\\x", true},
+  };
+  for (auto& c : cases) EXPECT_EQ(Glob(c.pattern).matches(c.text), c.matches) << c.pattern << " on " << c.text;
+}
+
+TEST(Glob, WildcardsCanBeOrdinary) {
+  EXPECT_TRUE(Glob("a?", Wildcards::kStar).matches("a?"));
+  EXPECT_FALSE(Glob("a?", Wildcards::kStar).matches("ab"));
+  EXPECT_TRUE(Glob("a*", Wildcards::kStar).matches("abc"));
+  EXPECT_TRUE(Glob("a*?", Wildcards::kNone).matches("a*?"));
+  EXPECT_FALSE(Glob("a*", Wildcards::kNone).matches("abc"));
+  std::string all;
+  for (int c = 0; c < 256; ++c) all += static_cast<char>(c);
+  EXPECT_TRUE(Glob(all, Wildcards::kNone).matches(all));
+}
+
+TEST(Glob, EqualsThePlainDefinition) {
+  std::mt19937 random(3);
+  auto pick = [&](std::u32string_view from, size_t most) {
+    std::u32string out;
+    for (size_t n = random() % (most + 1); n > 0; --n) out += from[random() % from.size()];
+    return out;
+  };
+  int matched = 0;
+  for (int i = 0; i < 20000; ++i) {
+    auto pattern = pick(U"ab*?é*日", 7), text = pick(U"abé日😀", 8);
+    bool expected = plain(pattern, text);
+    matched += expected;
+    ASSERT_EQ(Glob(utf8(pattern)).matches(utf8(text)), expected) << utf8(pattern) << " on " << utf8(text);
+  }
+  EXPECT_GT(matched, 500);
+}
+
+TEST(Glob, LongPatternsUseSeveralWords) {
+  for (size_t n : {62, 63, 64, 65, 127, 128, 200}) {
+    std::string text(n, 'a');
+    EXPECT_TRUE(Glob(std::string(n, '?')).matches(text)) << n;
+    EXPECT_FALSE(Glob(std::string(n, '?')).matches(text + "a")) << n;
+    EXPECT_FALSE(Glob(std::string(n + 1, '?')).matches(text)) << n;
+    EXPECT_TRUE(Glob("*" + std::string(n, 'a') + "?*").matches("b" + text + "bc")) << n;
+    EXPECT_TRUE(Glob(std::string(n, 'a') + "*b").matches(text + "xxb")) << n;
+  }
+}
+
+TEST(Glob, MatchesByWords) {
+  struct {
+    const char *pattern, *text;
+    bool matches;
+  } cases[] = {
+      // The specification's examples.
+      {"ex*ple", "An example event.", true},
+      {"ex*ple", "exple", true},
+      {"ex*ple", "An exciting triple-whammy", true},
+      {"ex*ple", "examples", false},
+      {"ex*ple", "an anexample", false},
+      {"cake", "cake", true},
+      {"cake", "CAKE", false},
+      {"cake", "a cake.", true},
+      {"cake", "cakes", false},
+      {"cake", "pancake", false},
+      {"cake", "cake_", false},
+      {"cake", "(cake)", true},
+      {"cake", "écakeé", true},
+      {"cake", "", false},
+      {"cake*lie", "cake is a lie", true},
+      {"cake*lie", "the cake is a lie!", true},
+      {"@bob", "hi @bob!", true},
+      {"@bob", "hi@bob", true},
+      {"bob", "bobby bob", true},
+      {"tea time", "it's tea time", true},
+      {"te?", "tea", true},
+      {"te?", "te", false},
+      {"*", "x", true},
+      {"日本", "日本語", true},
+  };
+  for (auto& c : cases) EXPECT_EQ(Glob(c.pattern).matches_words(c.text), c.matches) << c.pattern << " on " << c.text;
+}
+
+// CVE-2021-29471, CVE-2023-45129: patterns that make a backtracking matcher run for ever.
+TEST(Glob, HostilePatternsTakeLinearTime) {
+  std::string pattern, text(60000, 'a');
+  for (int i = 0; i < 30; ++i) pattern += "*a?a";
+  pattern += "b";
+  auto start = std::chrono::steady_clock::now();
+  EXPECT_FALSE(Glob(pattern).matches(text + "c"));
+  EXPECT_FALSE(Glob(pattern).matches(text + "bc"));
+  EXPECT_FALSE(Glob(pattern).matches_words(text + "bbc"));
+  EXPECT_FALSE(Glob(std::string(30000, 'a') + "b").matches_words(text));
+  // Minutes or ages when backtracking; a second of slack for slow builds.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(FoldCase, LowersLetters) {
+  EXPECT_EQ(fold_case("ABC xyz 09_@[`{"), "abc xyz 09_@[`{");
+  EXPECT_EQ(fold_case("ÀÉÖØÞ×ß"), "àéöøþ×ß");
+  EXPECT_EQ(fold_case("ΑΒΩ ЁЖЯ ŁŹĀŸ"), fold_case("αβω ёжя łźāŸ"));
+  EXPECT_EQ(fold_case("日本😀"), "日本😀");
+  EXPECT_EQ(fold_case("\xc3"), "\xc3");
+}
+
+}  // namespace
+}  // namespace myelin

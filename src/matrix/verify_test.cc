@@ -1,0 +1,226 @@
+#include "matrix/verify.h"
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "base/random.h"
+
+namespace myelin {
+namespace {
+
+constexpr int64_t kNow = 1'700'000'000'000, kDay = 86'400'000;
+const RoomRules& version(std::string_view name) { return *find_room_version(name); }
+
+// Two servers with a key each, and what others know of them.
+struct World {
+  World() {
+    keys[{"a.x", "ed25519:1"}] = {a.public_key(), kNow + kDay, {}};
+    keys[{"b.x", "ed25519:1"}] = {b.public_key(), kNow + kDay, {}};
+  }
+  SeededRandom random{1};
+  SigningKey a = SigningKey::generate(random, "1"), b = SigningKey::generate(random, "1");
+  std::map<std::pair<std::string, std::string>, ServerKey> keys;
+
+  Result<VerifiedCopy> verify(const json::Object& pdu, const RoomRules& rules, int64_t now = kNow) {
+    MYELIN_TRY(EventPtr event, Event::parse(json::serialize(pdu), rules));
+    return Verification::verify(event, rules, lookup(), now);
+  }
+  KeyLookup lookup() {
+    return [this](const ServerName& server, std::string_view id) -> const ServerKey* {
+      auto found = keys.find({server.str(), std::string(id)});
+      return found == keys.end() ? nullptr : &found->second;
+    };
+  }
+};
+
+EventDraft draft(std::string_view type = "m.room.message", std::string_view content = R"({"body":"hello"})") {
+  EventDraft d;
+  d.room_id = RoomId::trusted("!r:a.x");
+  d.sender = UserId::trusted("@u:a.x");
+  d.type = type;
+  d.content = *json::parse_object(content);
+  d.origin_server_ts = kNow;
+  return d;
+}
+json::Object built(const EventDraft& d, const RoomRules& rules, const SigningKey& key, const char* server = "a.x") {
+  return OwnEvent::build(d, rules, ServerName::trusted(server), key)->event()->object();
+}
+void add_signature(json::Object& pdu, const RoomRules& rules, const char* server, const SigningKey& key) {
+  json::Object redacted = redact(pdu, rules);
+  ASSERT_TRUE(sign_json(redacted, server, key, rules.format.canonical));
+  pdu["signatures"] = redacted.at("signatures");
+}
+Code error_of(const Result<VerifiedCopy>& result) { return result ? Code::kInternal : result.error().code; }
+
+TEST(Verify, AcceptsOurOwnEventsInEveryVersion) {
+  World world;
+  for (auto& rules : all_room_versions()) {
+    auto pdu = built(draft(), rules, world.a);
+    auto result = world.verify(pdu, rules);
+    ASSERT_TRUE(result) << rules.version << " " << result.error().message;
+    EXPECT_FALSE(result->redacted);
+    EXPECT_EQ(result->event.event()->object(), pdu);
+  }
+}
+
+TEST(Verify, DropsWhatIsNotSignedByTheSendersServer) {
+  World world;
+  auto& rules = version("11");
+  auto pdu = built(draft(), rules, world.a);
+  auto unsigned_pdu = pdu;
+  unsigned_pdu["signatures"] = json::Object();
+  EXPECT_EQ(error_of(world.verify(unsigned_pdu, rules)), Code::kInvalidSignature);
+  auto by_another = unsigned_pdu;
+  add_signature(by_another, rules, "b.x", world.b);
+  EXPECT_EQ(error_of(world.verify(by_another, rules)), Code::kInvalidSignature);
+  auto by_another_key = unsigned_pdu;
+  add_signature(by_another_key, rules, "a.x", world.b);
+  EXPECT_EQ(error_of(world.verify(by_another_key, rules)), Code::kInvalidSignature);
+  for (auto field : {"depth", "origin_server_ts"}) {  // what redaction keeps is under the signature
+    auto changed = pdu;
+    changed[field] = 77;
+    EXPECT_EQ(error_of(world.verify(changed, rules)), Code::kInvalidSignature) << field;
+  }
+}
+
+TEST(Verify, AChangedContentBecomesTheRedactedCopy) {
+  World world;
+  for (auto name : {"1", "5", "6", "10", "11", "12"}) {
+    auto& rules = version(name);
+    auto pdu = built(draft(), rules, world.a);
+    auto original = *Event::parse(json::serialize(pdu), rules);
+    pdu["content"].as_object()["body"] = "forged";
+    auto result = world.verify(pdu, rules);
+    ASSERT_TRUE(result) << name;
+    EXPECT_TRUE(result->redacted);
+    auto& copy = *result->event.event();
+    EXPECT_TRUE(copy.content().empty());
+    EXPECT_EQ(copy.event_id(), original->event_id());
+    EXPECT_EQ(copy.text().find("forged"), std::string::npos);
+    EXPECT_TRUE(Event::parse(copy.text(), rules));
+    auto again = world.verify(copy.object(), rules);  // a redacted event passes, redacted
+    ASSERT_TRUE(again);
+    EXPECT_TRUE(again->redacted);
+  }
+}
+
+TEST(Verify, TheHashIsUnderTheSignature) {
+  World world;
+  auto& rules = version("11");
+  auto pdu = built(draft(), rules, world.a);
+  pdu["content"].as_object()["body"] = "forged";
+  pdu["hashes"] = json::Object{{"sha256", base64(*content_hash(pdu, rules))}};
+  EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature);
+}
+
+TEST(Verify, UnsignedIsNotCovered) {
+  World world;
+  auto pdu = built(draft(), version("11"), world.a);
+  pdu["unsigned"] = json::Object{{"age", 5}};
+  EXPECT_FALSE(world.verify(pdu, version("11"))->redacted);
+}
+
+TEST(Verify, UnknownKeysAreSkippedButOneMustBeKnown) {
+  World world;
+  auto& rules = version("11");
+  auto pdu = built(draft(), rules, world.a);
+  pdu["signatures"].at("a.x").as_object()["ed25519:policy_server"] = "garbage";
+  pdu["signatures"].at("a.x").as_object()["rsa:1"] = 5;
+  EXPECT_TRUE(world.verify(pdu, rules));
+  world.keys.clear();
+  EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kUnavailable);
+}
+
+TEST(Verify, EverySignatureByAKnownKeyMustBeRight) {  // since v1.19 of the specification
+  World world;
+  auto& rules = version("11");
+  auto pdu = built(draft(), rules, world.a);
+  pdu["signatures"].at("a.x").as_object()["ed25519:2"] = base64(std::string(64, 'x'));
+  EXPECT_TRUE(world.verify(pdu, rules));
+  world.keys[{"a.x", "ed25519:2"}] = {world.b.public_key(), kNow + kDay, {}};
+  EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature);
+  world.keys[{"a.x", "ed25519:2"}].expired_ts = kNow - 1;  // retired before the event: ignored
+  EXPECT_TRUE(world.verify(pdu, rules));
+}
+
+TEST(Verify, KeysOnlyCountWhileValid) {
+  World world;
+  auto pdu4 = built(draft(), version("4"), world.a), pdu5 = built(draft(), version("5"), world.a);
+  auto& key = world.keys[{"a.x", "ed25519:1"}];
+  key.valid_until_ts = kNow - 1;  // rooms/v5: valid_until_ts is enforced since then
+  EXPECT_TRUE(world.verify(pdu4, version("4")));
+  EXPECT_EQ(error_of(world.verify(pdu5, version("5"))), Code::kUnavailable);
+  key.valid_until_ts = kNow;
+  EXPECT_TRUE(world.verify(pdu5, version("5")));
+  key.valid_until_ts = kNow + 100 * kDay;  // at most seven days ahead
+  EXPECT_TRUE(world.verify(pdu5, version("5"), kNow - 7 * kDay));
+  EXPECT_EQ(error_of(world.verify(pdu5, version("5"), kNow - 7 * kDay - 1)), Code::kUnavailable);
+  key.expired_ts = kNow;  // an old key, good for what was signed before it retired
+  EXPECT_TRUE(world.verify(pdu5, version("5")));
+  key.expired_ts = kNow - 1;
+  EXPECT_EQ(error_of(world.verify(pdu5, version("5"))), Code::kUnavailable);
+}
+
+TEST(Verify, RestrictedJoinsNeedTheAuthorisersServer) {
+  World world;
+  auto d = draft("m.room.member", R"({"membership":"join","join_authorised_via_users_server":"@admin:b.x"})");
+  d.state_key = "@u:a.x";
+  auto old = built(d, version("7"), world.a);
+  EXPECT_TRUE(world.verify(old, version("7")));
+  for (auto name : {"8", "9", "11", "12"}) {
+    auto& rules = version(name);
+    auto pdu = built(d, rules, world.a);
+    EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature) << name;
+    add_signature(pdu, rules, "b.x", world.b);
+    EXPECT_TRUE(world.verify(pdu, rules)) << name;
+  }
+  d.content["join_authorised_via_users_server"] = "nobody";
+  EXPECT_EQ(error_of(world.verify(built(d, version("11"), world.a), version("11"))), Code::kBadJson);
+  d.content["membership"] = "leave";
+  EXPECT_TRUE(world.verify(built(d, version("11"), world.a), version("11")));
+}
+
+TEST(Verify, Versions1And2NeedTheEventIdsServer) {
+  World world;
+  for (auto name : {"1", "2"}) {
+    auto& rules = version(name);
+    auto pdu = built(draft(), rules, world.a);
+    pdu["event_id"] = "$e:b.x";
+    pdu["hashes"] = json::Object{{"sha256", base64(*content_hash(pdu, rules))}};
+    pdu["signatures"] = json::Object();
+    add_signature(pdu, rules, "a.x", world.a);
+    EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature);
+    add_signature(pdu, rules, "b.x", world.b);
+    EXPECT_TRUE(world.verify(pdu, rules));
+  }
+}
+
+TEST(Verify, ThirdPartyInvitesMayComeFromAnotherServer) {
+  World world;
+  auto d = draft("m.room.member", R"({"membership":"invite","third_party_invite":{"signed":{}}})");
+  d.state_key = "@guest:b.x";
+  EXPECT_TRUE(world.verify(built(d, version("11"), world.b, "b.x"), version("11")));
+  d.content.erase("third_party_invite");
+  EXPECT_EQ(error_of(world.verify(built(d, version("11"), world.b, "b.x"), version("11"))), Code::kInvalidSignature);
+}
+
+TEST(Verify, SaysWhichKeysItNeeds) {
+  World world;
+  auto d = draft("m.room.member", R"({"membership":"join","join_authorised_via_users_server":"@admin:b.x"})");
+  d.state_key = "@u:a.x";
+  auto& rules = version("11");
+  auto pdu = built(d, rules, world.a);
+  auto event = *Event::parse(json::serialize(pdu), rules);
+  EXPECT_EQ(Verification::required_keys(*event, rules).error().code, Code::kInvalidSignature);
+  add_signature(pdu, rules, "b.x", world.b);
+  event = *Event::parse(json::serialize(pdu), rules);
+  auto keys = *Verification::required_keys(*event, rules);
+  ASSERT_EQ(keys.size(), 2u);
+  EXPECT_EQ(keys[0].server.str(), "a.x");
+  EXPECT_EQ(keys[0].key_id, "ed25519:1");
+  EXPECT_EQ(keys[0].valid_until_ts, kNow);
+  EXPECT_EQ(keys[1].server.str(), "b.x");
+}
+
+}  // namespace
+}  // namespace myelin

@@ -1,0 +1,115 @@
+#include "matrix/x_matrix.h"
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+
+namespace myelin {
+namespace {
+
+const SigningKey kKey = *SigningKey::from_seed(*from_base64("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"), "1");
+const ServerName kOrigin = ServerName::trusted("origin.example"), kDestination = ServerName::trusted("[::1]:8448");
+
+TEST(XMatrix, Parses) {
+  const char* headers[] = {
+      R"(X-Matrix origin="origin.example",destination="dest:1",key="ed25519:k",sig="ABC")",
+      R"(x-matrix    origin="origin.example" ,	destination="dest:1"  ,key="ed25519:k",sig="ABC"  )",
+      R"(X-Matrix sig=ABC,KEY=ed25519:k,Origin=origin.example,destination=dest:1)",
+      R"(X-Matrix origin="origin\.example",destination="d\est:1",key="ed25519:k",sig="ABC",future="x,\"y=",n=1)",
+  };
+  for (auto header : headers) {
+    auto parsed = XMatrix::parse(header);
+    ASSERT_TRUE(parsed) << header;
+    EXPECT_EQ(parsed->origin.str(), "origin.example");
+    EXPECT_EQ(parsed->destination->str(), "dest:1");
+    EXPECT_EQ(parsed->key_id, "ed25519:k");
+    EXPECT_EQ(parsed->signature, "ABC");
+  }
+  EXPECT_EQ(XMatrix::parse(R"(X-Matrix origin=a,key="ed25519:k",sig="s")")->destination, std::nullopt);
+}
+
+TEST(XMatrix, RefusesWhatIsMalformed) {
+  const char* headers[] = {
+      "",
+      "X-Matrix",
+      "X-Matrix ",
+      "Bearer abc",
+      "X-Matrixorigin=a,key=\"ed25519:k\",sig=s",
+      R"(X-Matrix key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a,sig="s")",
+      R"(X-Matrix origin=a,key="ed25519:k")",
+      R"(X-Matrix origin=a,origin=b,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a,key="rsa:k",sig="s")",
+      R"(X-Matrix origin="a,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a;key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a,key="ed25519:k",sig="s)",
+      R"(X-Matrix origin=a,key="ed25519:k",sig="s\)",
+      R"(X-Matrix origin=a,key="ed25519:k",sig="s",)",
+      R"(X-Matrix ,origin=a,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a,,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a b,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin="a b",key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a/b,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=,key="ed25519:k",sig="s")",
+      R"(X-Matrix origin=a,destination="",key="ed25519:k",sig="s")",
+      R"(X-Matrix ="a",origin=a,key="ed25519:k",sig="s")",
+  };
+  for (auto header : headers) {
+    auto parsed = XMatrix::parse(header);
+    ASSERT_FALSE(parsed) << header;
+    EXPECT_EQ(parsed.error().code, Code::kUnauthorized);
+  }
+  EXPECT_FALSE(XMatrix::parse("X-Matrix origin=a,key=\"ed25519:k\",sig=\"" + std::string(5000, 's') + "\""));
+}
+
+TEST(XMatrix, SignsWhatTheSpecificationSays) {
+  json::Value body = *json::parse(R"({"b":1.5,"a":[]})");
+  auto signed_request = *sign_request({"PUT", "/_matrix/x?y=1", &body}, kOrigin, kDestination, kKey);
+  auto object = *json::parse_object(
+      R"({"method":"PUT","uri":"/_matrix/x?y=1","origin":"origin.example","destination":"[::1]:8448","content":{"a":[],"b":1.5}})");
+  ASSERT_TRUE(sign_json(object, "origin.example", kKey, json::CanonicalMode::kLax));
+  EXPECT_EQ(object.at("signatures").at("origin.example").at("ed25519:1"), json::Value(signed_request.signature));
+  EXPECT_EQ(signed_request.header(),
+            R"(X-Matrix origin="origin.example",destination="[::1]:8448",key="ed25519:1",sig=")" +
+                signed_request.signature + "\"");
+}
+
+TEST(XMatrix, VerifiesWhatItSigned) {
+  json::Value body = *json::parse(R"({"a":1})");
+  SignedRequest request{"GET", "/_matrix/federation/v1/x", &body};
+  auto parsed = *XMatrix::parse(sign_request(request, kOrigin, kDestination, kKey)->header());
+  auto key = kKey.public_key();
+  EXPECT_TRUE(verify_request(request, parsed, kDestination, key));
+
+  auto refused = [&](SignedRequest changed, XMatrix authorization, const ServerName& us) {
+    auto result = verify_request(changed, authorization, us, key);
+    return !result && result.error().code == Code::kUnauthorized;
+  };
+  json::Value other_body = *json::parse(R"({"a":2})");
+  EXPECT_TRUE(refused({"POST", request.uri, &body}, parsed, kDestination));
+  EXPECT_TRUE(refused({"GET", "/_matrix/federation/v1/x?", &body}, parsed, kDestination));
+  EXPECT_TRUE(refused({"GET", request.uri, &other_body}, parsed, kDestination));
+  EXPECT_TRUE(refused({"GET", request.uri, nullptr}, parsed, kDestination));
+  EXPECT_TRUE(refused(request, parsed, kOrigin));  // for another server
+  auto forged = parsed;
+  forged.origin = ServerName::trusted("evil.example");
+  EXPECT_TRUE(refused(request, forged, kDestination));
+  forged = parsed;
+  forged.destination.reset();  // what was signed had one
+  EXPECT_TRUE(refused(request, forged, kDestination));
+  forged = parsed;
+  forged.signature = "!";
+  EXPECT_TRUE(refused(request, forged, kDestination));
+  EXPECT_FALSE(verify_request(request, parsed, kDestination, std::string(32, 'k')));
+}
+
+TEST(XMatrix, WithoutDestinationFromOlderServers) {
+  json::Object object{{"method", "GET"}, {"uri", "/u"}, {"origin", "origin.example"}};
+  auto message = *json::canonical(object, json::CanonicalMode::kLax);
+  XMatrix old{kOrigin, std::nullopt, "ed25519:1", base64(kKey.sign(message))};
+  EXPECT_TRUE(verify_request({"GET", "/u", nullptr}, old, kDestination, kKey.public_key()));
+}
+
+}  // namespace
+}  // namespace myelin
