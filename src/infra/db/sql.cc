@@ -117,24 +117,34 @@ std::vector<std::string> words_of(std::string_view text) {
 
 std::string translate_migration(std::string_view text, Dialect dialect) {
   auto words = words_of(text);
-  auto at = [&](size_t i) { return i < words.size() ? std::string_view(words[i]) : std::string_view(); };
+  bool sqlite = dialect == Dialect::kSqlite;
+  bool table = false, rowid = true;
   std::string out;
   for (size_t i = 0; i < words.size(); ++i) {
-    if (dialect == Dialect::kPostgres) {
-      if (words[i] == "WITHOUT" && at(i + 1) == "ROWID") {
-        ++i;
-        continue;
-      }
-      out += words[i] == "TEXT" ? "TEXT COLLATE \"C\"" : words[i];
-    } else if (words[i] == "BYTEA") {
-      out += "BLOB";
-    } else if (words[i] == "BIGINT") {
-      size_t next = at(i + 1) == "NOT" && at(i + 2) == "NULL" ? i + 3 : i + 1;
-      out += at(next) == "PRIMARY" && at(next + 1) == "KEY" ? "INTEGER" : "BIGINT";
-    } else {
-      out += words[i];
+    const auto& word = words[i];
+    auto next = i + 1 < words.size() ? std::string_view(words[i + 1]) : std::string_view();
+    if (word == "WITHOUT" && next == "ROWID") {
+      rowid = false;
+      ++i;
+      if (sqlite) out += "WITHOUT ROWID ";
+      continue;
     }
-    out += words[i] == ";" ? '\n' : ' ';
+    if (word == "CREATE") table = next == "TABLE";
+    if (word == ";") {
+      if (sqlite && table) out += rowid ? "STRICT" : ", STRICT";  // so that types are as strict as on PostgreSQL
+      table = false;
+      rowid = true;
+    }
+    if (word == "TEXT" && !sqlite) {
+      out += "TEXT COLLATE \"C\"";
+    } else if (word == "BYTEA" && sqlite) {
+      out += "BLOB";
+    } else if (word == "BIGINT" && sqlite) {
+      out += "INTEGER";
+    } else {
+      out += word;
+    }
+    out += word == ";" ? '\n' : ' ';
   }
   return out;
 }

@@ -15,7 +15,8 @@ namespace myelin::db {
 enum class Dialect { kSqlite, kPostgres };
 
 std::string translate_statement(std::string_view text, Dialect);  // throws Failure on an unknown token
-// BIGINT, TEXT, BYTEA, BIGINT PRIMARY KEY and WITHOUT ROWID become what each dialect calls them.
+// BIGINT, TEXT, BYTEA and WITHOUT ROWID become what each dialect calls them. Text is compared by its bytes on both, and
+// SQLite's tables are STRICT: a text is not stored in a BYTEA column, nor a Blob in a TEXT column, on either.
 std::string translate_migration(std::string_view text, Dialect);
 
 template <class Numbers>
