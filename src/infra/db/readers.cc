@@ -73,7 +73,7 @@ Result<void> Readers::read(Session& session, const ReadJob& job) {
       session.begin_read();
       SessionReadTx tx(session);
       job.run(tx);
-      session.rollback();
+      session.end_read();
       return {};
     } catch (const Failure& failure) {
       bool lost = !session.in_transaction() || session.whole_transaction_failed();

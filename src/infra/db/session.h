@@ -40,6 +40,7 @@ class Session {
 
   virtual CommitOutcome commit() = 0;
   virtual void rollback() noexcept = 0;
+  virtual void end_read() { rollback(); }  // after a read that went well
 
   // After a Failure:
   virtual bool in_transaction() const = 0;  // false: the engine has given the whole transaction up

@@ -23,12 +23,25 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 Options TemporarySqlite::options() const {
   Options options;
-  options.url = "sqlite:" + directory_.path() + "/test.db";
+  options.url = "sqlite:" + path();
   options.readers = 2;
   return options;
 }
 
-std::unique_ptr<Database> TemporarySqlite::open(const Options& options, Executor loop, const Clock& clock) {
+Options TemporaryPostgres::options() const {
+  Options options;
+  options.url = url_;
+  options.readers = 2;
+  options.lanes = 2;
+  return options;
+}
+
+std::unique_ptr<TemporaryDatabase> temporary_database(Kind kind) {
+  if (kind == Kind::kSqlite) return std::make_unique<TemporarySqlite>();
+  return std::make_unique<TemporaryPostgres>();
+}
+
+std::unique_ptr<Database> TemporaryDatabase::open(const Options& options, Executor loop, const Clock& clock) {
   auto database = Database::open(options, std::move(loop), clock);
   if (!database) {
     log::error("test database {}: {}", options.url, database.error().message);
