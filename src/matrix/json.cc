@@ -11,7 +11,8 @@ namespace {
 
 constexpr int64_t kMaxInteger = (int64_t{1} << 53) - 1;  // appendices, Canonical JSON
 
-// "12e3" as an integer: a whole number written with an exponent. nullopt: has a fraction, or does not fit.
+// "12e3" as an integer: a whole number written with an exponent. nullopt: it has a fraction, or is so large that the
+// float is written with an exponent too (append_double) and must be read back as one.
 std::optional<int64_t> whole_number(std::string_view text) {
   size_t e = text.find_first_of(".eE");
   if (e == text.npos || text[e] == '.') return std::nullopt;
@@ -24,8 +25,9 @@ std::optional<int64_t> whole_number(std::string_view text) {
   auto [stop, error] = std::from_chars(exponent_text.data(), end, exponent);
   if (error != std::errc() || stop != end) return std::nullopt;
   if (value == 0) return 0;
-  for (; exponent > 0; --exponent)
-    if (__builtin_mul_overflow(value, int64_t{10}, &value)) return std::nullopt;
+  constexpr int64_t kLimit = 10'000'000'000'000'000;
+  for (; exponent > 0 && value < kLimit && value > -kLimit; --exponent) value *= 10;
+  if (exponent > 0 || value >= kLimit || value <= -kLimit) return std::nullopt;
   return value;
 }
 

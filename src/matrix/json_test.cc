@@ -82,6 +82,10 @@ TEST(CanonicalJson, LaxKeepsWhatIsFound) {
       {"0.1", "0.1"},
       {"-0.1", "-0.1"},
       {"1e3", "1000"},
+      {"9e15", "9000000000000000"},
+      {"1e16", "1e+16"},
+      {"1e+16", "1e+16"},
+      {"-12e20", "-1.2e+21"},
       {"-12E+2", "-1200"},
   };
   for (auto& c : cases) EXPECT_EQ(canonical_of(c.in), c.out) << c.in;
@@ -98,6 +102,10 @@ TEST(CanonicalJson, DoublesRoundTrip) {
     ASSERT_TRUE(back) << text;
     ASSERT_TRUE(back->is_double()) << text;
     EXPECT_EQ(back->get_double(), value) << text;
+  }
+  for (auto whole : {1.0, -3.0, 1e10, 9999999999999998.0, 1e16, -1e18, 1e300}) {  // a float stays a float
+    auto back = json::parse(json::serialize(Value(whole)));
+    EXPECT_TRUE(back->is_double() && back->get_double() == whole) << whole;
   }
 }
 
