@@ -88,6 +88,8 @@ std::string translate_statement(std::string_view text, Dialect dialect) {
 
 namespace {
 
+bool is_operator(char c) { return std::string_view("<>=!|").contains(c); }
+
 // The words and punctuation of a migration, without comments; blanks become one blank before a word.
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
@@ -107,6 +109,7 @@ std::vector<std::string> words_of(std::string_view text) {
       continue;
     } else {
       word = text[i++];
+      while (i < text.size() && is_operator(word.back()) && is_operator(text[i])) word += text[i++];  // <> and the like
     }
     words.push_back(std::move(word));
   }
