@@ -1,0 +1,81 @@
+// A bus without an engine: deliver() reads the outbox table and runs the declared consumers. Thread: the loop.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "infra/bus/bus.h"
+
+namespace myelin::testing {
+
+class FakeBus final : public bus::Bus {
+ public:
+  explicit FakeBus(db::Database& db) : db_(db) {}
+
+  void declare(bus::ConsumerSpec spec) override { consumers_.push_back(std::move(spec)); }
+  void on_hint(std::string subject, bus::HintHandler handler) override {
+    handlers_.emplace(std::move(subject), std::move(handler));
+  }
+  // Heard by every handler of the subject, the sender's own too.
+  void hint(std::string subject, std::string payload) override {
+    hints.push_back(payload);
+    auto [first, last] = handlers_.equal_range(subject);
+    for (auto it = first; it != last; ++it) it->second(payload);
+  }
+  Task<Result<void>> start() override { co_return Result<void>{}; }
+  void serve(std::string, bus::CommandHandler) override {}
+  Task<Result<std::string>> request(std::string, std::string, std::chrono::milliseconds) override {
+    co_return fail(Code::kUnavailable, "no commands here");
+  }
+  Task<Result<std::vector<bus::Parked>>> parked() override { co_return std::vector<bus::Parked>{}; }
+  Task<Result<void>> unpark(std::string, std::string) override { co_return Result<void>{}; }
+  Task<bool> settled(std::chrono::steady_clock::time_point) override { co_return true; }
+  Task<> stop() override { co_return; }
+
+  // Every message of the topic so far, in order within a partition.
+  Task<Result<std::vector<bus::Message>>> messages(bus::Topic topic) {
+    co_return co_await db_.read([topic](db::ReadTx& tx) {
+      return tx.all(
+          "SELECT partition, seq, body FROM outbox WHERE topic = $1 ORDER BY partition, seq",
+          [](const db::Row& row) {
+            return bus::Message{static_cast<uint32_t>(row.i64(0)), static_cast<uint64_t>(row.i64(1)), row.bytes(2)};
+          },
+          topic.name);
+    });
+  }
+
+  // Hands every consumer what it has not had yet.
+  Task<Result<void>> deliver() {
+    for (auto& spec : consumers_) {
+      MYELIN_CO_TRY(auto all, co_await messages(spec.topic));
+      std::vector<bus::Message> batch;
+      for (auto& message : all) {
+        auto& seen = cursors_[{spec.name, std::string(spec.topic.name), message.partition}];
+        if (message.seq <= seen) continue;
+        seen = message.seq;
+        batch.push_back(std::move(message));
+      }
+      if (!batch.empty()) MYELIN_CO_CHECK(co_await apply(spec, std::move(batch)));
+    }
+    co_return Result<void>{};
+  }
+  // The same messages again, from the first: what a consumer does after its cursor was lost.
+  void rewind() { cursors_.clear(); }
+
+  std::vector<std::string> hints;
+
+ private:
+  Task<Result<void>> apply(const bus::ConsumerSpec& spec, std::vector<bus::Message> batch) {
+    MYELIN_CO_TRY(auto effects, co_await spec.apply(std::move(batch)));
+    if (effects.write) MYELIN_CO_CHECK(co_await db_.write({}, effects.write));
+    if (effects.committed) effects.committed();
+    co_return Result<void>{};
+  }
+
+  db::Database& db_;
+  std::vector<bus::ConsumerSpec> consumers_;
+  std::multimap<std::string, bus::HintHandler> handlers_;
+  std::map<std::tuple<std::string, std::string, uint32_t>, uint64_t> cursors_;
+};
+
+}  // namespace myelin::testing
