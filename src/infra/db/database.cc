@@ -26,12 +26,12 @@ class EngineDatabase final : public Database {
   bool is_sqlite() const override { return engine_->dialect() == Dialect::kSqlite; }
 
   void stop() override {
+    if (stopped_.exchange(true)) return;
     for (auto& lane : lanes_) lane->stop();
     readers_->stop();
     engine_->stop();
     lanes_.clear();  // closes their connections
     readers_.reset();
-    stopped_ = true;
   }
 
  protected:
@@ -50,7 +50,7 @@ class EngineDatabase final : public Database {
   Committed committed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<Readers> readers_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false;
 };
 
 // Positions given out before the database went back in time must not come again: every start moves the position past
