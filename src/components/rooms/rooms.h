@@ -39,6 +39,7 @@ struct PlacedEvent {
   bool soft_failed = false, rejected = false;
   EventPtr redacted_because{};        // set when a redaction applies: `event` is then the redacted form
   std::optional<EventId> replaces_state{};
+  std::optional<std::pair<DeviceId, std::string>> transaction{};  // of the sender, for unsigned.transaction_id
   std::shared_ptr<const json::Object> prev_content{};
 };
 using PlacedPtr = std::shared_ptr<const PlacedEvent>;
