@@ -1,0 +1,239 @@
+#include "components/sync/apply/room_apply.h"
+
+#include "components/rooms/state_root.h"
+#include "components/sync/notify_out.h"
+
+namespace myelin::sync {
+using rooms::EventAdded;
+using rooms::Membership;
+using rooms::ReceiptAdded;
+
+std::string thread_of(const Event& event) {
+  if (event.is_state()) return {};
+  const auto* relates = json::object_at(event.content(), "m.relates_to");
+  if (relates == nullptr || json::string_at(*relates, "rel_type") != "m.thread") return {};
+  return std::string(json::string_at(*relates, "event_id").value_or(""));
+}
+
+struct RoomApply::Item {
+  rooms::RoomOut message;
+  std::string thread;
+  Judgement judgement;
+  bool sender_is_local = false;
+  int64_t pos = 0;  // set by the writer
+};
+
+struct RoomApply::Batch {
+  std::vector<Item> items;
+  ServerName server_name;
+};
+
+RoomApply::RoomApply(ServerName name, rooms::Queries& rooms, Judge& judge, Feed& feed)
+    : server_name_(std::move(name)), rooms_(rooms), judge_(judge), feed_(feed) {}
+
+bool RoomApply::is_local(const UserId& user) const { return user.server() == server_name_.str(); }
+
+Task<Result<bus::Effects>> RoomApply::apply(std::vector<bus::Message> messages) {
+  auto batch = std::make_shared<Batch>();
+  batch->server_name = server_name_;
+  std::vector<rooms::EventRef> refs;
+  for (auto& message : messages) {
+    MYELIN_CO_TRY(auto decoded, rooms::decode_room_out(message.body));
+    if (const auto* added = std::get_if<EventAdded>(&decoded.what)) refs.push_back(added->ref);
+    batch->items.push_back({std::move(decoded), {}, {}, false, 0});
+  }
+  MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
+  size_t next = 0;
+  for (auto& item : batch->items) {
+    const auto* added = std::get_if<EventAdded>(&item.message.what);
+    if (added == nullptr) continue;
+    const auto& placed = events[next++];
+    item.thread = thread_of(*placed->event);
+    item.sender_is_local = is_local(added->sender);
+    if (added->soft_failed) continue;
+    if (!added->memberships.empty()) judge_.membership_changed(item.message.room_no);
+    MYELIN_CO_TRY(item.judgement, co_await judge_.judge(placed, item.message.room, added->before));
+  }
+  co_return bus::Effects{[batch](db::Tx& tx) { return write(batch, tx); }, [this, batch] { committed(*batch); }};
+}
+
+namespace {
+
+// What sync keeps of one room while a batch is written.
+struct RoomRow {
+  int64_t last_order = 0, top_depth = 0, last_pos = 0;
+  Verdict sums;
+  std::string root;
+  std::map<std::string, Verdict> threads;  // those touched
+  std::map<std::string, int64_t> thread_orders;
+};
+
+
+class RoomWriter {
+ public:
+  RoomWriter(db::Tx& tx, RoomRow& row, int64_t room_no, const ServerName& server)
+      : tx_(tx), row_(row), room_no_(room_no), server_(server) {}
+
+  void add(const EventAdded& event, const std::string& thread, const Judgement& judgement, bool sender_is_local, int64_t pos) {
+    auto& sums = thread.empty() ? row_.sums : thread_sums(thread);
+    sums += judgement.room;
+    if (!thread.empty()) row_.thread_orders[thread] = event.order;
+    row_.last_order = event.order;
+    row_.top_depth = std::max(row_.top_depth, event.depth);
+    row_.last_pos = pos;
+    auto root = rooms::encode_root(event.after);
+    row_.root = root;
+    if (!event.soft_failed)
+      tx_.exec("INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after) "
+               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+               room_no_, pos, event.ref.row(), event.order, row_.top_depth, thread, sums.notify, sums.highlight,
+               db::Blob{root});
+    for (const auto& change : event.memberships) change_member(change, event.order, pos);
+    for (const auto& exception : judgement.exceptions) add_exception(exception, judgement.room, event.order, thread);
+    if (sender_is_local && !event.soft_failed) {
+      mark_read(tx_, event.sender, room_no_, thread, event.order, sums);
+    }
+  }
+
+  void add(const ReceiptAdded& receipt, int64_t pos) {
+    row_.last_pos = pos;
+    tx_.exec("INSERT INTO sync_receipt (room_no, user_id, type, thread, event_id, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+             "ON CONFLICT (room_no, user_id, type, thread) DO UPDATE SET event_id = excluded.event_id, ts = excluded.ts, "
+             "pos = excluded.pos",
+             room_no_, receipt.user.str(), receipt.type, receipt.thread, receipt.event_id.str(), receipt.ts, pos);
+    if (receipt.user.server() != server_.str()) return;
+    // An unthreaded receipt reads everything; "main" is the thread ''.
+    std::string thread = receipt.thread.empty() ? "*" : receipt.thread == "main" ? "" : receipt.thread;
+    mark_read(tx_, receipt.user, room_no_, thread, receipt.order,
+              sums_at(tx_, room_no_, thread == "*" ? std::string() : thread, receipt.order));
+  }
+
+  void save() {
+    tx_.exec("UPDATE sync_room SET last_pos = $2, last_order = $3, top_depth = $4, notify = $5, highlight = $6, root_after = $7 "
+             "WHERE room_no = $1",
+             room_no_, row_.last_pos, row_.last_order, row_.top_depth, row_.sums.notify, row_.sums.highlight,
+             db::Blob{row_.root});
+    for (const auto& [thread, order] : row_.thread_orders)
+      tx_.exec("INSERT INTO sync_thread (room_no, thread, notify, highlight, last_order) VALUES ($1, $2, $3, $4, $5) "
+               "ON CONFLICT (room_no, thread) DO UPDATE SET notify = excluded.notify, highlight = excluded.highlight, "
+               "last_order = excluded.last_order",
+               room_no_, thread, row_.threads[thread].notify, row_.threads[thread].highlight, order);
+  }
+
+ private:
+  Verdict& thread_sums(const std::string& thread) {
+    auto [it, fresh] = row_.threads.try_emplace(thread);
+    if (fresh)
+      it->second = tx_.one("SELECT notify, highlight FROM sync_thread WHERE room_no = $1 AND thread = $2",
+                           [](const db::Row& row) { return Verdict{row.i64(0), row.i64(1)}; }, room_no_, thread)
+                       .value_or(Verdict{});
+    return it->second;
+  }
+
+  void change_member(const rooms::MembershipChange& change, int64_t order, int64_t pos) {
+    std::optional<int64_t> before;
+    if (change.before) before = static_cast<int64_t>(*change.before);
+    auto after = static_cast<int64_t>(change.after);
+    tx_.exec("INSERT INTO sync_member (user_id, room_no, membership, ref, pos) VALUES ($1, $2, $3, $4, $5) "
+             "ON CONFLICT (user_id, room_no) DO UPDATE SET membership = excluded.membership, ref = excluded.ref, "
+             "pos = excluded.pos",
+             change.user.str(), room_no_, after, change.ref.row(), pos);
+    tx_.exec("INSERT INTO sync_member_change (room_no, pos, user_id, before, after, ref) VALUES ($1, $2, $3, $4, $5, $6)",
+             room_no_, pos, change.user.str(), before, after, change.ref.row());
+    if (change.user.server() != server_.str() || change.before == change.after) return;
+    if (change.after == Membership::kJoin)
+      mark_read(tx_, change.user, room_no_, "*", order, row_.sums);
+    else if (change.before == Membership::kJoin)
+      forget_unread(tx_, change.user, room_no_);
+  }
+
+  void add_exception(const Exception& exception, Verdict room, int64_t order, const std::string& thread) {
+    bool joined = tx_.one("SELECT 1 FROM sync_member WHERE user_id = $1 AND room_no = $2 AND membership = $3",
+                          [](const db::Row&) { return true; }, exception.user.str(), room_no_,
+                          static_cast<int64_t>(Membership::kJoin))
+                      .has_value();
+    if (!joined) return;
+    tx_.exec("INSERT INTO unread_exception (user_id, room_no, order_no, thread, notify, highlight, room_notify, "
+             "room_highlight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id, room_no, order_no) DO NOTHING",
+             exception.user.str(), room_no_, order, thread, exception.own.notify, exception.own.highlight, room.notify,
+             room.highlight);
+  }
+
+  db::Tx& tx_;
+  RoomRow& row_;
+  int64_t room_no_;
+  const ServerName& server_;
+};
+
+// Takes the room's lock and reads its row, making it first where there is none.
+RoomRow lock_room(db::Tx& tx, int64_t room_no, const RoomId& room) {
+  auto read = [](const db::Row& row) {
+    return RoomRow{row.i64(0), row.i64(1), row.i64(2), {row.i64(3), row.i64(4)}, row.bytes(5), {}, {}};
+  };
+  static constexpr db::Sql kRead =
+      "SELECT last_order, top_depth, last_pos, notify, highlight, root_after FROM sync_room WHERE room_no = $1 {for_update}";
+  if (auto row = tx.one(kRead, read, room_no)) return *row;
+  auto empty = rooms::encode_root({});
+  tx.exec("INSERT INTO sync_room (room_no, room_id, last_pos, last_order, top_depth, notify, highlight, root_after) "
+          "VALUES ($1, $2, 0, 0, 0, 0, 0, $3) ON CONFLICT (room_no) DO NOTHING",
+          room_no, room.str(), db::Blob{empty});
+  return tx.one(kRead, read, room_no).value();
+}
+
+}  // namespace
+
+Result<void> RoomApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
+  auto rows = std::make_shared<std::map<int64_t, RoomRow>>();
+  for (const auto& item : batch->items) rows->try_emplace(item.message.room_no);
+  for (auto& [room_no, row] : *rows) {  // sorted: the order in which every writer takes the locks
+    for (const auto& item : batch->items)
+      if (item.message.room_no == room_no) {
+        row = lock_room(tx, room_no, item.message.room);
+        break;
+      }
+  }
+  for (const auto& item : batch->items) {
+    NotifyOut notice{item.message.room, {}, {}};
+    if (const auto* added = std::get_if<EventAdded>(&item.message.what)) {
+      if (item.judgement.room == Verdict{} && item.judgement.exceptions.empty()) continue;
+      notice.ref = added->ref;
+    } else {
+      const auto& reader = std::get<ReceiptAdded>(item.message.what).user;
+      if (reader.server() != batch->server_name.str()) continue;
+      notice.readers = {reader};
+    }
+    tx.publish(kNotifyOut.name, bus::partition_of(item.message.room.str()), encode(notice));
+  }
+  tx.at_position(static_cast<int64_t>(batch->items.size()), [batch, rows](db::Tx& late, int64_t first) {
+    for (size_t i = 0; i < batch->items.size(); ++i) {
+      auto& item = batch->items[i];
+      item.pos = first + static_cast<int64_t>(i);
+      RoomWriter writer(late, rows->at(item.message.room_no), item.message.room_no, batch->server_name);
+      if (const auto* added = std::get_if<EventAdded>(&item.message.what))
+        writer.add(*added, item.thread, item.judgement, item.sender_is_local, item.pos);
+      else
+        writer.add(std::get<ReceiptAdded>(item.message.what), item.pos);
+    }
+    for (auto& [room_no, row] : *rows) RoomWriter(late, row, room_no, batch->server_name).save();
+  });
+  return {};
+}
+
+void RoomApply::committed(const Batch& batch) {
+  for (const auto& item : batch.items) {
+    feed_.room_changed(item.message.room_no, item.pos);
+    const auto* added = std::get_if<EventAdded>(&item.message.what);
+    if (added == nullptr) continue;
+    for (const auto& change : added->memberships) {
+      if (!is_local(change.user)) continue;
+      if (change.after == Membership::kJoin)
+        feed_.joined(change.user, item.message.room_no);
+      else if (change.before == Membership::kJoin)
+        feed_.left(change.user, item.message.room_no);
+      feed_.user_changed(change.user, item.pos);
+    }
+  }
+  feed_.complete(batch.items.front().pos, batch.items.back().pos);
+}
+
+}  // namespace myelin::sync

@@ -1,0 +1,33 @@
+// The consumer of room.out: an event or receipt becomes rows under one position each, and wakes who waits for it.
+#pragma once
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "components/sync/feed.h"
+#include "components/sync/unread.h"
+
+namespace myelin::sync {
+
+class RoomApply {
+ public:
+  RoomApply(ServerName, rooms::Queries&, Judge&, Feed&);
+  // For bus::ConsumerSpec::apply. Messages of one call get consecutive positions, in order.
+  Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
+
+ private:
+  struct Item;
+  struct Batch;
+  static Result<void> write(const std::shared_ptr<Batch>&, db::Tx&);
+  void committed(const Batch&);
+  bool is_local(const UserId&) const;
+  ServerName server_name_;
+  rooms::Queries& rooms_;
+  Judge& judge_;
+  Feed& feed_;
+};
+
+// The thread an event belongs to: its m.thread relation's root, or "" (client-server API, Threading).
+std::string thread_of(const Event&);
+
+}  // namespace myelin::sync

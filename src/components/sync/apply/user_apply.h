@@ -1,0 +1,30 @@
+// The consumer of user.out: what changes for a user's devices becomes rows under one position each.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "components/accounts/user_out.h"
+#include "components/sync/feed.h"
+#include "components/sync/unread.h"
+
+namespace myelin::sync {
+
+class UserApply {
+ public:
+  UserApply(ServerName, db::Database&, Judge&, Feed&);
+  Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
+
+ private:
+  struct Batch;
+  static Result<void> write(const std::shared_ptr<Batch>&, db::Tx&);
+  void committed(const Batch&);
+  ServerName server_name_;
+  db::Database& db_;
+  Judge& judge_;
+  Feed& feed_;
+};
+
+inline constexpr int64_t kAccountDataKind = 1;  // of sync_user.kind
+inline constexpr int64_t kKeyCountsKind = 2;
+
+}  // namespace myelin::sync

@@ -1,0 +1,132 @@
+#include "components/sync/feed.h"
+
+#include <algorithm>
+
+namespace myelin::sync {
+
+Feed::Feed(Executor loop, size_t max_subscribers) : loop_(loop), max_subscribers_(max_subscribers), advanced_(loop) {}
+
+void Feed::complete(int64_t first, int64_t last) {
+  ahead_[first] = last;
+  bool moved = false;
+  while (!ahead_.empty() && ahead_.begin()->first <= position_ + 1) {
+    moved |= ahead_.begin()->second > position_;
+    position_ = std::max(position_, ahead_.begin()->second);
+    ahead_.erase(ahead_.begin());
+  }
+  if (moved) advanced_.ring();
+}
+
+void Feed::jump(int64_t position) {
+  if (position <= position_) return;
+  position_ = position;
+  for (auto& subscriber : recent_) {
+    subscriber->known_from = subscriber->last_change = position;
+    subscriber->bell.ring();
+  }
+  advanced_.ring();
+}
+
+void Feed::room_changed(uint32_t room_no, int64_t position) {
+  auto room = rooms_.find(room_no);
+  if (room == rooms_.end()) return;
+  room->second.last_change = position;
+  for (auto* subscriber : room->second.subscribers) {
+    subscriber->last_change = position;
+    subscriber->bell.ring();
+  }
+}
+
+void Feed::user_changed(const UserId& user, int64_t position) {
+  auto it = by_user_.find(user);
+  if (it == by_user_.end()) return;
+  auto& subscriber = **it->second;
+  subscriber.last_change = position;
+  subscriber.bell.ring();
+}
+
+void Feed::typing_changed(uint32_t room_no) {
+  auto room = rooms_.find(room_no);
+  if (room == rooms_.end()) return;
+  for (auto* subscriber : room->second.subscribers) subscriber->bell.ring();
+}
+
+void Feed::joined(const UserId& user, uint32_t room_no) {
+  if (auto it = loading_.find(user); it != loading_.end()) ++it->second;
+  if (auto it = by_user_.find(user); it != by_user_.end()) enter(it->second->get(), room_no);
+}
+
+void Feed::left(const UserId& user, uint32_t room_no) {
+  if (auto it = loading_.find(user); it != loading_.end()) ++it->second;
+  if (auto it = by_user_.find(user); it != by_user_.end()) leave(it->second->get(), room_no);
+}
+
+void Feed::enter(Subscriber* subscriber, uint32_t room_no) {
+  auto at = std::lower_bound(subscriber->rooms.begin(), subscriber->rooms.end(), room_no);
+  if (at != subscriber->rooms.end() && *at == room_no) return;
+  subscriber->rooms.insert(at, room_no);
+  auto& room = rooms_[room_no];
+  room.last_change = std::max(room.last_change, position_);
+  room.subscribers.push_back(subscriber);
+}
+
+void Feed::leave(Subscriber* subscriber, uint32_t room_no) {
+  auto at = std::lower_bound(subscriber->rooms.begin(), subscriber->rooms.end(), room_no);
+  if (at == subscriber->rooms.end() || *at != room_no) return;
+  subscriber->rooms.erase(at);
+  auto room = rooms_.find(room_no);
+  std::erase(room->second.subscribers, subscriber);
+  if (room->second.subscribers.empty()) rooms_.erase(room);
+}
+
+SubscriberPtr Feed::find(const UserId& user) {
+  auto it = by_user_.find(user);
+  if (it == by_user_.end()) return nullptr;
+  recent_.splice(recent_.begin(), recent_, it->second);
+  return *it->second;
+}
+
+uint64_t Feed::begin_load(const UserId& user) { return loading_.try_emplace(user, 0).first->second; }
+
+SubscriberPtr Feed::finish_load(const UserId& user, uint64_t ticket, std::vector<uint32_t> joined_rooms) {
+  auto load = loading_.find(user);
+  if (load == loading_.end() || load->second != ticket) return find(user);
+  loading_.erase(load);
+  if (auto known = find(user)) return known;
+  auto subscriber = std::make_shared<Subscriber>(user, loop_);
+  subscriber->known_from = subscriber->last_change = position_;
+  std::sort(joined_rooms.begin(), joined_rooms.end());
+  subscriber->rooms = std::move(joined_rooms);
+  for (uint32_t room_no : subscriber->rooms) {
+    auto& room = rooms_[room_no];
+    room.last_change = std::max(room.last_change, position_);
+    room.subscribers.push_back(subscriber.get());
+  }
+  recent_.push_front(subscriber);
+  by_user_[user] = recent_.begin();
+  evict();
+  return subscriber;
+}
+
+void Feed::evict() {
+  auto it = recent_.end();
+  while (by_user_.size() > max_subscribers_ && it != recent_.begin()) {
+    --it;
+    if (it->use_count() > 1) continue;  // a request is using it
+    auto subscriber = *it;
+    for (uint32_t room_no : std::vector(subscriber->rooms)) leave(subscriber.get(), room_no);
+    by_user_.erase(subscriber->user);
+    it = recent_.erase(it);
+  }
+}
+
+std::optional<std::vector<uint32_t>> Feed::changed_rooms(const Subscriber& subscriber, int64_t since) const {
+  if (since < subscriber.known_from) return std::nullopt;
+  std::vector<uint32_t> changed;
+  for (uint32_t room_no : subscriber.rooms)
+    if (auto room = rooms_.find(room_no); room != rooms_.end() && room->second.last_change > since)
+      changed.push_back(room_no);
+  return changed;
+}
+
+}  // namespace myelin::sync

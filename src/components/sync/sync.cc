@@ -1,0 +1,228 @@
+#include "components/sync/sync.h"
+
+#include <boost/system/system_error.hpp>
+
+#include "components/accounts/user_out.h"
+#include "components/sync/apply/room_apply.h"
+#include "components/sync/apply/user_apply.h"
+#include "components/sync/feed.h"
+#include "components/sync/notify_out.h"
+#include "components/sync/typing.h"
+#include "components/sync/v3/answer.h"
+#include "components/sync/v3/snapshot.h"
+
+namespace myelin::sync {
+namespace {
+
+constexpr size_t kMaxSubscribers = 10'000;
+constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind a client's token
+
+using std::chrono::steady_clock;
+
+class SyncImpl final : public Sync {
+ public:
+  SyncImpl(ServerName name, db::Database& db, bus::Bus& bus, accounts::Accounts& accounts, keys::Keys& keys,
+           presence::Presence& presence, rooms::Rooms& rooms, Executor loop, const Clock& clock, Random& random)
+      : db_(db),
+        accounts_(accounts),
+        clock_(clock),
+        feed_(loop, kMaxSubscribers),
+        judge_(name, db, accounts, rooms.queries()),
+        room_apply_(name, rooms.queries(), judge_, feed_),
+        user_apply_(name, db, judge_, feed_),
+        typing_(presence, random),
+        answers_(db, accounts, keys, rooms.queries(), typing_, clock),
+        tasks_(loop) {
+    bus.declare({"sync", rooms::kRoomOut,
+                 [this](std::vector<bus::Message> batch) { return room_apply_.apply(std::move(batch)); },
+                 [](const bus::Message& message) {
+                   auto decoded = rooms::decode_room_out(message.body);
+                   return decoded ? decoded->room.str() : std::string();
+                 }});
+    bus.declare({"sync", accounts::kUserOut,
+                 [this](std::vector<bus::Message> batch) { return user_apply_.apply(std::move(batch)); },
+                 [](const bus::Message& message) {
+                   auto decoded = accounts::decode_user_out(message.body);
+                   return decoded ? decoded->user.str() : std::string();
+                 }});
+    presence.on_typing_changed([this](RoomId room) { tasks_.spawn("sync: typing", typing_changed(std::move(room))); });
+    rooms_ = &rooms.queries();
+  }
+
+  Task<Result<void>> start() override {
+    MYELIN_CO_TRY(auto position, co_await read_position());
+    feed_.jump(position);
+    if (!db_.is_sqlite()) tasks_.supervise("sync: position poll", [this] { return poll_position(); });
+    co_return Result<void>{};
+  }
+
+  Task<> stop() override {
+    stopping_ = true;
+    tasks_.cancel();
+    co_await tasks_.join();
+  }
+
+  Task<Result<std::string>> wait(SyncRequest request) override {
+    auto deadline = clock_.steady() + request.timeout;
+    std::optional<Token> since;
+    if (request.since) {
+      since = Token::parse(*request.since);
+      if (!since) co_return fail(Code::kInvalidParam, "since is not a token of this server");
+      MYELIN_CO_CHECK(co_await catch_up(since->position));
+    }
+    MYELIN_CO_TRY(auto filter, answers_.parse_filter(request.filter));
+    MYELIN_CO_TRY(auto subscriber, co_await subscribe(request.session.user));
+    int64_t checked = since ? since->position : -1;  // nothing for the client up to here
+    while (true) {
+      auto bell = subscriber->bell.generation();
+      if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
+          since->to_device >= 0) {
+        std::optional<std::vector<uint32_t>> changed;
+        if (since) changed = feed_.changed_rooms(*subscriber, since->position);
+        MYELIN_CO_TRY(auto answer, co_await answers_.build(request, filter, since, std::move(changed), *subscriber));
+        if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline) co_return std::move(answer.body);
+        checked = answer.position;
+      } else if (clock_.steady() >= deadline) {
+        co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()));
+      }
+      if (stopping_) co_return fail(Code::kUnavailable, "the server is stopping");
+      co_await subscriber->bell.wait(bell, deadline);
+    }
+  }
+
+  Task<Result<rooms::PageToken>> page_token(RoomId room, std::string sync_token) override {
+    auto token = Token::parse(sync_token);
+    if (!token) co_return fail(Code::kInvalidParam, "not a token of this server");
+    MYELIN_CO_TRY(auto info, co_await rooms_->room(room));
+    struct Place {
+      int64_t order, depth;
+    };
+    MYELIN_CO_TRY(auto place, co_await db_.read([room_no = info.room_no, pos = token->position](db::ReadTx& tx) {
+      return tx.one("SELECT order_no, depth FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
+                    [](const db::Row& row) { return Place{row.i64(0), row.i64(1)}; }, room_no, pos);
+    }));
+    if (!place) co_return co_await rooms_->live_end(info.room_no);
+    co_return rooms::PageToken{place->depth, place->order + 1, place->order + 1};
+  }
+
+  Task<Result<Badge>> badge(UserId user) override {
+    MYELIN_CO_TRY(auto rules, co_await accounts_.push_rules(user));
+    struct Unread {
+      RoomId room;
+      UnreadRows rows;
+    };
+    MYELIN_CO_TRY(auto unread, co_await db_.read([user](db::ReadTx& tx) {
+      struct Joined {
+        int64_t room_no;
+        std::string room;
+      };
+      auto joined = tx.all(
+          "SELECT r.room_no, r.room_id FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
+          "WHERE m.user_id = $1 AND m.membership = $2",
+          [](const db::Row& row) { return Joined{row.i64(0), row.str(1)}; }, user.str(),
+          static_cast<int64_t>(rooms::Membership::kJoin));
+      std::vector<Unread> out;
+      for (auto& room : joined) out.push_back({RoomId::trusted(room.room), read_unread(tx, user, room.room_no)});
+      return out;
+    }));
+    Badge badge;
+    for (const auto& room : unread) badge.unread += total(count_unread(room.rows, unread_class(*rules, room.room))).notify;
+    co_return badge;
+  }
+
+  Task<Result<std::string>> token_now() override {
+    Token token;
+    token.position = feed_.position();
+    co_return token.str();
+  }
+
+  Task<Result<json::Object>> key_changes(UserId user, std::string from, std::string to) override {
+    auto first = Token::parse(from), last = Token::parse(to);
+    if (!first || !last) co_return fail(Code::kInvalidParam, "from and to must be tokens of /sync");
+    MYELIN_CO_CHECK(co_await catch_up(last->position));
+    MYELIN_CO_TRY(auto lists, co_await db_.read([user, a = first->position, b = last->position](db::ReadTx& tx) {
+      return read_device_lists(tx, user, a, b);
+    }));
+    auto names = [](const std::set<std::string>& users) {
+      json::Array out;
+      for (const auto& name : users) out.emplace_back(name);
+      return out;
+    };
+    co_return json::Object{{"changed", names(lists.changed)}, {"left", names(lists.left)}};
+  }
+
+ private:
+  Task<Result<int64_t>> read_position() {
+    co_return co_await db_.read([](db::ReadTx& tx) {
+      return tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); }).value_or(0);
+    });
+  }
+
+  // Where other processes write positions too, their wake-ups are hints and this is the promise (docs/spine.md, rule B9).
+  // (On SQLite there is one process, whose feed sees every commit.)
+  Task<> poll_position() {
+    while (true) {
+      co_await sleep_for(std::chrono::seconds(1));
+      auto before = feed_.position();
+      if (auto position = co_await read_position(); position && feed_.position() == before) feed_.jump(*position);
+    }
+  }
+
+  // Waits until this process has applied `position`: it never answers with a lower token.
+  Task<Result<void>> catch_up(int64_t position) {
+    auto deadline = clock_.steady() + kCatchUp;
+    while (feed_.position() < position) {
+      auto generation = feed_.advanced().generation();
+      if (clock_.steady() >= deadline) co_return fail(Code::kInvalidParam, "the token is from the future of this server");
+      co_await feed_.advanced().wait(generation, deadline);
+    }
+    co_return Result<void>{};
+  }
+
+  Task<Result<SubscriberPtr>> subscribe(UserId user) {
+    while (true) {
+      if (auto known = feed_.find(user)) co_return known;
+      auto ticket = feed_.begin_load(user);
+      MYELIN_CO_TRY(auto rooms, co_await db_.read([user](db::ReadTx& tx) {
+        return tx.all("SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
+                      [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(),
+                      static_cast<int64_t>(rooms::Membership::kJoin));
+      }));
+      if (auto loaded = feed_.finish_load(user, ticket, std::move(rooms))) co_return loaded;
+    }
+  }
+
+  static bool news_after(const Subscriber& subscriber, int64_t position) {
+    return position < subscriber.known_from || subscriber.last_change > position;
+  }
+
+  Task<> typing_changed(RoomId room) {
+    auto info = co_await rooms_->room(room);
+    if (!info) co_return;
+    typing_.changed(info->room_no, room);
+    feed_.typing_changed(info->room_no);
+  }
+
+  db::Database& db_;
+  accounts::Accounts& accounts_;
+  rooms::Queries* rooms_ = nullptr;
+  const Clock& clock_;
+  Feed feed_;
+  Judge judge_;
+  RoomApply room_apply_;
+  UserApply user_apply_;
+  Typing typing_;
+  Answers answers_;
+  TaskSet tasks_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Sync> make_sync(ServerName name, db::Database& db, bus::Bus& bus, accounts::Accounts& accounts,
+                                keys::Keys& keys, presence::Presence& presence, rooms::Rooms& rooms, Executor loop,
+                                const Clock& clock, Random& random) {
+  return std::make_unique<SyncImpl>(std::move(name), db, bus, accounts, keys, presence, rooms, loop, clock, random);
+}
+
+}  // namespace myelin::sync

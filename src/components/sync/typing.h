@@ -1,0 +1,33 @@
+// Typing notices on their way to clients: counted per process, so that a token can say what its client has seen. Losable.
+// Thread: the loop.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+
+#include "components/presence/presence.h"
+#include "components/sync/feed.h"
+#include "components/sync/token.h"
+
+namespace myelin::sync {
+
+class Typing {
+ public:
+  Typing(presence::Presence&, Random&);
+  void changed(uint32_t room_no, RoomId room);
+  // Has a room of the subscriber changed since the token?
+  bool news(const Subscriber&, const Token&) const;
+  // The m.typing event of the room, if it changed since the token (or somebody types, for a new client).
+  std::optional<std::string> event(uint32_t room_no, const RoomId&, const std::optional<Token>&) const;
+  std::vector<uint32_t> changed_rooms(const Subscriber&, const Token&) const;
+  void mark(Token&) const;  // writes this process's count into the token
+
+ private:
+  uint64_t seen_by(const Token&) const;
+  presence::Presence& presence_;
+  uint32_t process_;
+  uint64_t count_ = 0;
+  std::map<uint32_t, uint64_t> rooms_;  // room -> count at its last change; rooms at rest are dropped
+};
+
+}  // namespace myelin::sync

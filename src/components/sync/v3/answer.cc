@@ -1,0 +1,255 @@
+#include "components/sync/v3/answer.h"
+
+#include "components/sync/v3/room_section.h"
+
+namespace myelin::sync {
+using rooms::Membership;
+
+struct Answers::Context {
+  SyncRequest request;
+  Filter filter;
+  std::optional<Token> since;
+  const Subscriber& subscriber;
+  Snapshot snapshot;
+  std::shared_ptr<const json::Object> push_rules;
+  std::set<std::string> ignored_users;
+  std::string join, invite, knock, leave;  // the members of those objects
+  std::string account_data;
+  bool empty = true;
+};
+
+Answers::Answers(db::Database& db, accounts::Accounts& accounts, keys::Keys& keys, rooms::Queries& rooms, Typing& typing,
+                 const Clock& clock)
+    : db_(db), accounts_(accounts), keys_(keys), rooms_(rooms), typing_(typing), sections_(db, rooms, clock) {}
+
+Result<Filter> Answers::parse_filter(const std::string& text) const {
+  if (text.empty()) return Filter{};
+  MYELIN_TRY(auto object, json::parse_object(text));
+  return Filter::parse(object);
+}
+
+namespace {
+
+std::set<std::string> users_of(std::string_view ignored_user_list) {
+  std::set<std::string> out;
+  auto content = json::parse_object(ignored_user_list);
+  if (!content) return out;
+  if (const auto* users = json::object_at(*content, "ignored_users"))
+    for (const auto& [user, unused] : *users) out.insert(std::string(user));
+  return out;
+}
+
+void append_member(std::string& object, std::string_view key, std::string_view value) {
+  if (!object.empty()) object += ',';
+  append_quoted(object, key);
+  object += ':';
+  object += value;
+}
+
+std::string names(const std::set<std::string>& users) {
+  json::Array out;
+  for (const auto& user : users) out.emplace_back(user);
+  return json::serialize(out);
+}
+
+}  // namespace
+
+Task<Result<std::string>> Answers::key_counts(const accounts::Session& session) {
+  MYELIN_CO_TRY(auto counts, co_await keys_.counts(session.user, session.device));
+  counts.one_time.try_emplace("signed_curve25519", 0);  // clients upload when it is 0, and wait while it is absent
+  json::Object one_time;
+  for (const auto& [algorithm, count] : counts.one_time) one_time[algorithm] = count;
+  json::Array fallback;
+  for (const auto& algorithm : counts.unused_fallback) fallback.emplace_back(algorithm);
+  co_return fmt::format(R"("device_one_time_keys_count":{},"device_unused_fallback_key_types":{})",
+                        json::serialize(one_time), json::serialize(fallback));
+}
+
+Task<Result<std::string>> Answers::nothing_new(SyncRequest request, Token since, int64_t position) {
+  since.position = std::max(since.position, position);
+  typing_.mark(since);
+  MYELIN_CO_TRY(auto counts, co_await key_counts(request.session));
+  co_return fmt::format(R"({{"next_batch":"{}",{}}})", since.str(), counts);
+}
+
+// The events of one account data section; `types` null = all.
+Task<Result<std::string>> Answers::account_data(Context& context, std::optional<RoomId> room,
+                                                const std::set<std::string>* types) {
+  const auto& user = context.request.session.user;
+  const auto& wanted = room ? context.filter.room_account_data() : context.filter.account_data();
+  std::vector<std::string> events;
+  auto add = [&](std::string_view type, std::string_view content) {
+    if (!wanted.matches_type(type)) return;
+    std::string event = R"({"type":)";
+    append_quoted(event, type);
+    events.push_back(event + R"(,"content":)" + std::string(content) + '}');
+  };
+  if (types == nullptr) {
+    MYELIN_CO_TRY(auto items, co_await accounts_.all_account_data(user, room));
+    for (const auto& item : items)
+      if (room || item.type != "m.push_rules") add(item.type, item.content);
+    if (!room) add("m.push_rules", json::serialize(*context.push_rules));
+  } else {
+    for (const auto& type : *types) {
+      if (!room && type == "m.push_rules") {
+        add(type, json::serialize(*context.push_rules));
+        continue;
+      }
+      auto content = co_await accounts_.account_data(user, room, type);
+      if (content) add(type, *content);
+      else if (content.error().code == Code::kNotFound) add(type, "{}");
+      else co_return std::unexpected(content.error());
+    }
+  }
+  if (events.empty()) co_return std::string();
+  co_return events_section(events);
+}
+
+Task<Result<std::string>> Answers::joined_room(Context& context, const RoomSnapshot& room, bool& empty) {
+  Viewpoint view{context.request.session, &context.filter, &context.ignored_users, context.request.full_state,
+                 context.request.use_state_after, !context.since};
+  MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
+  empty = section.empty && !room.membership_changed;
+
+  std::vector<std::string> ephemeral;
+  const auto& wanted = context.filter.ephemeral();
+  if (!room.receipts.empty() && wanted.matches_type("m.receipt")) ephemeral.push_back(receipts_event(room.receipts));
+  auto since = room.is_new ? std::optional<Token>() : context.since;
+  if (auto typing = typing_.event(room.room_no, room.room, since); typing && wanted.matches_type("m.typing"))
+    ephemeral.push_back(*typing);
+  if (!ephemeral.empty() || !room.receipts.empty()) empty = false;
+  section.fields += R"(,"ephemeral":)" + events_section(ephemeral);
+
+  std::string data;
+  if (room.is_new || context.request.full_state) {
+    MYELIN_CO_TRY(data, co_await account_data(context, room.room, nullptr));
+  } else if (auto types = context.snapshot.room_account_data.find(room.room.str());
+             types != context.snapshot.room_account_data.end()) {
+    MYELIN_CO_TRY(data, co_await account_data(context, room.room, &types->second));
+  }
+  if (!data.empty()) {
+    section.fields += R"(,"account_data":)" + data;
+    empty = false;
+  }
+  section.fields += ',' + unread_fields(room, unread_class(*context.push_rules, room.room),
+                                        context.filter.timeline().unread_thread_notifications());
+  if (room.with_summary) section.fields += ',' + summary_fields(room);
+  co_return '{' + section.fields + '}';
+}
+
+Task<Result<void>> Answers::add_rooms(Context& context) {
+  for (const auto& room : context.snapshot.rooms) {
+    if (!context.filter.matches_room(room.room)) continue;
+    const auto& id = room.room.str();
+    switch (room.membership) {
+      case Membership::kJoin: {
+        bool empty = true;
+        MYELIN_CO_TRY(auto text, co_await joined_room(context, room, empty));
+        if (empty && context.since && !context.request.full_state) break;
+        append_member(context.join, id, text);
+        context.empty = false;
+        break;
+      }
+      case Membership::kInvite:
+      case Membership::kKnock: {
+        bool invited = room.membership == Membership::kInvite;
+        MYELIN_CO_TRY(auto state, co_await sections_.stripped(room));
+        append_member(invited ? context.invite : context.knock, id,
+                      fmt::format(R"({{"{}":{}}})", invited ? "invite_state" : "knock_state", state));
+        context.empty = false;
+        break;
+      }
+      case Membership::kLeave:
+      case Membership::kBan: {
+        Viewpoint view{context.request.session, &context.filter, &context.ignored_users, false,
+                       context.request.use_state_after, !context.since};
+        MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
+        append_member(context.leave, id, '{' + section.fields + R"(,"account_data":{"events":[]}})");
+        context.empty = false;
+        break;
+      }
+    }
+  }
+  co_return Result<void>{};
+}
+
+// Joined rooms where only typing or account data changed: the snapshot has no row for them.
+Task<Result<void>> Answers::add_quiet_rooms(Context& context) {
+  std::set<uint32_t> there;
+  for (const auto& room : context.snapshot.rooms) there.insert(room.room_no);
+  std::map<uint32_t, RoomId> quiet;
+  for (const auto& [id, types] : context.snapshot.room_account_data) {
+    auto info = co_await rooms_.room(RoomId::trusted(id));
+    if (info && std::ranges::binary_search(context.subscriber.rooms, info->room_no)) quiet.emplace(info->room_no, info->room);
+  }
+  for (uint32_t room_no : typing_.changed_rooms(context.subscriber, *context.since)) {
+    if (auto info = co_await rooms_.room(room_no)) quiet.emplace(room_no, info->room);
+  }
+  for (const auto& [room_no, id] : quiet) {
+    if (there.contains(room_no) || !context.filter.matches_room(id)) continue;
+    std::string fields;
+    if (auto typing = typing_.event(room_no, id, context.since); typing && context.filter.ephemeral().matches_type("m.typing"))
+      append_member(fields, "ephemeral", events_section({*typing}));
+    if (auto types = context.snapshot.room_account_data.find(id.str()); types != context.snapshot.room_account_data.end()) {
+      MYELIN_CO_TRY(auto data, co_await account_data(context, id, &types->second));
+      if (!data.empty()) append_member(fields, "account_data", data);
+    }
+    if (fields.empty()) continue;
+    append_member(context.join, id.str(), '{' + fields + '}');
+    context.empty = false;
+  }
+  co_return Result<void>{};
+}
+
+Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::optional<Token> since,
+                                    std::optional<std::vector<uint32_t>> changed_rooms, const Subscriber& subscriber) {
+  Context context{std::move(request), std::move(filter), since, subscriber, {}, {}, {}, {}, {}, {}, {}, {}, true};
+  const auto& session = context.request.session;
+  SnapshotQuery query{session.user, session.device, since, std::move(changed_rooms), context.filter.timeline().limit(),
+                      context.request.full_state, context.filter.include_leave()};
+  Token next;
+  typing_.mark(next);
+  MYELIN_CO_TRY(context.snapshot, co_await db_.read([query](db::ReadTx& tx) { return read_snapshot(tx, query); }));
+  auto& snapshot = context.snapshot;
+  MYELIN_CO_TRY(context.push_rules, co_await accounts_.push_rules(session.user));
+  if (auto list = co_await accounts_.account_data(session.user, std::nullopt, "m.ignored_user_list"))
+    context.ignored_users = users_of(*list);
+
+  MYELIN_CO_CHECK(co_await add_rooms(context));
+  if (since) MYELIN_CO_CHECK(co_await add_quiet_rooms(context));
+  MYELIN_CO_TRY(context.account_data,
+                co_await account_data(context, std::nullopt, since && !context.request.full_state ? &snapshot.account_data : nullptr));
+  MYELIN_CO_TRY(auto counts, co_await key_counts(session));
+  if (snapshot.delete_to_device) MYELIN_CO_CHECK(co_await forget_to_device(session, since->to_device_position()));
+
+  next.position = since ? std::max(since->position, snapshot.position) : snapshot.position;
+  next.to_device = snapshot.to_device_upto;
+  std::string body = R"({"next_batch":")" + next.str() + "\"," + counts;
+  std::string rooms;
+  if (!context.join.empty()) append_member(rooms, "join", '{' + context.join + '}');
+  if (!context.invite.empty()) append_member(rooms, "invite", '{' + context.invite + '}');
+  if (!context.knock.empty()) append_member(rooms, "knock", '{' + context.knock + '}');
+  if (!context.leave.empty()) append_member(rooms, "leave", '{' + context.leave + '}');
+  if (!rooms.empty()) body += R"(,"rooms":{)" + rooms + '}';
+  if (!context.account_data.empty()) body += R"(,"account_data":)" + context.account_data;
+  if (!snapshot.to_device.empty()) body += R"(,"to_device":)" + events_section(snapshot.to_device);
+  bool lists = !snapshot.device_lists_changed.empty() || !snapshot.device_lists_left.empty();
+  if (lists)
+    body += R"(,"device_lists":{"changed":)" + names(snapshot.device_lists_changed) + R"(,"left":)" +
+            names(snapshot.device_lists_left) + '}';
+  if (!since) body += R"(,"presence":{"events":[]})";
+  body += '}';
+  bool empty = context.empty && context.account_data.empty() && snapshot.to_device.empty() && !lists &&
+               !snapshot.key_counts_changed;
+  co_return Answer{std::move(body), empty, next.position};
+}
+
+// The client came back with a later token: it has these.
+Task<Result<void>> Answers::forget_to_device(accounts::Session session, int64_t upto) {
+  co_return co_await db_.write({}, [session, upto](db::Tx& tx) {
+    tx.exec("DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos <= $3", session.user.str(),
+            session.device.str(), upto);
+  });
+}
+
+}  // namespace myelin::sync
