@@ -53,6 +53,7 @@ class AuthGraph {
   boost::unordered_flat_map<uint32_t, uint32_t> index_;  // event number → place in nodes_
   std::vector<Node> nodes_;
   std::vector<uint32_t> parents_;
+  uint32_t top_generation_ = 0;
 };
 
 }  // namespace myelin

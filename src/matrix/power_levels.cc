@@ -21,8 +21,9 @@ std::optional<int64_t> level_in_string(std::string_view text) {
   bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
+  constexpr uint64_t kLimit = uint64_t{1} << 63;
   uint64_t magnitude = 0;
-  for (char c : text) magnitude = std::min(magnitude * 10 + static_cast<uint64_t>(c - '0'), uint64_t{1} << 63);
+  for (char c : text) magnitude = magnitude > kLimit / 10 ? kLimit : magnitude * 10 + static_cast<uint64_t>(c - '0');
   return saturated(magnitude, negative);
 }
 

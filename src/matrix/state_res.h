@@ -21,7 +21,7 @@ class ResolutionSource {
   virtual ~ResolutionSource() = default;
   virtual Result<EventPtr> event(uint32_t event_no) = 0;
   virtual Result<bool> rejected(uint32_t event_no) = 0;
-  // nullopt: no event of the room has that key.
+  // Every state event of the room, rejected ones too, has a key with a number; nullopt: no event has that key.
   virtual Result<std::optional<uint32_t>> key_no(std::string_view type, std::string_view state_key) = 0;
 };
 

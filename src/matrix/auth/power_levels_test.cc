@@ -1,0 +1,230 @@
+#include "matrix/power_levels.h"
+
+#include <gtest/gtest.h>
+
+#include "matrix/auth/scenes.h"
+
+namespace myelin::auth::scenes {
+namespace {
+
+using myelin::testing::object;
+using enum Outcome;
+
+// Mod, who has 50 and may change power levels, replaces them.
+Result<void> mod_changes(Room& room, std::string_view before, std::string_view after) {
+  auto content = object(before);
+  if (!content.contains("users")) content["users"] = json::Object{{kMod, 50}};
+  room.levels(json::serialize(content));
+  auto changed = object(after);
+  if (!changed.contains("users")) {
+    changed["users"] = room.find("m.room.power_levels", "")->content().at("users");
+  } else if (!room.rules().auth.creators_infinite && changed["users"].is_object()) {
+    changed["users"].get_object()[kAlice] = 100;
+  }
+  return room.state(kMod, "m.room.power_levels", "", json::serialize(changed));
+}
+
+Scene change(std::string_view rule, int first, int last, Outcome outcome, std::string_view story,
+             std::string_view before, std::string_view after) {
+  return {rule, first, last, outcome, story, [=](Room& room) { return mod_changes(room, before, after); }};
+}
+
+TEST(AuthPowerLevels, Form) {
+  play({
+      change("levels: single values are integers", 10, 12, kAllowed, "numbers", "{}", R"({"ban":50})"),
+      change("levels: single values are integers", 10, 12, kRejected, "a string", "{}", R"({"ban":"50"})"),
+      change("levels: single values are integers", 10, 12, kRejected, "null", "{}", R"({"invite":null})"),
+      change("levels: single values are integers", 10, 12, kRejected, "a list", "{}", R"({"users_default":[]})"),
+      change("levels: events are integers", 10, 12, kAllowed, "numbers", "{}", R"({"events":{"m.room.name":10}})"),
+      change("levels: events are integers", 10, 12, kRejected, "a string", "{}", R"({"events":{"m.room.name":"10"}})"),
+      change("levels: events are integers", 10, 12, kRejected, "no object", "{}", R"({"events":[]})"),
+      change("levels: notifications are integers", 10, 12, kAllowed, "numbers", "{}",
+             R"({"notifications":{"room":10}})"),
+      change("levels: notifications are integers", 10, 12, kRejected, "a string", "{}",
+             R"({"notifications":{"room":"10"}})"),
+      change("levels: notifications are integers", 10, 12, kRejected, "no object", "{}", R"({"notifications":"room"})"),
+      change("levels: users", 1, 12, kAllowed, "Bob gets 10", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":10}})"),
+      change("levels: users", 1, 12, kRejected, "no object", "{}", R"({"users":["@bob:a.example"]})"),
+      change("levels: users", 1, 12, kRejected, "a key that is no user id", "{}",
+             R"({"users":{"@mod:a.example":50,"bob":10}})"),
+      change("levels: users", 1, 12, kRejected, "a level that is no number", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":"many"}})"),
+      change("levels: users", 1, 12, kRejected, "a level that is null", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":null}})"),
+      change("levels: integers in strings", 1, 9, kAllowed, "with spaces, sign and zeros", "{}",
+             R"({"users":{"@mod:a.example":" +0050 ","@bob:a.example":"-7"},"ban":"50"})"),
+      change("levels: integers in strings", 1, 9, kRejected, "with a fraction", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":"7.5"}})"),
+      change("levels: integers in strings", 1, 9, kRejected, "two signs", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":"+-7"}})"),
+      change("levels: integers in strings", 1, 9, kRejected, "nothing but spaces", "{}", R"({"ban":"  "})"),
+      change("levels: floats", 1, 5, kAllowed, "cut off at the point", "{}",
+             R"({"users":{"@mod:a.example":50.9,"@bob:a.example":5.09E1}})"),
+      change("levels: floats", 1, 5, kRejected, "52.3 is 52 and above Mod's 50", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":52.3}})"),
+      change("levels: no creators among users", 12, 12, kAllowed, "only others", "{}",
+             R"({"users":{"@mod:a.example":50,"@carol:b.example":0}})"),
+      change("levels: no creators among users", 12, 12, kRejected, "Alice made the room", "{}",
+             R"({"users":{"@mod:a.example":50,"@alice:a.example":0}})"),
+      {"levels: no creators among users", 12, 12, kRejected, "Carol is one of the creators",
+       [](Room& room) {
+         room.create_content(R"({"additional_creators":["@carol:b.example"]})");
+         return mod_changes(room, "{}", R"({"users":{"@mod:a.example":50,"@carol:b.example":0}})");
+       }},
+      {"levels: the first", 1, 12, kAllowed, "Alice sets levels that nobody could set later",
+       [](Room& room) {
+         room.remove("m.room.power_levels", "");
+         return room.state(kAlice, "m.room.power_levels", "", R"({"ban":1000,"users":{"@bob:a.example":1000}})");
+       }},
+      {"levels: the first", 1, 12, kRejected, "Bob sets the first levels: without any, that needs 50",
+       [](Room& room) {
+         room.remove("m.room.power_levels", "");
+         return room.state(kBob, "m.room.power_levels", "", R"({"users":{"@bob:a.example":100}})");
+       }},
+  });
+}
+
+TEST(AuthPowerLevels, Alterations) {
+  std::vector<Scene> scenes{
+      change("levels: events, changed or removed", 1, 12, kAllowed, "what needed 50", R"({"events":{"m.x":50}})", "{}"),
+      change("levels: events, changed or removed", 1, 12, kAllowed, "what needs 60 stays as it is",
+             R"({"events":{"m.x":60}})", R"({"events":{"m.x":60}})"),
+      change("levels: events, changed or removed", 1, 12, kRejected, "what needed 51 is removed",
+             R"({"events":{"m.x":51}})", "{}"),
+      change("levels: events, changed or removed", 1, 12, kRejected, "what needed 51 needs 0",
+             R"({"events":{"m.x":51}})", R"({"events":{"m.x":0}})"),
+      change("levels: events, added or changed", 1, 12, kAllowed, "to what Mod has", R"({"events":{"m.x":0}})",
+             R"({"events":{"m.x":50,"m.y":50}})"),
+      change("levels: events, added or changed", 1, 12, kRejected, "added above Mod", "{}", R"({"events":{"m.y":51}})"),
+      change("levels: events, added or changed", 1, 12, kRejected, "raised above Mod", R"({"events":{"m.y":1}})",
+             R"({"events":{"m.y":51}})"),
+      change("levels: notifications, changed or removed", 6, 12, kAllowed, "what needed 50",
+             R"({"notifications":{"room":50}})", "{}"),
+      change("levels: notifications, changed or removed", 6, 12, kRejected, "what needed 51",
+             R"({"notifications":{"room":51}})", "{}"),
+      change("levels: notifications, added or changed", 6, 12, kAllowed, "to what Mod has", "{}",
+             R"({"notifications":{"room":50}})"),
+      change("levels: notifications, added or changed", 6, 12, kRejected, "above Mod", "{}",
+             R"({"notifications":{"room":51}})"),
+      change("levels: users, changed or removed", 1, 12, kAllowed, "Bob, who had 49, has nothing",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":49}})", R"({"users":{"@mod:a.example":50}})"),
+      change("levels: users, changed or removed", 1, 12, kAllowed, "Mod steps down", "{}", R"({"users":{}})"),
+      change("levels: users, changed or removed", 1, 12, kRejected, "Bob, who had 50 like Mod, has 49",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":50}})",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":49}})"),
+      change("levels: users, changed or removed", 1, 12, kRejected, "Bob, who had 50 like Mod, is removed",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":50}})", R"({"users":{"@mod:a.example":50}})"),
+      change("levels: users, added or changed", 1, 12, kAllowed, "Bob gets what Mod has", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":50}})"),
+      change("levels: users, added or changed", 1, 12, kRejected, "Bob gets more than Mod has", "{}",
+             R"({"users":{"@mod:a.example":50,"@bob:a.example":51}})"),
+      change("levels: users, added or changed", 1, 12, kRejected, "Mod raises himself", "{}",
+             R"({"users":{"@mod:a.example":51}})"),
+  };
+  static constexpr std::string_view kKeys[] = {"users_default", "events_default", "state_default", "ban",
+                                               "redact",        "kick",           "invite"};
+  for (auto key : kKeys) {
+    // Levels that let Mod send the event whatever else they say.
+    auto content = [key](std::optional<int> level) {
+      json::Object object{{"events", json::Object{{"m.room.power_levels", 50}}}};
+      if (level) object[key] = *level;
+      return json::serialize(object);
+    };
+    auto add = [&](Outcome outcome, std::string_view story, std::optional<int> before, std::optional<int> after) {
+      scenes.push_back(
+          {key, 1, 12, outcome, story, [=](Room& room) { return mod_changes(room, content(before), content(after)); }});
+    };
+    add(kAllowed, "added at Mod's level", std::nullopt, 50);
+    add(kAllowed, "lowered from Mod's level", 50, 0);
+    add(kAllowed, "removed at Mod's level", 50, std::nullopt);
+    add(kAllowed, "above Mod, and left alone", 60, 60);
+    add(kRejected, "added above Mod", std::nullopt, 51);
+    add(kRejected, "raised above Mod", 0, 51);
+    add(kRejected, "lowered from above Mod", 51, 0);
+    add(kRejected, "removed from above Mod", 51, std::nullopt);
+  }
+  play(scenes);
+}
+
+TEST(AuthPowerLevels, NotificationsAreFreeBeforeVersion6) {
+  for (auto& rules : all_room_versions()) {
+    Room room(rules);
+    EXPECT_EQ(mod_changes(room, "{}", R"({"notifications":{"room":99}})").has_value(), !rules.auth.notification_levels)
+        << rules.version;
+  }
+}
+
+TEST(PowerLevels, AViewOfWhatTheEventSays) {
+  auto& rules = *find_room_version("9");
+  Room room(rules);
+  room.levels(R"({"users":{"@mod:a.example":"50","@bob:a.example":"x"},"users_default":3,"events":{"m.x":7},
+    "events_default":1,"state_default":40,"ban":41,"kick":42,"redact":43,"invite":44,"notifications":{"room":45}})");
+  PowerLevels levels(rules, room.find("m.room.power_levels", ""), room.find("m.room.create", ""));
+  EXPECT_EQ(levels.user_level(kAlice), 100);
+  EXPECT_EQ(levels.user_level(kMod), 50);
+  EXPECT_EQ(levels.user_level(kBob), 3) << "what is no level counts as absent";
+  EXPECT_EQ(levels.user_level(kCarol), 3);
+  EXPECT_EQ(levels.event_level("m.x", true), 7);
+  EXPECT_EQ(levels.event_level("m.y", true), 40);
+  EXPECT_EQ(levels.event_level("m.y", false), 1);
+  EXPECT_EQ(levels.ban(), 41);
+  EXPECT_EQ(levels.kick(), 42);
+  EXPECT_EQ(levels.redact(), 43);
+  EXPECT_EQ(levels.invite(), 44);
+  EXPECT_EQ(levels.notification("room"), 45);
+  EXPECT_EQ(levels.notification("other"), 50);
+}
+
+TEST(PowerLevels, DefaultsWithoutAnEvent) {
+  for (auto& rules : all_room_versions()) {
+    Room room(rules);
+    PowerLevels levels(rules, nullptr, room.find("m.room.create", ""));
+    EXPECT_EQ(levels.user_level(kAlice), rules.auth.creators_infinite ? kInfiniteLevel : 100) << rules.version;
+    EXPECT_EQ(levels.user_level(kBob), 0);
+    EXPECT_EQ(levels.event_level("m.x", true), 50);
+    EXPECT_EQ(levels.event_level("m.x", false), 0);
+    EXPECT_EQ(levels.ban(), 50);
+    EXPECT_EQ(levels.invite(), 0);
+  }
+}
+
+TEST(PowerLevels, CreatorsOfVersion12OutrankEveryNumber) {
+  auto& rules = *find_room_version("12");
+  Room room(rules);
+  room.create_content(R"({"additional_creators":["@carol:b.example"]})")
+      .levels(R"({"users_default":9007199254740991})");
+  PowerLevels levels(rules, room.find("m.room.power_levels", ""), room.find("m.room.create", ""));
+  EXPECT_GT(levels.user_level(kAlice), levels.user_level(kBob));
+  EXPECT_EQ(levels.user_level(kCarol), kInfiniteLevel);
+  EXPECT_TRUE(levels.is_creator(kCarol));
+  EXPECT_FALSE(levels.is_creator(kBob));
+}
+
+// Attack 2: levels that two servers could read differently.
+TEST(PowerLevels, Attack02OneReadingOfEveryOddLevel) {
+  AuthRules old = find_room_version("1")->auth, strict = find_room_version("10")->auth;
+  auto read = [](std::string_view text, const AuthRules& rules) {
+    return parse_level(json::parse(text).value(), rules);
+  };
+  EXPECT_EQ(read("7", strict), 7);
+  EXPECT_EQ(read("\"7\"", strict), std::nullopt);
+  EXPECT_EQ(read("7.5", strict), std::nullopt);
+  EXPECT_EQ(read("true", strict), std::nullopt);
+  EXPECT_EQ(read("\"\\t 007\\n\"", old), 7);
+  EXPECT_EQ(read("\"1_000\"", old), std::nullopt);
+  EXPECT_EQ(read("\"0x10\"", old), std::nullopt);
+  EXPECT_EQ(read("\"1e3\"", old), std::nullopt);
+  EXPECT_EQ(read("\"\"", old), std::nullopt);
+  EXPECT_EQ(read("\"+\"", old), std::nullopt);
+  EXPECT_EQ(read("\"99999999999999999999999999\"", old), kInfiniteLevel - 1);
+  EXPECT_EQ(read("\"-99999999999999999999999999\"", old), -(kInfiniteLevel - 1));
+  EXPECT_EQ(read("-7.9", old), -7);
+  EXPECT_EQ(read("1e300", old), 9'200'000'000'000'000'000);
+  EXPECT_EQ(read("true", old), std::nullopt);
+  EXPECT_EQ(read("null", old), std::nullopt);
+  EXPECT_EQ(read("[7]", old), std::nullopt);
+}
+
+}  // namespace
+}  // namespace myelin::auth::scenes

@@ -1,0 +1,126 @@
+#include "matrix/auth/scenes.h"
+
+#include <gtest/gtest.h>
+
+#include <charconv>
+#include <set>
+
+namespace myelin::auth::scenes {
+
+using myelin::testing::EventSpec;
+using myelin::testing::make_event;
+using myelin::testing::object;
+
+Room::Room(const RoomRules& rules) : rules_(rules) {
+  create_content(rules.auth.creator_from_sender ? "{}" : R"({"creator":"@alice:a.example"})");
+  levels(R"({"users":{"@mod:a.example":50}})");
+  join_rule("invite");
+  for (auto user : {kAlice, kMod, kBob}) member(user, "join");
+  member(kDave, "ban");
+}
+
+Room& Room::create_content(std::string_view content) {
+  EventSpec create{.id = "$create", .type = "m.room.create", .state_key = "", .content = object(content)};
+  create.content["room_version"] = rules_.version;
+  state_[{"m.room.create", ""}] = make_event(rules_, create);
+  return *this;
+}
+
+std::string Room::room_id() const { return rules_.auth.room_id_from_create ? "!create" : "!room:a.example"; }
+
+EventSpec Room::spec(std::string_view sender, std::string_view type, std::optional<std::string> state_key,
+                     std::string_view content) const {
+  // Versions 1 and 2 name the sender's server in the event id.
+  return {.id = "$event:" + std::string(sender.substr(sender.find(':') + 1)),
+          .room_id = room_id(),
+          .sender = std::string(sender),
+          .type = std::string(type),
+          .state_key = std::move(state_key),
+          .content = object(content),
+          .prev = {"$before"}};
+}
+
+Room& Room::put(std::string_view type, std::string_view state_key, std::string_view sender, std::string_view content) {
+  state_[{std::string(type), std::string(state_key)}] =
+      make_event(rules_, spec(sender, type, std::string(state_key), content));
+  return *this;
+}
+
+namespace {
+
+std::string member_content(std::string_view membership, std::string_view more) {
+  auto content = object(more);
+  content["membership"] = membership;
+  return json::serialize(content);
+}
+
+}  // namespace
+
+Room& Room::member(std::string_view user, std::string_view membership, std::string_view more) {
+  return put("m.room.member", user, user, member_content(membership, more));
+}
+
+Room& Room::join_rule(std::string_view rule) {
+  return put("m.room.join_rules", "", kAlice, json::serialize(json::Object{{"join_rule", rule}}));
+}
+
+Room& Room::levels(std::string_view content) {
+  auto with_creator = object(content);
+  if (!rules_.auth.creators_infinite) {
+    if (!with_creator.contains("users")) with_creator["users"] = json::Object();
+    auto& users = with_creator["users"];
+    if (users.is_object() && !users.get_object().contains(kAlice)) users.get_object()[kAlice] = 100;
+  }
+  return put("m.room.power_levels", "", kAlice, json::serialize(with_creator));
+}
+
+Room& Room::remove(std::string_view type, std::string_view state_key) {
+  state_.erase({std::string(type), std::string(state_key)});
+  return *this;
+}
+
+const Event* Room::find(std::string_view type, std::string_view state_key) const {
+  auto found = state_.find({std::string(type), std::string(state_key)});
+  return found == state_.end() ? nullptr : found->second.get();
+}
+
+Result<void> Room::judge(const EventSpec& spec) const { return authorize(rules_, *make_event(rules_, spec), *this); }
+
+Result<void> Room::state(std::string_view sender, std::string_view type, std::string_view state_key,
+                         std::string_view content) const {
+  return judge(spec(sender, type, std::string(state_key), content));
+}
+
+Result<void> Room::message(std::string_view sender, std::string_view type, std::string_view content) const {
+  return judge(spec(sender, type, std::nullopt, content));
+}
+
+Result<void> Room::membership(std::string_view sender, std::string_view target, std::string_view membership,
+                              std::string_view more) const {
+  return state(sender, "m.room.member", target, member_content(membership, more));
+}
+
+void play(const std::vector<Scene>& scenes) {
+  std::map<std::pair<std::string_view, std::string_view>, std::set<Outcome>> outcomes;  // by rule and version
+  for (auto& scene : scenes) {
+    for (auto& rules : all_room_versions()) {
+      int version = 0;
+      std::from_chars(rules.version.data(), rules.version.data() + rules.version.size(), version);
+      if (version < scene.first || version > scene.last) continue;
+      Room room(rules);
+      auto result = scene.play(room);
+      EXPECT_EQ(result.has_value(), scene.outcome == Outcome::kAllowed)
+          << scene.rule << ", version " << rules.version << ": " << scene.story
+          << (result ? "" : "\n  because: " + result.error().message);
+      if (!result) {
+        EXPECT_EQ(result.error().code, Code::kForbidden);
+        EXPECT_FALSE(result.error().message.empty());
+      }
+      outcomes[{scene.rule, rules.version}].insert(scene.outcome);
+    }
+  }
+  for (auto& [rule, found] : outcomes)
+    EXPECT_EQ(found.size(), 2u) << rule.first << " has only one outcome in version " << rule.second;
+}
+
+}  // namespace myelin::auth::scenes

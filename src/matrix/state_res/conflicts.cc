@@ -1,0 +1,33 @@
+// Which keys conflict (rooms/fragments/v2-state-res, Unconflicted state map and conflicted state set): those that are
+// not in every set with the same event. The maps are compared, not read.
+#include <algorithm>
+#include <map>
+
+#include "matrix/state_res/steps.h"
+
+namespace myelin::state_res {
+
+Result<std::vector<ConflictedKey>> conflicted_keys(std::span<const StateMap> sets) {
+  std::map<uint32_t, ConflictedKey> keys;
+  for (size_t i = 1; i < sets.size(); ++i) {
+    MYELIN_TRY(auto changes, diff(sets[0], sets[i]));
+    for (auto& change : changes) {
+      auto& key = keys[change.key_no];
+      if (key.events.empty()) key = {change.key_no, std::vector(sets.size(), change.before)};
+      key.events[i] = change.after;
+    }
+  }
+  std::vector<ConflictedKey> result;
+  result.reserve(keys.size());
+  for (auto& [key_no, key] : keys) result.push_back(std::move(key));
+  return result;
+}
+
+EventNos distinct_events(const ConflictedKey& key) {
+  EventNos events;
+  for (auto event : key.events)
+    if (event && std::ranges::find(events, *event) == events.end()) events.push_back(*event);
+  return events;
+}
+
+}  // namespace myelin::state_res

@@ -1,0 +1,72 @@
+// Mainline ordering (rooms/fragments/v2-state-res): by how far back on the line of power levels an event stands, then
+// the earliest, then the smallest event id.
+#include <algorithm>
+
+#include "matrix/state_res/steps.h"
+
+namespace myelin::state_res {
+namespace {
+
+// Positions on the mainline, 0 being the power levels it starts from; remembered for every power levels event passed.
+class Mainline {
+ public:
+  static constexpr uint32_t kOff = UINT32_MAX;  // greater than every position
+
+  Result<void> lay(Events& events, uint32_t power_levels) {
+    for (uint32_t position = 0; power_levels != Events::kNone; ++position) {
+      positions_[power_levels] = position;
+      MYELIN_TRY(power_levels, events.power_levels_of(power_levels));
+    }
+    return {};
+  }
+
+  // Of an event: that of the power levels it cites.
+  Result<uint32_t> position(Events& events, uint32_t event_no) {
+    EventNos passed;
+    MYELIN_TRY(uint32_t levels, events.power_levels_of(event_no));
+    uint32_t position = kOff;
+    while (levels != Events::kNone) {
+      if (auto known = positions_.find(levels); known != positions_.end()) {
+        position = known->second;
+        break;
+      }
+      passed.push_back(levels);
+      MYELIN_TRY(levels, events.power_levels_of(levels));
+    }
+    for (uint32_t event : passed) positions_[event] = position;
+    return position;
+  }
+
+ private:
+  boost::unordered_flat_map<uint32_t, uint32_t> positions_;
+};
+
+struct Placed {
+  uint32_t position;
+  const Event* event;
+  uint32_t event_no;
+};
+
+}  // namespace
+
+Result<void> mainline_order(Events& events, EventNos& event_nos, uint32_t power_levels) {
+  Mainline mainline;
+  MYELIN_CHECK(mainline.lay(events, power_levels));
+  std::vector<Placed> placed;
+  placed.reserve(event_nos.size());
+  for (uint32_t event_no : event_nos) {
+    MYELIN_TRY(const Event* event, events.get(event_no));
+    MYELIN_TRY(uint32_t position, mainline.position(events, event_no));
+    placed.push_back({position, event, event_no});
+  }
+  std::ranges::sort(placed, [](const Placed& a, const Placed& b) {
+    if (a.position != b.position) return a.position > b.position;
+    if (a.event->origin_server_ts() != b.event->origin_server_ts())
+      return a.event->origin_server_ts() < b.event->origin_server_ts();
+    return a.event->event_id() < b.event->event_id();
+  });
+  for (size_t i = 0; i < placed.size(); ++i) event_nos[i] = placed[i].event_no;
+  return {};
+}
+
+}  // namespace myelin::state_res

@@ -1,0 +1,31 @@
+#include <algorithm>
+
+#include "matrix/state_res/steps.h"
+
+namespace myelin {
+
+Result<Resolution> resolve(const RoomRules& rules, std::span<const StateMap> sets, const AuthGraph& graph,
+                           ResolutionSource& source) {
+  // A set that is there twice says nothing new.
+  std::vector<StateMap> distinct;
+  for (auto& set : sets)
+    if (std::ranges::find(distinct, set) == distinct.end()) distinct.push_back(set);
+  if (distinct.size() < 2) return Resolution{};
+
+  state_res::Events events(rules, graph, source);
+  return rules.resolution == StateResolution::kV1 ? state_res::resolve_v1(events, distinct)
+                                                  : state_res::resolve_v2(events, distinct);
+}
+
+std::string resolution_key(std::span<const StateRoot> sets) {
+  std::vector<Fingerprint> fingerprints;
+  for (auto& root : sets) fingerprints.push_back(root.fingerprint);
+  std::ranges::sort(fingerprints);
+  auto repeated = std::ranges::unique(fingerprints);
+  fingerprints.erase(repeated.begin(), repeated.end());
+  std::string key;
+  for (auto& fingerprint : fingerprints) key.append(fingerprint.begin(), fingerprint.end());
+  return key;
+}
+
+}  // namespace myelin
