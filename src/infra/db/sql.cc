@@ -88,32 +88,44 @@ std::string translate_statement(std::string_view text, Dialect dialect) {
 
 namespace {
 
-bool is_operator(char c) { return std::string_view("<>=!|").contains(c); }
+// A migration's words, quoted texts and single other characters, without comments.
+struct Word {
+  std::string text;
+  bool apart = false;  // from what stands before it
+};
 
-// The words and punctuation of a migration, without comments; blanks become one blank before a word.
-std::vector<std::string> words_of(std::string_view text) {
-  std::vector<std::string> words;
+std::vector<Word> words_of(std::string_view text) {
+  std::vector<Word> words;
+  bool apart = false;
   for (size_t i = 0; i < text.size();) {
     char c = text[i];
-    std::string word;
     if (c == '-' && text.substr(i, 2) == "--") {
       i = std::min(text.find('\n', i), text.size());
       continue;
     }
-    if (c == '\'' || c == '"') {
-      i = copy_quoted(text, i, word);
-    } else if (is_word(c)) {
-      while (i < text.size() && is_word(text[i])) word += text[i++];
-    } else if (std::isspace(static_cast<unsigned char>(c)) != 0) {
+    if (std::isspace(static_cast<unsigned char>(c)) != 0) {
+      apart = true;
       ++i;
       continue;
+    }
+    Word word{"", apart};
+    if (c == '\'' || c == '"') {
+      i = copy_quoted(text, i, word.text);
+    } else if (is_word(c)) {
+      while (i < text.size() && is_word(text[i])) word.text += text[i++];
     } else {
-      word = text[i++];
-      while (i < text.size() && is_operator(word.back()) && is_operator(text[i])) word += text[i++];  // <> and the like
+      word.text = text[i++];
     }
     words.push_back(std::move(word));
+    apart = false;
   }
   return words;
+}
+
+std::string_view type_name(std::string_view word, Dialect dialect) {
+  if (dialect == Dialect::kPostgres) return word == "TEXT" ? "TEXT COLLATE \"C\"" : word;
+  if (word == "BYTEA") return "BLOB";
+  return word == "BIGINT" ? "INTEGER" : word;
 }
 
 }  // namespace
@@ -124,30 +136,22 @@ std::string translate_migration(std::string_view text, Dialect dialect) {
   bool table = false, rowid = true;
   std::string out;
   for (size_t i = 0; i < words.size(); ++i) {
-    const auto& word = words[i];
-    auto next = i + 1 < words.size() ? std::string_view(words[i + 1]) : std::string_view();
+    const auto& word = words[i].text;
+    auto next = i + 1 < words.size() ? std::string_view(words[i + 1].text) : std::string_view();
     if (word == "WITHOUT" && next == "ROWID") {
       rowid = false;
       ++i;
-      if (sqlite) out += "WITHOUT ROWID ";
+      if (sqlite) out += " WITHOUT ROWID";
       continue;
     }
     if (word == "CREATE") table = next == "TABLE";
     if (word == ";") {
-      if (sqlite && table) out += rowid ? "STRICT" : ", STRICT";  // so that types are as strict as on PostgreSQL
+      if (sqlite && table) out += rowid ? " STRICT" : ", STRICT";  // so that types are as strict as on PostgreSQL
       table = false;
       rowid = true;
     }
-    if (word == "TEXT" && !sqlite) {
-      out += "TEXT COLLATE \"C\"";
-    } else if (word == "BYTEA" && sqlite) {
-      out += "BLOB";
-    } else if (word == "BIGINT" && sqlite) {
-      out += "INTEGER";
-    } else {
-      out += word;
-    }
-    out += word == ";" ? '\n' : ' ';
+    if (words[i].apart && !out.empty()) out += ' ';
+    out += type_name(word, dialect);
   }
   return out;
 }

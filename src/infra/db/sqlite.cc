@@ -240,7 +240,8 @@ namespace {
 
 class SqliteEngine final : public Engine {
  public:
-  SqliteEngine(std::string path, std::string vfs) : path_(std::move(path)), vfs_(std::move(vfs)) {
+  SqliteEngine(std::string path, const Options& options)
+      : path_(std::move(path)), vfs_(options.sqlite_vfs), checkpoint_pages_(options.checkpoint_pages) {
     SystemRandom random;
     generation_ = random.token(16);  // unlike any other start's: the file may be an older copy (rule A13)
   }
@@ -250,7 +251,7 @@ class SqliteEngine final : public Engine {
   Result<std::unique_ptr<Session>> connect_writer() override {
     MYELIN_TRY(auto handle, open_sqlite_handle(path_, vfs_, 16 << 10));
     MYELIN_TRY(auto own, open_sqlite_handle(path_, vfs_, 256));
-    checkpointer_ = std::make_shared<SqliteCheckpointer>(std::move(own));
+    checkpointer_ = std::make_shared<SqliteCheckpointer>(std::move(own), checkpoint_pages_);
     return std::make_unique<SqliteSession>(std::move(handle), checkpointer_);
   }
   Result<std::unique_ptr<Session>> connect_reader() override {
@@ -263,6 +264,7 @@ class SqliteEngine final : public Engine {
 
  private:
   std::string path_, vfs_, generation_;
+  int checkpoint_pages_;
   std::shared_ptr<SqliteCheckpointer> checkpointer_;
 };
 
@@ -271,7 +273,7 @@ class SqliteEngine final : public Engine {
 Result<std::unique_ptr<Engine>> open_sqlite(const Options& options) {
   auto path = options.url.substr(std::string_view("sqlite:").size());
   if (path.empty()) return fail(Code::kInvalidParam, "the database url names no file: sqlite:PATH");
-  return std::make_unique<SqliteEngine>(std::move(path), options.sqlite_vfs);
+  return std::make_unique<SqliteEngine>(std::move(path), options);
 }
 
 }  // namespace myelin::db

@@ -18,7 +18,8 @@ bool checkpoint(sqlite3* handle, int mode) {
 
 }  // namespace
 
-SqliteCheckpointer::SqliteCheckpointer(SqliteHandle own) : own_(std::move(own)), thread_([this] { loop(); }) {}
+SqliteCheckpointer::SqliteCheckpointer(SqliteHandle own, int start_pages)
+    : own_(std::move(own)), start_pages_(start_pages), thread_([this] { loop(); }) {}
 SqliteCheckpointer::~SqliteCheckpointer() { stop(); }
 
 void SqliteCheckpointer::stop() {
@@ -46,16 +47,16 @@ void SqliteCheckpointer::loop() {
 }
 
 void SqliteCheckpointer::after_transaction(sqlite3* lane) {
-  if (wal_pages_ < kStartPages) {
+  if (wal_pages_ < start_pages_) {
     lane_pages_ = 0;
     return;
   }
   if (copied_.exchange(false)) {
     lane_pages_ = wal_pages_;
-    checkpoint(lane, wal_pages_ > kHardPages ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
+    checkpoint(lane, wal_pages_ > 16 * start_pages_ ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE);
     return;
   }
-  if (wal_pages_ - lane_pages_ < kStartPages / 4) return;  // readers held the WAL: not at every commit again
+  if (wal_pages_ - lane_pages_ < start_pages_ / 4) return;  // readers held the WAL: not at every commit again
   std::lock_guard lock(mutex_);
   if (asked_) return;
   asked_ = true;

@@ -1,6 +1,6 @@
 // Moves the WAL's pages into the database file without holding commits up. A thread of its own copies while commits go
 // on (PASSIVE, with the file's fsync); the lane copies the few pages that came meanwhile, after which the next commit
-// starts the WAL over. Only a WAL beyond `hard_pages` makes the lane wait for readers.
+// starts the WAL over. Only a far longer WAL makes the lane wait for readers.
 #pragma once
 #include <sqlite3.h>
 
@@ -15,9 +15,8 @@ namespace myelin::db {
 
 class SqliteCheckpointer {
  public:
-  static constexpr int kStartPages = 2'000, kHardPages = 32'000;  // of 4 KiB: 8 MiB, 128 MiB
-
-  explicit SqliteCheckpointer(SqliteHandle own);
+  // Begins at `start_pages`; at 16 times as many the lane waits for readers.
+  SqliteCheckpointer(SqliteHandle own, int start_pages);
   ~SqliteCheckpointer();  // stop()
   void stop();
 
@@ -28,6 +27,7 @@ class SqliteCheckpointer {
   void loop();
 
   SqliteHandle own_;
+  int start_pages_;
   int wal_pages_ = 0;                 // the lane's
   int lane_pages_ = 0;                // the lane's: WAL pages when it last copied
   std::atomic<bool> copied_ = false;  // the thread has copied what it was asked for
