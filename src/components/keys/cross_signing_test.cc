@@ -135,6 +135,24 @@ TEST_F(CrossSigningTest, SignaturesOfOnesOwnAreForEveryone) {
   EXPECT_TRUE(of(answer.at("master_keys").at("@alice:here")).contains("ed25519:PHONE"));
 }
 
+TEST_F(CrossSigningTest, ASignatureGoesWithWhatItSigned) {
+  upload_device(world.alice, "PHONE", phone);
+  check(upload(all()));
+  auto device = phone.device_keys();
+  check(sign_json(device, "@alice:here", self_signing.key(), json::CanonicalMode::kStrict));
+  EXPECT_TRUE(signatures(world.alice, "PHONE", {{"@alice:here", json::Object{{"PHONE", device}}}}).empty());
+  auto is_cross_signed = [&] {
+    auto keys = query(world.bob, world.alice).at("device_keys").at("@alice:here").at("PHONE");
+    return keys.at("signatures").at("@alice:here").as_object().contains("ed25519:" + self_signing.public_key());
+  };
+  EXPECT_TRUE(is_cross_signed());
+  auto changed = phone.unsigned_device_keys();
+  changed["algorithms"] = json::Array{"m.megolm.v1.aes-sha2"};
+  check(sign_json(changed, "@alice:here", phone.key(), json::CanonicalMode::kStrict));
+  value(world.loop.run(world.keys->upload(world.session(world.alice, "PHONE"), {{"device_keys", changed}})));
+  EXPECT_FALSE(is_cross_signed());
+}
+
 TEST_F(CrossSigningTest, ASignatureOnAnotherUserIsForTheSignerAlone) {
   check(upload(all()));
   CrossSigner bobs(world.bob, 50);

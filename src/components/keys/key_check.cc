@@ -62,6 +62,7 @@ Result<DeviceKeys> check_device_keys(const json::Value& value, const UserId& use
     MYELIN_CHECK(verify_json(keys, user.str(), signer, *decode_public_key(*key), json::CanonicalMode::kStrict));
   DeviceKeys out;
   MYELIN_TRY(out.body, json::canonical_without(keys, {"unsigned"}, json::CanonicalMode::kStrict));
+  MYELIN_TRY(out.signed_json, signed_part(keys));
   MYELIN_TRY(out.identity, json::canonical(*identity, json::CanonicalMode::kStrict));
   return out;
 }

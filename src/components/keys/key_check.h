@@ -22,8 +22,9 @@ struct NamedKey {  // "signed_curve25519:AAAAHg"
   std::string body;  // canonical JSON
 };
 struct DeviceKeys {
-  std::string body;      // canonical JSON without `unsigned`
-  std::string identity;  // the canonical form of its `keys`: another one means another device
+  std::string body;         // canonical JSON without `unsigned`
+  std::string identity;     // the canonical form of its `keys`: another one means another device
+  std::string signed_json;  // signed_part(): signatures made on another one are worth nothing
 };
 struct Upload {  // POST /keys/upload
   std::optional<DeviceKeys> device_keys{};

@@ -69,8 +69,8 @@ TEST_F(KeysTest, QueryNarrowsToDevicesAndWantsLists) {
   world.accounts.add(world.alice, "TABLET");
   upload({{"device_keys", phone.device_keys()}});
   Client tablet(world.alice, "TABLET", 2);
-  value(
-      world.loop.run(world.keys->upload(world.session(world.alice, "TABLET"), {{"device_keys", tablet.device_keys()}})));
+  value(world.loop.run(
+      world.keys->upload(world.session(world.alice, "TABLET"), {{"device_keys", tablet.device_keys()}})));
   auto of_alice = [&](json::Array devices) {
     return query(world.bob, world.alice, std::move(devices))
         .at("device_keys")

@@ -38,6 +38,10 @@ void erase_key_material(db::Tx& tx, const UserId& user, const DeviceId& device) 
   tx.exec("DELETE FROM one_time_key WHERE user_id = $1 AND device_id = $2", user.str(), device.str());
   tx.exec("DELETE FROM one_time_key_claimed WHERE user_id = $1 AND device_id = $2", user.str(), device.str());
   tx.exec("DELETE FROM fallback_key WHERE user_id = $1 AND device_id = $2", user.str(), device.str());
+  erase_signatures(tx, user, device);
+}
+
+void erase_signatures(db::Tx& tx, const UserId& user, const DeviceId& device) {
   tx.exec("DELETE FROM key_signature WHERE target_user = $1 AND target_key = $2", user.str(), device.str());
 }
 

@@ -16,6 +16,8 @@ void publish_counts(db::Tx&, const UserId&, const DeviceId&);
 
 // One-time keys, what is known of handed out ones, fallback keys, and signatures on the device's keys.
 void erase_key_material(db::Tx&, const UserId&, const DeviceId&);
+// Signatures on the device's keys that were uploaded apart from them.
+void erase_signatures(db::Tx&, const UserId&, const DeviceId&);
 
 json::Object counts_object(const KeyCounts&);  // {"signed_curve25519": 50}
 

@@ -21,9 +21,12 @@ class Uploader {
     if (stored) {
       MYELIN_TRY(auto former, json::parse_object(*stored));
       MYELIN_TRY(auto identity, json::canonical(former.at("keys"), json::CanonicalMode::kStrict));
+      MYELIN_TRY(auto former_signed, signed_part(former));
       if (identity != keys.identity) {  // a new device under an old id: nothing of the former one serves it
         erase_key_material(tx_, user_, device_);
         counts_changed_ = true;
+      } else if (former_signed != keys.signed_json) {
+        erase_signatures(tx_, user_, device_);
       }
     }
     tx_.exec(
