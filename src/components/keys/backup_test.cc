@@ -15,7 +15,7 @@ json::Object key(Rank rank, const std::string& data = "x") {
           {"session_data", json::Object{{"ciphertext", data}}}};
 }
 
-class BackupTest : public ::testing::Test {
+class BackupTest : public OnBothDatabases {
  protected:
   std::string create() {
     return value(world.loop.run(world.keys->create_backup(
@@ -30,11 +30,11 @@ class BackupTest : public ::testing::Test {
   Result<json::Object> all(const std::string& version) {
     return world.loop.run(world.keys->backup_keys(world.alice, version, std::nullopt, std::nullopt));
   }
-  World world;
+  World world{GetParam()};
   RoomId room = RoomId::trusted("!room:here");
 };
 
-TEST_F(BackupTest, ABetterKeyReplacesAndAnyOtherDoesNot) {
+TEST_P(BackupTest, ABetterKeyReplacesAndAnyOtherDoesNot) {
   auto version = create();
   std::vector<Rank> ranks;  // best first
   for (bool verified : {true, false})
@@ -50,7 +50,7 @@ TEST_F(BackupTest, ABetterKeyReplacesAndAnyOtherDoesNot) {
     }
 }
 
-TEST_F(BackupTest, EtagAndCountFollowWhatIsStored) {
+TEST_P(BackupTest, EtagAndCountFollowWhatIsStored) {
   auto version = create();
   auto first = value(put(version, "s1", key({false, 5, 0})));
   EXPECT_EQ(first.at("count"), json::Value(1));
@@ -70,7 +70,7 @@ TEST_F(BackupTest, EtagAndCountFollowWhatIsStored) {
   EXPECT_NE(deleted.at("etag"), better.at("etag"));
 }
 
-TEST_F(BackupTest, KeysAreReadAndDeletedBySessionRoomAndAll) {
+TEST_P(BackupTest, KeysAreReadAndDeletedBySessionRoomAndAll) {
   auto version = create();
   json::Object sessions{{"s1", key({false, 1, 0})}, {"s2", key({false, 2, 0})}};
   json::Object rooms{{"!room:here", json::Object{{"sessions", sessions}}},
@@ -92,7 +92,7 @@ TEST_F(BackupTest, KeysAreReadAndDeletedBySessionRoomAndAll) {
   EXPECT_EQ(json::serialize(none), R"({"sessions":{}})");
 }
 
-TEST_F(BackupTest, ALargeUploadIsStoredWhole) {
+TEST_P(BackupTest, ALargeUploadIsStoredWhole) {
   auto version = create();
   json::Object sessions;
   for (int i = 0; i < 450; ++i) sessions["s" + std::to_string(i)] = key({false, i, 0});
@@ -101,7 +101,7 @@ TEST_F(BackupTest, ALargeUploadIsStoredWhole) {
   EXPECT_EQ(answer.at("count"), json::Value(450));
 }
 
-TEST_F(BackupTest, OnlyTheCurrentVersionTakesKeys) {
+TEST_P(BackupTest, OnlyTheCurrentVersionTakesKeys) {
   EXPECT_EQ(error_of(put("1", "s", key({false, 1, 0}))), Code::kNotFound);
   auto first = create();
   value(put(first, "s", key({false, 1, 0})));
@@ -116,7 +116,7 @@ TEST_F(BackupTest, OnlyTheCurrentVersionTakesKeys) {
   EXPECT_EQ(error_of(all("nonsense")), Code::kNotFound);
 }
 
-TEST_F(BackupTest, VersionsAreUpdatedDeletedAndNeverReused) {
+TEST_P(BackupTest, VersionsAreUpdatedDeletedAndNeverReused) {
   EXPECT_EQ(error_of(world.loop.run(world.keys->backup_version(world.alice, std::nullopt))), Code::kNotFound);
   auto version = create();
   auto body = object(R"({"algorithm":"m.megolm_backup.v1","auth_data":{"public_key":"new"}})");
@@ -141,7 +141,7 @@ TEST_F(BackupTest, VersionsAreUpdatedDeletedAndNeverReused) {
   EXPECT_NE(create(), version);
 }
 
-TEST_F(BackupTest, BackupsAreTheirOwnersAlone) {
+TEST_P(BackupTest, BackupsAreTheirOwnersAlone) {
   auto version = create();
   value(put(version, "s", key({false, 1, 0})));
   EXPECT_EQ(error_of(world.loop.run(world.keys->backup_keys(world.bob, version, std::nullopt, std::nullopt))),
@@ -149,7 +149,7 @@ TEST_F(BackupTest, BackupsAreTheirOwnersAlone) {
   EXPECT_EQ(error_of(world.loop.run(world.keys->delete_backup(world.bob, version))), Code::kNotFound);
 }
 
-TEST_F(BackupTest, GarbageIsRefused) {
+TEST_P(BackupTest, GarbageIsRefused) {
   auto version = create();
   for (const char* field : {"is_verified", "first_message_index", "forwarded_count", "session_data"}) {
     auto body = key({false, 1, 0});
@@ -169,6 +169,8 @@ TEST_F(BackupTest, GarbageIsRefused) {
       error_of(world.loop.run(world.keys->create_backup(world.alice, object(R"({"algorithm":1,"auth_data":{}})")))),
       Code::kBadJson);
 }
+
+MYELIN_ON_BOTH_DATABASES(BackupTest);
 
 }  // namespace
 }  // namespace myelin::keys

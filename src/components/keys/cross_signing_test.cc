@@ -7,7 +7,7 @@ namespace {
 using namespace testing;
 using accounts::DeviceListChanged;
 
-class CrossSigningTest : public ::testing::Test {
+class CrossSigningTest : public OnBothDatabases {
  protected:
   CrossSigningTest() {
     world.accounts.add(world.alice, "PHONE");
@@ -33,12 +33,12 @@ class CrossSigningTest : public ::testing::Test {
   void upload_device(const UserId& user, const std::string& device, const Client& client) {
     value(world.loop.run(world.keys->upload(world.session(user, device), {{"device_keys", client.device_keys()}})));
   }
-  World world;
+  World world{GetParam()};
   CrossSigner master{world.alice, 11}, self_signing{world.alice, 12}, user_signing{world.alice, 13};
   Client phone{world.alice, "PHONE", 1};
 };
 
-TEST_F(CrossSigningTest, OnlyTheFirstUploadAndAnIdenticalOneGoWithoutAuthentication) {
+TEST_P(CrossSigningTest, OnlyTheFirstUploadAndAnIdenticalOneGoWithoutAuthentication) {
   EXPECT_FALSE(value(world.loop.run(world.keys->has_cross_signing(world.alice))));
   check(upload({{"master_key", master.upload("master")}}));
   EXPECT_TRUE(value(world.loop.run(world.keys->has_cross_signing(world.alice))));
@@ -53,7 +53,7 @@ TEST_F(CrossSigningTest, OnlyTheFirstUploadAndAnIdenticalOneGoWithoutAuthenticat
   EXPECT_EQ(world.count_published<DeviceListChanged>(world.alice), 2u);
 }
 
-TEST_F(CrossSigningTest, AnotherMasterKeyTakesTheOthersWithIt) {
+TEST_P(CrossSigningTest, AnotherMasterKeyTakesTheOthersWithIt) {
   check(upload(all()));
   CrossSigner other(world.alice, 99);
   check(upload({{"master_key", other.upload("master")}}, Authenticated::kYes));
@@ -69,7 +69,7 @@ TEST_F(CrossSigningTest, AnotherMasterKeyTakesTheOthersWithIt) {
   EXPECT_TRUE(answer.at("user_signing_keys").as_object().empty());
 }
 
-TEST_F(CrossSigningTest, KeysMustBeSignedByTheMasterKey) {
+TEST_P(CrossSigningTest, KeysMustBeSignedByTheMasterKey) {
   CrossSigner other(world.alice, 99);
   EXPECT_EQ(error_of(upload({{"self_signing_key", self_signing.upload("self_signing", master)}})), Code::kMissingParam);
   auto body = all();
@@ -84,7 +84,7 @@ TEST_F(CrossSigningTest, KeysMustBeSignedByTheMasterKey) {
   EXPECT_TRUE(world.published().empty());
 }
 
-TEST_F(CrossSigningTest, ShapeAndOwnershipAreChecked) {
+TEST_P(CrossSigningTest, ShapeAndOwnershipAreChecked) {
   EXPECT_EQ(error_of(upload({})), Code::kMissingParam);
   auto with = [&](auto change) {
     auto key = master.upload("master");
@@ -104,7 +104,7 @@ TEST_F(CrossSigningTest, ShapeAndOwnershipAreChecked) {
   EXPECT_EQ(error_of(upload({{"master_key", master.upload("master")}})), Code::kForbidden);
 }
 
-TEST_F(CrossSigningTest, TheUserSigningKeyIsForItsOwnerAlone) {
+TEST_P(CrossSigningTest, TheUserSigningKeyIsForItsOwnerAlone) {
   check(upload(all()));
   auto own = query(world.alice, world.alice), others = query(world.bob, world.alice);
   for (const char* section : {"master_keys", "self_signing_keys", "user_signing_keys"})
@@ -114,7 +114,7 @@ TEST_F(CrossSigningTest, TheUserSigningKeyIsForItsOwnerAlone) {
   EXPECT_TRUE(others.at("user_signing_keys").as_object().empty());
 }
 
-TEST_F(CrossSigningTest, SignaturesOfOnesOwnAreForEveryone) {
+TEST_P(CrossSigningTest, SignaturesOfOnesOwnAreForEveryone) {
   upload_device(world.alice, "PHONE", phone);
   check(upload(all()));
   auto before = world.count_published<DeviceListChanged>(world.alice);
@@ -135,7 +135,7 @@ TEST_F(CrossSigningTest, SignaturesOfOnesOwnAreForEveryone) {
   EXPECT_TRUE(of(answer.at("master_keys").at("@alice:here")).contains("ed25519:PHONE"));
 }
 
-TEST_F(CrossSigningTest, ASignatureGoesWithWhatItSigned) {
+TEST_P(CrossSigningTest, ASignatureGoesWithWhatItSigned) {
   upload_device(world.alice, "PHONE", phone);
   check(upload(all()));
   auto device = phone.device_keys();
@@ -153,7 +153,7 @@ TEST_F(CrossSigningTest, ASignatureGoesWithWhatItSigned) {
   EXPECT_FALSE(is_cross_signed());
 }
 
-TEST_F(CrossSigningTest, ASignatureOnAnotherUserIsForTheSignerAlone) {
+TEST_P(CrossSigningTest, ASignatureOnAnotherUserIsForTheSignerAlone) {
   check(upload(all()));
   CrossSigner bobs(world.bob, 50);
   check(world.loop.run(world.keys->upload_cross_signing(world.session(world.bob, "LAPTOP"),
@@ -165,7 +165,7 @@ TEST_F(CrossSigningTest, ASignatureOnAnotherUserIsForTheSignerAlone) {
   EXPECT_FALSE(query(world.bob, world.bob).at("master_keys").at("@bob:here").as_object().contains("signatures"));
 }
 
-TEST_F(CrossSigningTest, WrongSignaturesAreNamedOneByOne) {
+TEST_P(CrossSigningTest, WrongSignaturesAreNamedOneByOne) {
   upload_device(world.alice, "PHONE", phone);
   check(upload(all()));
   auto failure = [&](const std::string& user, const std::string& name, json::Object key) {
@@ -196,7 +196,7 @@ TEST_F(CrossSigningTest, WrongSignaturesAreNamedOneByOne) {
             Code::kBadJson);
 }
 
-TEST_F(CrossSigningTest, AMasterKeyWithAForgedDeviceSignatureIsRefused) {
+TEST_P(CrossSigningTest, AMasterKeyWithAForgedDeviceSignatureIsRefused) {
   upload_device(world.alice, "PHONE", phone);
   auto key = master.upload("master");
   key["signatures"] = json::Object{{"@alice:here", json::Object{{"ed25519:PHONE", base64(std::string(64, 'x'))}}}};
@@ -205,6 +205,8 @@ TEST_F(CrossSigningTest, AMasterKeyWithAForgedDeviceSignatureIsRefused) {
   check(sign_json(key, "@alice:here", phone.key(), json::CanonicalMode::kStrict));
   check(upload({{"master_key", key}}));
 }
+
+MYELIN_ON_BOTH_DATABASES(CrossSigningTest);
 
 }  // namespace
 }  // namespace myelin::keys

@@ -12,7 +12,7 @@ using namespace testing;
 using accounts::DeviceListChanged;
 using accounts::KeyCountsChanged;
 
-class KeysTest : public ::testing::Test {
+class KeysTest : public OnBothDatabases {
  protected:
   KeysTest() {
     world.accounts.add(world.alice, "PHONE", "Alice's phone");
@@ -42,11 +42,11 @@ class KeysTest : public ::testing::Test {
     auto counts = value(world.loop.run(world.keys->counts(world.alice, DeviceId::trusted("PHONE"))));
     return counts.one_time.at("signed_curve25519");
   }
-  World world;
+  World world{GetParam()};
   Client phone{world.alice, "PHONE", 1};
 };
 
-TEST_F(KeysTest, DeviceKeysAreServedAsUploadedWithTheDisplayName) {
+TEST_P(KeysTest, DeviceKeysAreServedAsUploadedWithTheDisplayName) {
   upload({{"device_keys", phone.device_keys()}});
   auto answer = query(world.bob, world.alice);
   auto keys = answer.at("device_keys").as_object().at(world.alice.str()).as_object().at("PHONE").as_object();
@@ -58,14 +58,14 @@ TEST_F(KeysTest, DeviceKeysAreServedAsUploadedWithTheDisplayName) {
   EXPECT_EQ(world.count_published<DeviceListChanged>(world.alice), 1u) << "nothing has changed";
 }
 
-TEST_F(KeysTest, QueryKnowsUsersWithoutKeysUnknownOnesAndOtherServers) {
+TEST_P(KeysTest, QueryKnowsUsersWithoutKeysUnknownOnesAndOtherServers) {
   auto body = object(R"({"device_keys":{"@alice:here":[],"@nobody:here":[],"@eve:elsewhere":[]}})");
   auto answer = value(world.loop.run(world.keys->query(world.session(world.bob, "LAPTOP"), body)));
   EXPECT_EQ(json::serialize(answer.at("device_keys")), R"({"@alice:here":{}})");
   EXPECT_TRUE(answer.at("failures").as_object().contains("elsewhere"));
 }
 
-TEST_F(KeysTest, QueryNarrowsToDevicesAndWantsLists) {
+TEST_P(KeysTest, QueryNarrowsToDevicesAndWantsLists) {
   world.accounts.add(world.alice, "TABLET");
   upload({{"device_keys", phone.device_keys()}});
   Client tablet(world.alice, "TABLET", 2);
@@ -88,7 +88,7 @@ TEST_F(KeysTest, QueryNarrowsToDevicesAndWantsLists) {
         << wrong;
 }
 
-TEST_F(KeysTest, UploadOfTheSameKeysAgainChangesNothing) {
+TEST_P(KeysTest, UploadOfTheSameKeysAgainChangesNothing) {
   auto keys = phone.one_time_keys(1, 4);
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(json::serialize(upload({{"one_time_keys", keys}})), R"({"one_time_key_counts":{"signed_curve25519":4}})");
@@ -97,7 +97,7 @@ TEST_F(KeysTest, UploadOfTheSameKeysAgainChangesNothing) {
   EXPECT_EQ(count(), 6);
 }
 
-TEST_F(KeysTest, AnotherKeyUnderAKnownIdIsRefusedWhole) {
+TEST_P(KeysTest, AnotherKeyUnderAKnownIdIsRefusedWhole) {
   upload({{"one_time_keys", phone.one_time_keys(1, 2)}});
   auto keys = phone.one_time_keys(3, 1);
   keys["signed_curve25519:1"] = phone.one_time_keys(9, 1).begin()->value();
@@ -108,7 +108,7 @@ TEST_F(KeysTest, AnotherKeyUnderAKnownIdIsRefusedWhole) {
   EXPECT_EQ(count(), 2);
 }
 
-TEST_F(KeysTest, KeysComeOutInUploadOrder) {
+TEST_P(KeysTest, KeysComeOutInUploadOrder) {
   upload({{"one_time_keys", phone.one_time_keys(2, 1)}});
   upload({{"one_time_keys", phone.one_time_keys(1, 1)}});
   EXPECT_EQ(json::Value(claim(claim_body())), json::Value(phone.one_time_keys(2, 1)));
@@ -116,7 +116,7 @@ TEST_F(KeysTest, KeysComeOutInUploadOrder) {
   EXPECT_TRUE(claim(claim_body()).empty());
 }
 
-TEST_F(KeysTest, FiftyParallelClaimsOfTwentyKeysGiveEachOnceInUploadOrder) {
+TEST_P(KeysTest, FiftyParallelClaimsOfTwentyKeysGiveEachOnceInUploadOrder) {
   for (int id = 20; id > 0; --id) upload({{"one_time_keys", phone.one_time_keys(id, 1)}});
   std::vector<Task<Result<json::Object>>> claims;
   for (int i = 0; i < 50; ++i) claims.push_back(world.keys->claim(claim_body()));
@@ -129,7 +129,27 @@ TEST_F(KeysTest, FiftyParallelClaimsOfTwentyKeysGiveEachOnceInUploadOrder) {
   EXPECT_EQ(count(), 0);
 }
 
-TEST_F(KeysTest, AClaimedKeyStaysClaimedOverARestartAndARepeatedUpload) {
+TEST_P(KeysTest, TwoProcessesNeverGiveOutTheSameKey) {
+  if (GetParam() == db::testing::Kind::kSqlite) GTEST_SKIP() << "one process has the file";
+  upload({{"one_time_keys", phone.one_time_keys(1, 20)}, {"fallback_keys", phone.one_time_keys(99, 1)}});
+  auto other_db = world.database->open(world.loop.executor(), world.clock);
+  FakeBus other_bus(*other_db);
+  auto other = make_keys(ServerName::trusted("here"), *other_db, other_bus, world.accounts, world.rooms,
+                         world.loop.executor(), world.clock, world.random);
+  std::vector<Task<Result<json::Object>>> claims;
+  for (int i = 0; i < 25; ++i) {
+    claims.push_back(world.keys->claim(claim_body()));
+    claims.push_back(other->claim(claim_body()));
+  }
+  std::multiset<std::string> given;
+  for (auto& answer : world.loop.run_all(std::move(claims)))
+    for (const auto& key : claimed(value(std::move(answer)))) given.emplace(key.key());
+  EXPECT_EQ(given.count("signed_curve25519:99"), 30u) << "the fallback key only when nothing else was left";
+  for (int id = 1; id <= 20; ++id) EXPECT_EQ(given.count("signed_curve25519:" + std::to_string(id)), 1u) << id;
+  other_db->stop();
+}
+
+TEST_P(KeysTest, AClaimedKeyStaysClaimedOverARestartAndARepeatedUpload) {
   auto keys = phone.one_time_keys(1, 2);
   upload({{"one_time_keys", keys}});
   auto first = claim(claim_body());
@@ -143,7 +163,7 @@ TEST_F(KeysTest, AClaimedKeyStaysClaimedOverARestartAndARepeatedUpload) {
   EXPECT_TRUE(claim(claim_body()).empty());
 }
 
-TEST_F(KeysTest, TheFallbackKeyIsGivenWhenNothingElseIsLeftAndStays) {
+TEST_P(KeysTest, TheFallbackKeyIsGivenWhenNothingElseIsLeftAndStays) {
   auto fallback = phone.one_time_keys(77, 1);
   upload({{"one_time_keys", phone.one_time_keys(1, 1)}, {"fallback_keys", fallback}});
   auto unused = [&] {
@@ -161,7 +181,7 @@ TEST_F(KeysTest, TheFallbackKeyIsGivenWhenNothingElseIsLeftAndStays) {
   EXPECT_EQ(unused().size(), 1u);
 }
 
-TEST_F(KeysTest, CountsFollowEveryWrite) {
+TEST_P(KeysTest, CountsFollowEveryWrite) {
   EXPECT_EQ(count(), 0);
   upload({{"one_time_keys", phone.one_time_keys(1, 3)}});
   EXPECT_EQ(count(), 3);
@@ -171,7 +191,7 @@ TEST_F(KeysTest, CountsFollowEveryWrite) {
   EXPECT_EQ(world.count_published<KeyCountsChanged>(world.alice), 2u);
 }
 
-TEST_F(KeysTest, OnlyExistingDevicesAreClaimedFromAndShown) {
+TEST_P(KeysTest, OnlyExistingDevicesAreClaimedFromAndShown) {
   upload({{"device_keys", phone.device_keys()}, {"one_time_keys", phone.one_time_keys(1, 1)}});
   world.accounts.remove(world.alice, "PHONE");
   EXPECT_TRUE(claim(claim_body()).empty());
@@ -184,7 +204,7 @@ TEST_F(KeysTest, OnlyExistingDevicesAreClaimedFromAndShown) {
     EXPECT_EQ(error_of(world.loop.run(world.keys->claim(object(wrong)))), Code::kBadJson) << wrong;
 }
 
-TEST_F(KeysTest, ADeletedDeviceTakesItsKeysWithIt) {
+TEST_P(KeysTest, ADeletedDeviceTakesItsKeysWithIt) {
   upload({{"device_keys", phone.device_keys()},
           {"one_time_keys", phone.one_time_keys(1, 3)},
           {"fallback_keys", phone.one_time_keys(9, 1)}});
@@ -196,7 +216,7 @@ TEST_F(KeysTest, ADeletedDeviceTakesItsKeysWithIt) {
   EXPECT_TRUE(query(world.bob, world.alice).at("device_keys").as_object().at(world.alice.str()).as_object().empty());
 }
 
-TEST_F(KeysTest, ADeviceMadeAgainKeepsItsNewKeysWhenTheDeletionComesLate) {
+TEST_P(KeysTest, ADeviceMadeAgainKeepsItsNewKeysWhenTheDeletionComesLate) {
   upload({{"device_keys", phone.device_keys()}, {"one_time_keys", phone.one_time_keys(1, 3)}});
   world.publish_deleted(world.alice, "PHONE");  // the device exists again by the time this is read
   Client again(world.alice, "PHONE", 5);
@@ -206,7 +226,7 @@ TEST_F(KeysTest, ADeviceMadeAgainKeepsItsNewKeysWhenTheDeletionComesLate) {
   EXPECT_EQ(json::Value(claim(claim_body())), json::Value(again.one_time_keys(1, 1)));
 }
 
-TEST_F(KeysTest, AfterARestoreNoStoredKeyIsGivenOut) {
+TEST_P(KeysTest, AfterARestoreNoStoredKeyIsGivenOut) {
   upload({{"one_time_keys", phone.one_time_keys(1, 3)}});
   EXPECT_EQ(count(), 3);
   auto before = world.count_published<KeyCountsChanged>(world.alice);
@@ -215,7 +235,7 @@ TEST_F(KeysTest, AfterARestoreNoStoredKeyIsGivenOut) {
   EXPECT_EQ(world.count_published<KeyCountsChanged>(world.alice), before + 1);
 }
 
-TEST_F(KeysTest, GarbageIsRefused) {
+TEST_P(KeysTest, GarbageIsRefused) {
   auto with = [&](auto change) {
     auto keys = phone.device_keys();
     change(keys);
@@ -248,11 +268,13 @@ TEST_F(KeysTest, GarbageIsRefused) {
   EXPECT_TRUE(world.published().empty());
 }
 
-TEST_F(KeysTest, UnsignedDeviceKeysAreTakenAsTheyAre) {
+TEST_P(KeysTest, UnsignedDeviceKeysAreTakenAsTheyAre) {
   upload({{"device_keys", phone.unsigned_device_keys()}});
   auto answer = query(world.bob, world.alice);
   EXPECT_TRUE(answer.at("device_keys").as_object().at(world.alice.str()).as_object().contains("PHONE"));
 }
+
+MYELIN_ON_BOTH_DATABASES(KeysTest);
 
 }  // namespace
 }  // namespace myelin::keys

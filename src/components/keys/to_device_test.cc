@@ -4,7 +4,7 @@ namespace myelin::keys {
 namespace {
 using namespace testing;
 
-class ToDeviceTest : public ::testing::Test {
+class ToDeviceTest : public OnBothDatabases {
  protected:
   ToDeviceTest() {
     world.accounts.add(world.alice, "PHONE");
@@ -24,10 +24,10 @@ class ToDeviceTest : public ::testing::Test {
     }
     return out;
   }
-  World world;
+  World world{GetParam()};
 };
 
-TEST_F(ToDeviceTest, AMessageGoesToOneDeviceOrToAll) {
+TEST_P(ToDeviceTest, AMessageGoesToOneDeviceOrToAll) {
   check(send("1", object(R"({"@bob:here":{"LAPTOP":{"a":1}}})")));
   ASSERT_EQ(sent().size(), 1u);
   EXPECT_EQ(sent()[0].to, world.bob);
@@ -37,7 +37,7 @@ TEST_F(ToDeviceTest, AMessageGoesToOneDeviceOrToAll) {
   EXPECT_EQ(sent().size(), 3u);
 }
 
-TEST_F(ToDeviceTest, ARepeatedTransactionIsSentOnceOverARestart) {
+TEST_P(ToDeviceTest, ARepeatedTransactionIsSentOnceOverARestart) {
   auto messages = object(R"({"@bob:here":{"LAPTOP":{}}})");
   check(send("1", messages));
   check(send("1", messages));
@@ -50,12 +50,12 @@ TEST_F(ToDeviceTest, ARepeatedTransactionIsSentOnceOverARestart) {
   EXPECT_EQ(sent().size(), 4u) << "the scope is device and path";
 }
 
-TEST_F(ToDeviceTest, UnknownDevicesAndUsersGetNothingAndAreNoError) {
+TEST_P(ToDeviceTest, UnknownDevicesAndUsersGetNothingAndAreNoError) {
   check(send("1", object(R"({"@bob:here":{"TOASTER":{}},"@nobody:here":{"*":{}},"@eve:elsewhere":{"X":{}}})")));
   EXPECT_TRUE(sent().empty());
 }
 
-TEST_F(ToDeviceTest, WrongShapesAreRefusedAndLeaveTheTransactionFree) {
+TEST_P(ToDeviceTest, WrongShapesAreRefusedAndLeaveTheTransactionFree) {
   for (const char* wrong : {R"({"bob":{}})", R"({"@bob:here":[]})", R"({"@bob:here":{"LAPTOP":"text"}})"})
     EXPECT_EQ(error_of(send("1", object(wrong))), Code::kBadJson) << wrong;
   EXPECT_EQ(error_of(send(std::string("a\0b", 3), {})), Code::kInvalidParam);
@@ -64,7 +64,7 @@ TEST_F(ToDeviceTest, WrongShapesAreRefusedAndLeaveTheTransactionFree) {
   EXPECT_EQ(sent().size(), 1u);
 }
 
-TEST_F(ToDeviceTest, MuchToSendIsCutIntoSeveralMessages) {
+TEST_P(ToDeviceTest, MuchToSendIsCutIntoSeveralMessages) {
   for (int i = 0; i < 6; ++i) world.accounts.add(world.bob, "D" + std::to_string(i));
   json::Object content{{"text", std::string(100'000, 'x')}};
   check(send("1", {{"@bob:here", json::Object{{"*", content}}}}));
@@ -72,7 +72,7 @@ TEST_F(ToDeviceTest, MuchToSendIsCutIntoSeveralMessages) {
   EXPECT_EQ(world.published().size(), 4u);
 }
 
-TEST_F(ToDeviceTest, TransactionsGoWithTheirDevice) {
+TEST_P(ToDeviceTest, TransactionsGoWithTheirDevice) {
   auto messages = object(R"({"@bob:here":{"LAPTOP":{}}})");
   check(send("1", messages));
   world.delete_device(world.alice, "PHONE");
@@ -82,6 +82,8 @@ TEST_F(ToDeviceTest, TransactionsGoWithTheirDevice) {
   size_t messages_sent = world.count_published<accounts::ToDeviceSent>(world.alice);
   EXPECT_EQ(messages_sent, 2u);
 }
+
+MYELIN_ON_BOTH_DATABASES(ToDeviceTest);
 
 }  // namespace
 }  // namespace myelin::keys

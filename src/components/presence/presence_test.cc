@@ -2,18 +2,18 @@
 #include "components/presence/presence.h"
 
 #include "components/rooms/room_out.h"
+#include "components/testing/databases.h"
 #include "components/testing/fake_accounts.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/fake_rooms.h"
 #include "components/testing/loop.h"
-#include "infra/db/testing/databases.h"
 
 namespace myelin::presence {
 namespace {
 using namespace myelin::testing;
 using std::chrono::milliseconds;
 
-class PresenceTest : public ::testing::Test {
+class PresenceTest : public OnBothDatabases {
  protected:
   PresenceTest() {
     room_no = rooms.add_room(room);
@@ -24,7 +24,7 @@ class PresenceTest : public ::testing::Test {
   }
   ~PresenceTest() override { close(); }
   void open() {
-    db = file.open(loop.executor(), clock);
+    db = database->open(loop.executor(), clock);
     bus = std::make_unique<FakeBus>(*db);
     presence = make_presence(*db, *bus, accounts, rooms, loop.executor(), clock, random);
     check(loop.run(presence->start()));
@@ -59,10 +59,10 @@ class PresenceTest : public ::testing::Test {
     return out;
   }
 
+  std::unique_ptr<db::testing::TemporaryDatabase> database = db::testing::temporary_database(GetParam());
   Loop loop;
   ManualClock clock;
   SeededRandom random{3};
-  db::testing::TemporarySqlite file;
   FakeAccounts accounts;
   FakeRooms rooms;
   std::unique_ptr<db::Database> db;
@@ -74,7 +74,7 @@ class PresenceTest : public ::testing::Test {
   UserId alice = UserId::trusted("@alice:here"), bob = UserId::trusted("@bob:here"), eve = UserId::trusted("@eve:here");
 };
 
-TEST_F(PresenceTest, TypingIsSeenAndStops) {
+TEST_P(PresenceTest, TypingIsSeenAndStops) {
   check(typing(alice, true));
   EXPECT_EQ(presence->typing_now(room), std::vector{alice});
   check(typing(alice, false));
@@ -84,12 +84,12 @@ TEST_F(PresenceTest, TypingIsSeenAndStops) {
   EXPECT_EQ(changes.size(), 2u) << "no change, no notice";
 }
 
-TEST_F(PresenceTest, OnlyMembersType) {
+TEST_P(PresenceTest, OnlyMembersType) {
   EXPECT_EQ(error_of(typing(eve, true)), Code::kForbidden);
   EXPECT_TRUE(presence->typing_now(room).empty());
 }
 
-TEST_F(PresenceTest, TimeOutsAreBroughtIntoBounds) {
+TEST_P(PresenceTest, TimeOutsAreBroughtIntoBounds) {
   check(typing(alice, true, 0));
   check(typing(bob, true, 86'400'000));
   EXPECT_EQ(presence->typing_now(room).size(), 2u);
@@ -101,7 +101,7 @@ TEST_F(PresenceTest, TimeOutsAreBroughtIntoBounds) {
   EXPECT_TRUE(presence->typing_now(room).empty());
 }
 
-TEST_F(PresenceTest, WhoStopsByTheClockIsAnnounced) {
+TEST_P(PresenceTest, WhoStopsByTheClockIsAnnounced) {
   check(typing(alice, true, 5'000));
   loop.poll();
   clock.advance(5'000);
@@ -112,7 +112,7 @@ TEST_F(PresenceTest, WhoStopsByTheClockIsAnnounced) {
   EXPECT_EQ(presence->typing_now(room), std::vector{bob});
 }
 
-TEST_F(PresenceTest, RepeatedNoticesAreCoalesced) {
+TEST_P(PresenceTest, RepeatedNoticesAreCoalesced) {
   for (int i = 0; i < 10; ++i) check(typing(alice, true));
   EXPECT_EQ(bus->hints.size(), 1u);
   EXPECT_EQ(changes.size(), 1u);
@@ -122,7 +122,7 @@ TEST_F(PresenceTest, RepeatedNoticesAreCoalesced) {
   EXPECT_EQ(changes.size(), 1u);
 }
 
-TEST_F(PresenceTest, AnotherProcessHearsOfTyping) {
+TEST_P(PresenceTest, AnotherProcessHearsOfTyping) {
   auto there = make_presence(*db, *bus, accounts, rooms, loop.executor(), clock, random);
   check(typing(alice, true, 5'000));
   EXPECT_EQ(there->typing_now(room), std::vector{alice});
@@ -133,7 +133,7 @@ TEST_F(PresenceTest, AnotherProcessHearsOfTyping) {
   EXPECT_TRUE(there->typing_now(room).empty());
 }
 
-TEST_F(PresenceTest, AReceiptTravelsOnTheRoomsPartition) {
+TEST_P(PresenceTest, AReceiptTravelsOnTheRoomsPartition) {
   auto placed = message("$1");
   check(receipt("$1"));
   auto sent = receipts();
@@ -147,7 +147,7 @@ TEST_F(PresenceTest, AReceiptTravelsOnTheRoomsPartition) {
   EXPECT_EQ(sent[0].ts, clock.now());
 }
 
-TEST_F(PresenceTest, ReceiptsNeverGoBackwards) {
+TEST_P(PresenceTest, ReceiptsNeverGoBackwards) {
   message("$1");
   message("$2");
   message("$3");
@@ -166,7 +166,7 @@ TEST_F(PresenceTest, ReceiptsNeverGoBackwards) {
   EXPECT_EQ(receipts().size(), 4u) << "each type and thread goes its own way";
 }
 
-TEST_F(PresenceTest, ReceiptsAreRefused) {
+TEST_P(PresenceTest, ReceiptsAreRefused) {
   message("$1");
   EXPECT_EQ(error_of(receipt("$nothing")), Code::kNotFound);
   EXPECT_EQ(error_of(receipt("$1", "", "m.other")), Code::kInvalidParam);
@@ -177,7 +177,7 @@ TEST_F(PresenceTest, ReceiptsAreRefused) {
   EXPECT_TRUE(receipts().empty());
 }
 
-TEST_F(PresenceTest, ThreadedReceiptsMustFitTheThread) {
+TEST_P(PresenceTest, ThreadedReceiptsMustFitTheThread) {
   message("$root");
   message("$plain");
   reply_in("$reply", "$root");
@@ -196,7 +196,7 @@ TEST_F(PresenceTest, ThreadedReceiptsMustFitTheThread) {
   EXPECT_EQ(receipts().size(), 5u);
 }
 
-TEST_F(PresenceTest, FullyReadIsAccountDataThatMovesForward) {
+TEST_P(PresenceTest, FullyReadIsAccountDataThatMovesForward) {
   message("$1");
   message("$2");
   auto mark = [&](const UserId& user, const std::string& event) {
@@ -212,6 +212,8 @@ TEST_F(PresenceTest, FullyReadIsAccountDataThatMovesForward) {
   EXPECT_EQ(error_of(mark(eve, "$1")), Code::kForbidden);
   EXPECT_TRUE(receipts().empty());
 }
+
+MYELIN_ON_BOTH_DATABASES(PresenceTest);
 
 }  // namespace
 }  // namespace myelin::presence

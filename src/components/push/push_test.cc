@@ -6,11 +6,11 @@
 #include "components/accounts/user_out.h"
 #include "components/push/job.h"
 #include "components/sync/notify_out.h"
+#include "components/testing/databases.h"
 #include "components/testing/fake_accounts.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/fake_rooms.h"
 #include "components/testing/loop.h"
-#include "infra/db/testing/databases.h"
 #include "matrix/push_rules.h"
 
 namespace myelin::push {
@@ -72,10 +72,10 @@ class FakeSync final : public sync::Sync {
 
 json::Object object(std::string_view text) { return value(json::parse_object(text)); }
 
-class PushTest : public ::testing::Test {
+class PushTest : public OnBothDatabases {
  protected:
   PushTest() {
-    db = file.open(loop.executor(), clock);
+    db = database->open(loop.executor(), clock);
     bus = std::make_unique<FakeBus>(*db);
     push = make_push(ServerName::trusted("here"), *db, *bus, queues, gateway, accounts, sync, rooms, clock);
     check(loop.run(push->start()));
@@ -139,9 +139,9 @@ class PushTest : public ::testing::Test {
   }
   bool done(const work::Outcome& outcome) { return outcome.kind == work::Outcome::Kind::kDone; }
 
+  std::unique_ptr<db::testing::TemporaryDatabase> database = db::testing::temporary_database(GetParam());
   Loop loop;
   ManualClock clock;
-  db::testing::TemporarySqlite file;
   FakeAccounts accounts;
   FakeRooms rooms;
   FakeGateway gateway;
@@ -156,7 +156,7 @@ class PushTest : public ::testing::Test {
          carol = UserId::trusted("@carol:here");
 };
 
-TEST_F(PushTest, PushersAreListedUpdatedAndDeleted) {
+TEST_P(PushTest, PushersAreListedUpdatedAndDeleted) {
   check(set(bob, pusher()));
   auto expected = pusher();
   ASSERT_EQ(list(bob).size(), 1u);
@@ -175,7 +175,7 @@ TEST_F(PushTest, PushersAreListedUpdatedAndDeleted) {
   EXPECT_TRUE(list(carol).empty());
 }
 
-TEST_F(PushTest, AppendKeepsOtherUsersPushers) {
+TEST_P(PushTest, AppendKeepsOtherUsersPushers) {
   check(set(bob, pusher()));
   auto appended = pusher();
   appended["append"] = true;
@@ -186,7 +186,7 @@ TEST_F(PushTest, AppendKeepsOtherUsersPushers) {
   EXPECT_EQ(list(carol).size(), 1u);
 }
 
-TEST_F(PushTest, WrongPushersAreRefused) {
+TEST_P(PushTest, WrongPushersAreRefused) {
   auto with = [&](std::string_view field, json::Value to) {
     auto body = pusher();
     body[field] = std::move(to);
@@ -209,7 +209,7 @@ TEST_F(PushTest, WrongPushersAreRefused) {
   EXPECT_TRUE(list(bob).empty());
 }
 
-TEST_F(PushTest, AMessageIsOneRowForEachPusherWhoseRulesSayNotify) {
+TEST_P(PushTest, AMessageIsOneRowForEachPusherWhoseRulesSayNotify) {
   check(set(bob, pusher()));
   check(set(bob, pusher("SECOND")));
   check(set(alice, pusher("ALICE")));  // the sender
@@ -221,7 +221,7 @@ TEST_F(PushTest, AMessageIsOneRowForEachPusherWhoseRulesSayNotify) {
   EXPECT_EQ(queued().size(), 2u) << "the default rules do not notify of topics";
 }
 
-TEST_F(PushTest, RulesAndIgnoredUsersAreTheMembersOwn) {
+TEST_P(PushTest, RulesAndIgnoredUsersAreTheMembersOwn) {
   check(set(bob, pusher()));
   check(set(carol, pusher("CAROL")));
   auto muted = default_push_rules(bob);
@@ -235,7 +235,7 @@ TEST_F(PushTest, RulesAndIgnoredUsersAreTheMembersOwn) {
   EXPECT_EQ(queued().size(), 1u);
 }
 
-TEST_F(PushTest, WhoJoinsLaterIsNotTold) {
+TEST_P(PushTest, WhoJoinsLaterIsNotTold) {
   check(set(bob, pusher()));
   auto dave = UserId::trusted("@dave:here");
   accounts.add(dave, "PHONE");
@@ -248,7 +248,7 @@ TEST_F(PushTest, WhoJoinsLaterIsNotTold) {
   EXPECT_NE(queued()[0].key.find("@bob:here"), std::string::npos);
 }
 
-TEST_F(PushTest, AnInvitedUserIsTold) {
+TEST_P(PushTest, AnInvitedUserIsTold) {
   auto dave = UserId::trusted("@dave:here");
   accounts.add(dave, "PHONE");
   accounts.rules[dave] = std::make_shared<const json::Object>(default_push_rules(dave));
@@ -262,7 +262,7 @@ TEST_F(PushTest, AnInvitedUserIsTold) {
   EXPECT_TRUE(queued().empty()) << "messages are for members";
 }
 
-TEST_F(PushTest, TheNotificationHasTheSpecsFields) {
+TEST_P(PushTest, TheNotificationHasTheSpecsFields) {
   rooms.add(room_no, "$name", alice, "m.room.name", {{"name", "Mission Control"}}, "");
   rooms.add(room_no, "$alias", alice, "m.room.canonical_alias", {{"alias", "#control:here"}}, "");
   check(set(bob, pusher()));
@@ -295,7 +295,7 @@ TEST_F(PushTest, TheNotificationHasTheSpecsFields) {
   EXPECT_TRUE(queued().empty());
 }
 
-TEST_F(PushTest, EventIdOnlySaysNoMore) {
+TEST_P(PushTest, EventIdOnlySaysNoMore) {
   auto body = pusher();
   body["data"].as_object()["format"] = "event_id_only";
   check(set(bob, body));
@@ -309,7 +309,7 @@ TEST_F(PushTest, EventIdOnlySaysNoMore) {
             json::Value(object(R"({"event_id":"$1","room_id":"!room:here","counts":{"unread":1}})")));
 }
 
-TEST_F(PushTest, AFailingGatewayIsTriedAgain) {
+TEST_P(PushTest, AFailingGatewayIsTriedAgain) {
   check(set(bob, pusher()));
   message("$1");
   auto item = queued().at(0);
@@ -328,7 +328,7 @@ TEST_F(PushTest, AFailingGatewayIsTriedAgain) {
   EXPECT_EQ(gateway.requests[0].body, gateway.requests[3].body) << "the gateway knows it by its event id";
 }
 
-TEST_F(PushTest, ADayLaterNobodyIsToldAnyMore) {
+TEST_P(PushTest, ADayLaterNobodyIsToldAnyMore) {
   check(set(bob, pusher()));
   message("$1");
   clock.advance(86'400'001);
@@ -336,7 +336,7 @@ TEST_F(PushTest, ADayLaterNobodyIsToldAnyMore) {
   EXPECT_TRUE(gateway.requests.empty());
 }
 
-TEST_F(PushTest, ADeniedAddressIsNotTriedAgain) {
+TEST_P(PushTest, ADeniedAddressIsNotTriedAgain) {
   check(set(bob, pusher()));
   message("$1");
   gateway.answers.push_back(fail(Code::kForbidden, "denied"));
@@ -344,7 +344,7 @@ TEST_F(PushTest, ADeniedAddressIsNotTriedAgain) {
   EXPECT_EQ(list(bob).size(), 1u);
 }
 
-TEST_F(PushTest, ARejectedPushkeyIsDropped) {
+TEST_P(PushTest, ARejectedPushkeyIsDropped) {
   check(set(bob, pusher()));
   check(set(bob, pusher("GOOD")));
   message("$1");
@@ -358,7 +358,7 @@ TEST_F(PushTest, ARejectedPushkeyIsDropped) {
   EXPECT_EQ(queued().size(), 2u) << "the other one of $1, and $2";
 }
 
-TEST_F(PushTest, ReadingSendsTheBadgeOnceForEachCount) {
+TEST_P(PushTest, ReadingSendsTheBadgeOnceForEachCount) {
   check(set(bob, pusher()));
   sync.unread[bob] = 3;
   message("$1");
@@ -377,7 +377,7 @@ TEST_F(PushTest, ReadingSendsTheBadgeOnceForEachCount) {
   EXPECT_EQ(gateway.requests.size(), 2u) << "the gateway knows the count already";
 }
 
-TEST_F(PushTest, ADeletedDeviceTakesItsPushersWithIt) {
+TEST_P(PushTest, ADeletedDeviceTakesItsPushersWithIt) {
   accounts.add(bob, "TABLET");
   check(set(bob, pusher()));
   check(set(bob, pusher("TABLETKEY"), "TABLET"));
@@ -394,7 +394,7 @@ TEST_F(PushTest, ADeletedDeviceTakesItsPushersWithIt) {
   EXPECT_EQ(list(bob).size(), 1u);
 }
 
-TEST_F(PushTest, ARedactedEventIsNotSent) {
+TEST_P(PushTest, ARedactedEventIsNotSent) {
   check(set(bob, pusher()));
   message("$1");
   rooms.redact({room_no, 4});
@@ -411,6 +411,8 @@ TEST(PushJob, SurvivesItsEncoding) {
   EXPECT_EQ(back->at, 1234);
   for (const char* wrong : {"", "{}", R"({"event":1,"at":"x","tweaks":{}})"}) EXPECT_FALSE(decode_job(wrong)) << wrong;
 }
+
+MYELIN_ON_BOTH_DATABASES(PushTest);
 
 }  // namespace
 }  // namespace myelin::push

@@ -3,11 +3,11 @@
 #include "base/bytes.h"
 #include "components/accounts/user_out.h"
 #include "components/keys/keys.h"
+#include "components/testing/databases.h"
 #include "components/testing/fake_accounts.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/fake_rooms.h"
 #include "components/testing/loop.h"
-#include "infra/db/testing/databases.h"
 #include "matrix/signing.h"
 
 namespace myelin::keys::testing {
@@ -15,7 +15,7 @@ using namespace myelin::testing;
 
 class World {
  public:
-  World() { open(); }
+  explicit World(db::testing::Kind kind) : database(db::testing::temporary_database(kind)) { open(); }
   ~World() { close(); }
   void restart() {
     close();
@@ -53,10 +53,10 @@ class World {
     })));
   }
 
+  std::unique_ptr<db::testing::TemporaryDatabase> database;
   Loop loop;
   ManualClock clock;
   SeededRandom random{7};
-  db::testing::TemporarySqlite file;
   FakeAccounts accounts;
   FakeRooms rooms;
   std::unique_ptr<db::Database> db;
@@ -67,7 +67,7 @@ class World {
 
  private:
   void open() {
-    db = file.open(loop.executor(), clock);
+    db = database->open(loop.executor(), clock);
     bus = std::make_unique<FakeBus>(*db);
     keys = make_keys(ServerName::trusted("here"), *db, *bus, accounts, rooms, loop.executor(), clock, random);
     check(loop.run(keys->start()));
