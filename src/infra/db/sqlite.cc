@@ -206,6 +206,8 @@ CommitOutcome SqliteSession::commit() {
   crash_point("lane.commit_sent");
   try {
     post("COMMIT", {});
+    if (disk_full_) log::info("there is space on the disk again");
+    disk_full_ = false;
     return {};
   } catch (const Failure& failure) {
     int code = sqlite3_extended_errcode(handle_.get()) & 0xff;
@@ -217,7 +219,10 @@ CommitOutcome SqliteSession::commit() {
                       failure.error.message));
       return {CommitResult::kUnknown, failure.error};
     }
-    if (failure.error.code == Code::kDiskFull) log::error("the disk is full: nothing can be stored");
+    if (failure.error.code == Code::kDiskFull && !disk_full_) {
+      disk_full_ = true;
+      log::error("the disk is full: nothing can be stored, and nothing is acknowledged, until there is space");
+    }
     rollback();
     return {CommitResult::kFailed, failure.error};
   }

@@ -60,6 +60,7 @@ class SqliteSession final : public Session {
   SqliteHandle handle_;
   std::shared_ptr<SqliteCheckpointer> checkpointer_;
   std::unordered_map<const char*, Cached> cache_;  // by the literal's address
+  bool disk_full_ = false;                         // said so
   bool dead_ = false;                              // an I/O error at COMMIT
 };
 

@@ -6,14 +6,16 @@
 namespace myelin::db {
 namespace {
 
-bool checkpoint(sqlite3* handle, int mode) {
+void checkpoint(sqlite3* handle, int mode) {
+  static std::atomic<bool> said = false;
   int wal_pages = 0, copied = 0;
   int code = sqlite3_wal_checkpoint_v2(handle, nullptr, mode, &wal_pages, &copied);
-  if (code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED) {
+  bool failed = code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED;
+  if (failed && !said.exchange(true)) {
     log::warning("checkpoint: {}: it will be tried again, the write-ahead log keeps everything",
                  sqlite3_errmsg(handle));
   }
-  return code == SQLITE_OK;
+  if (!failed) said = false;
 }
 
 }  // namespace
@@ -29,6 +31,7 @@ void SqliteCheckpointer::stop() {
     wake_.notify_one();
   }
   if (thread_.joinable()) thread_.join();
+  own_.reset();
 }
 
 void SqliteCheckpointer::loop() {

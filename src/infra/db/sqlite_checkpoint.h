@@ -18,7 +18,7 @@ class SqliteCheckpointer {
   // Begins at `start_pages`; at 16 times as many the lane waits for readers.
   SqliteCheckpointer(SqliteHandle own, int start_pages);
   ~SqliteCheckpointer();  // stop()
-  void stop();
+  void stop();            // closes its connection
 
   void committed(int wal_pages) { wal_pages_ = wal_pages; }  // the lane, from SQLite's WAL hook
   void after_transaction(sqlite3* lane);                     // the lane
