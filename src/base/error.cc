@@ -5,13 +5,14 @@ namespace myelin {
 std::string_view errcode(Code code) {
   switch (code) {
     case Code::kInternal: case Code::kUnavailable: case Code::kTimeout: case Code::kDiskFull: case Code::kFenced:
-    case Code::kStale: case Code::kCommitUnknown: case Code::kCorrupt: case Code::kUnknown: return "M_UNKNOWN";
+    case Code::kStale: case Code::kCommitUnknown: case Code::kCorrupt: case Code::kUnknown: case Code::kConflict:
+      return "M_UNKNOWN";
     case Code::kForbidden: case Code::kNotJoined: return "M_FORBIDDEN";
     case Code::kUnknownToken: return "M_UNKNOWN_TOKEN";
     case Code::kMissingToken: return "M_MISSING_TOKEN";
     case Code::kUserLocked: return "M_USER_LOCKED";
     case Code::kUserSuspended: return "M_USER_SUSPENDED";
-    case Code::kBadJson: return "M_BAD_JSON";
+    case Code::kBadJson: case Code::kServerManaged: return "M_BAD_JSON";
     case Code::kNotJson: return "M_NOT_JSON";
     case Code::kNotFound: return "M_NOT_FOUND";
     case Code::kLimitExceeded: return "M_LIMIT_EXCEEDED";
@@ -69,7 +70,8 @@ int http_status(Code code) {
     case Code::kResourceLimitExceeded: case Code::kWrongRoomKeysVersion: case Code::kInviteBlocked:
     case Code::kUserLimitExceeded: case Code::kUnableToGrantJoin: return 403;
     case Code::kNotFound: case Code::kUnrecognized: return 404;
-    case Code::kMethodNotAllowed: return 405;
+    case Code::kMethodNotAllowed: case Code::kServerManaged: return 405;
+    case Code::kConflict: return 409;
     case Code::kTooLarge: return 413;
     case Code::kLimitExceeded: return 429;
     default: return 400;

@@ -29,6 +29,8 @@ enum class Code : unsigned char {
   kBadAlias, kWrongRoomKeysVersion, kUnknownPos, kUnableToAuthoriseJoin, kUnableToGrantJoin, kInviteBlocked,
   kUserLimitExceeded, kMethodNotAllowed,  // M_UNRECOGNIZED with status 405
   kInvalidSignature, kTokenIncorrect, kProfileTooLarge, kKeyTooLarge, kNotJoined,
+  kServerManaged,  // M_BAD_JSON with status 405: account data that only the server writes
+  kConflict,       // M_UNKNOWN with status 409: the room alias exists already
   kUiaIncomplete,  // status 401 whose body is `fields`: the stages of user-interactive authentication
 };
 

@@ -1,6 +1,7 @@
 // Accounts: users, login, devices and tokens, profiles, account data, push rules, filters. Topic written: user.out (see
 // user_out.h). Thread: the loop; parameters by value.
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,8 @@ struct Registration {
   bool inhibit_login = false;
   bool is_admin = false;
   bool is_guest = false;
+  std::optional<std::string> registration_token{};  // one use of it is taken with the account; kForbidden when there is none
+  std::string remote_address{};                     // what rate limits count; "" = no limit
 };
 struct Device {
   UserId user;
@@ -102,7 +105,9 @@ class Accounts {
   // ok: every stage of a flow is complete. kUiaIncomplete: its fields are the 401 body.
   virtual Task<Result<void>> user_auth(UiaRequest) = 0;
 
+  // Logs out every device but `keep`. set_password leaves the devices alone.
   virtual Task<Result<void>> change_password(UserId, std::string new_password, std::optional<Session> keep) = 0;
+  virtual Task<Result<void>> set_password(UserId, std::string new_password) = 0;
   virtual Task<Result<void>> deactivate(UserId, bool erase) = 0;
   virtual Task<Result<bool>> user_exists(UserId) = 0;
   virtual Task<Result<std::vector<UserId>>> users() = 0;
@@ -121,12 +126,17 @@ class Accounts {
   // ---- account data, filters, push rules
   virtual Task<Result<void>> put_account_data(UserId, std::optional<RoomId>, std::string type, std::string content) = 0;
   virtual Task<Result<std::string>> account_data(UserId, std::optional<RoomId>, std::string type) = 0;  // kNotFound
+  // Without a room: what is global, but for m.push_rules.
   virtual Task<Result<std::vector<AccountDataItem>>> all_account_data(UserId, std::optional<RoomId>) = 0;
+  // Changes one content, {} where there is none, in its transaction: `edit` is pure and may run twice, on any thread.
+  virtual Task<Result<void>> edit_account_data(UserId, std::optional<RoomId>, std::string type,
+                                               std::function<Result<void>(json::Object&)> edit) = 0;
   virtual Task<Result<std::string>> put_filter(UserId, json::Object filter) = 0;  // its id; the same filter, the same id
   virtual Task<Result<std::string>> filter(UserId, std::string filter_id) = 0;    // JSON text; kNotFound
   // The whole m.push_rules content, defaults merged in (client-server API, Push Rules). Cached.
   virtual Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId) = 0;
   virtual Task<Result<void>> put_push_rules(UserId, json::Object content) = 0;    // the whole new m.push_rules content
+  virtual Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) = 0;  // as above
   // Users on this server whose rules differ from the defaults, among `users` (sync counts them one by one).
   virtual Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) = 0;
 

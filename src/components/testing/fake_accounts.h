@@ -60,6 +60,14 @@ class FakeAccounts final : public accounts::Accounts {
   Task<Result<void>> change_password(UserId, std::string, std::optional<accounts::Session>) override {
     co_return none();
   }
+  Task<Result<void>> set_password(UserId, std::string) override { co_return none(); }
+  Task<Result<void>> edit_account_data(UserId, std::optional<RoomId>, std::string,
+                                       std::function<Result<void>(json::Object&)>) override {
+    co_return none();
+  }
+  Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)>) override {
+    co_return none();
+  }
   Task<Result<void>> deactivate(UserId, bool) override { co_return none(); }
   Task<Result<std::vector<UserId>>> users() override { co_return none(); }
   Task<Result<void>> rename_device(UserId, DeviceId, std::optional<std::string>) override { co_return none(); }

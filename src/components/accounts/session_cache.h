@@ -1,0 +1,54 @@
+// Sessions by the hash of their access token, so that authenticating costs no SQL. Thread: the loop.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/lru.h"
+#include "components/accounts/accounts.h"
+
+namespace myelin::accounts {
+
+class SessionCache {
+ public:
+  struct Entry {
+    Session session;
+    std::optional<Milliseconds> expires_at{};
+    std::chrono::steady_clock::time_point read_at{};
+    Milliseconds seen_at = 0;  // when the use of the device was last noted
+  };
+  // `max_age`: how long an entry is believed where other processes write too; 0: for ever.
+  SessionCache(const Clock& clock, std::chrono::milliseconds max_age)
+      : clock_(clock), max_age_(max_age), entries_("sessions", 8u << 20) {}
+
+  Entry* find(const std::string& hash) {
+    auto* entry = entries_.find(hash);
+    if (entry == nullptr || max_age_.count() == 0 || clock_.steady() - entry->read_at < max_age_) return entry;
+    entries_.erase(hash);
+    return nullptr;
+  }
+  // What a reader notes before it reads, and put() wants to see unchanged: a token deleted meanwhile stays out.
+  uint64_t stamp() const { return stamp_; }
+  void put(const std::string& hash, Entry entry, uint64_t stamp) {
+    if (stamp != stamp_) return;
+    entry.read_at = clock_.steady();
+    size_t bytes = 512 + entry.session.user.str().size() + entry.session.device.str().size();
+    entries_.put(hash, std::move(entry), bytes);
+  }
+  void forget(const std::vector<std::string>& hashes) {
+    ++stamp_;
+    for (const auto& hash : hashes) entries_.erase(hash);
+  }
+  void forget_all() {
+    ++stamp_;
+    entries_.clear();
+  }
+
+ private:
+  const Clock& clock_;
+  std::chrono::milliseconds max_age_;
+  uint64_t stamp_ = 0;
+  Lru<std::string, Entry> entries_;
+};
+
+}  // namespace myelin::accounts
