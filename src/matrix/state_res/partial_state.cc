@@ -70,7 +70,12 @@ Result<const Event*> PartialState::create_event() {
   MYELIN_TRY(auto key, events_.source().key_no("m.room.create", ""));
   if (!key) return nullptr;
   MYELIN_TRY(uint32_t event_no, unconflicted(*key));
-  if (event_no == Events::kNone) return nullptr;
+  if (event_no == Events::kNone) {
+    // Sets that are no whole states may lack it; one that has it has the room's only one.
+    auto conflict = std::ranges::lower_bound(conflicts_, *key, {}, &ConflictedKey::key_no);
+    if (conflict == conflicts_.end() || conflict->key_no != *key) return nullptr;
+    event_no = distinct_events(*conflict).front();
+  }
   return events_.get(event_no);
 }
 

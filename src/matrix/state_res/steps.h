@@ -65,7 +65,7 @@ class PartialState {
 
   Result<uint32_t> find(std::string_view type, std::string_view state_key);  // kNone
   Result<uint32_t> key_no(const Event&);
-  Result<const Event*> create_event();  // the room's, of the unconflicted state; nullptr
+  Result<const Event*> create_event();  // the room's; nullptr when no set has it
 
   // What makes of the first set what was decided here and what is not conflicted.
   Result<std::vector<StateEdit>> edits() const;

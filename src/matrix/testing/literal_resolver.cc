@@ -185,8 +185,9 @@ class Literal {
   // Version 12 leaves the create event out of auth_events: it is the one of the room.
   const Event* create_event(const Event* of) {
     if (!room_.rules->auth.room_id_from_create) return of ? auth_event(*of, kCreate) : nullptr;
-    auto found = states_.front().find(kCreate);
-    return found == states_.front().end() ? nullptr : &event(found->second);
+    for (auto& state : states_)
+      if (auto found = state.find(kCreate); found != state.end()) return &event(found->second);
+    return nullptr;
   }
 
   // "x < y if x's sender has greater power level than y's sender, when looking at their respective auth_events; or the

@@ -20,7 +20,7 @@ class RandomRoom {
 
   RandomRoomResult play() {
     begin();
-    unsigned wanted = 8 + pick(chance(10) ? 50 : 18);
+    unsigned wanted = 7 + pick(chance(12) ? 50 : 13);
     for (unsigned tries = 0; nodes_.size() < wanted && tries < 4 * wanted && !result_.difference; ++tries) step();
     for (unsigned i = 0; i < 3 && !result_.difference; ++i) resolve_any();
     result_.events = nodes_.size();
