@@ -173,7 +173,7 @@ struct Options {
   // PostgreSQL: no lock is waited for longer, no transaction stands idle longer, no silent peer is believed longer.
   // Below half a lease (docs/spine.md, rule A3).
   std::chrono::milliseconds session_timeout{4'000};
-  int checkpoint_pages = 2'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
+  int checkpoint_pages = 4'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
   std::string sqlite_vfs{};      // the name of a registered SQLite VFS; tests put faults under the database with it
 };
 

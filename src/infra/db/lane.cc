@@ -326,35 +326,41 @@ void Lane::number_rows(std::vector<Entry>& entries) {
     for (auto& row : entry.rows) heads[{row.topic, row.partition}].push_back(std::move(row));
     entry.rows.clear();
   }
+  if (heads.empty()) return;
+  auto numbers = take_numbers(heads);
+  auto seq = numbers.begin();
   for (auto& [key, rows] : heads) {
-    auto seq = take_numbers(key, static_cast<int64_t>(rows.size()));
-    committed_.reserve(key, seq);
-    reserved_.emplace_back(key, seq);
+    committed_.reserve(key, *seq);
+    reserved_.emplace_back(key, *seq);
     for (auto& row : rows) {
-      row.seq = seq++;
+      row.seq = (*seq)++;
       post(*session_, "INSERT INTO outbox (topic, partition, seq, body) VALUES ($1, $2, $3, $4)",
            {row.topic, to_value(row.partition), to_value(row.seq), Blob{row.body}});
       rows_.push_back(std::move(row));
     }
+    ++seq;
   }
 }
 
-uint64_t Lane::take_numbers(const OutboxKey& key, int64_t count) {
-  auto take = [&] {
-    return one_number(*session_,
-                      "UPDATE outbox_head SET next_seq = next_seq + $1 WHERE topic = $2 AND partition = $3 "
-                      "RETURNING next_seq",
-                      {count, key.first, to_value(key.second)});
-  };
-  auto next = take();
-  if (!next) {
-    post(*session_,
-         "INSERT INTO outbox_head (topic, partition, epoch, next_seq) VALUES ($1, $2, 0, 1) ON CONFLICT DO NOTHING",
-         {key.first, to_value(key.second)});
-    next = take();
+// The first number of each; a head that is not there is made.
+std::vector<uint64_t> Lane::take_numbers(const std::map<OutboxKey, std::vector<OutboxRow>>& heads) {
+  constexpr Sql kTake =
+      "UPDATE outbox_head SET next_seq = next_seq + $1 WHERE topic = $2 AND partition = $3 RETURNING next_seq";
+  std::vector<std::vector<Value>> calls;
+  for (const auto& [key, rows] : heads) calls.push_back({to_value(rows.size()), key.first, to_value(key.second)});
+  auto next = session_->numbers(kTake, calls);
+  std::vector<uint64_t> first;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (!next[i]) {
+      post(*session_,
+           "INSERT INTO outbox_head (topic, partition, epoch, next_seq) VALUES ($1, $2, 0, 1) ON CONFLICT DO NOTHING",
+           {calls[i][1], calls[i][2]});
+      next[i] = session_->numbers(kTake, {&calls[i], 1}).at(0);
+    }
+    if (!next[i]) throw Failure({Code::kCorrupt, "a head of the outbox cannot be made"});
+    first.push_back(static_cast<uint64_t>(*next[i] - std::get<int64_t>(calls[i][0])));
   }
-  if (!next) throw Failure({Code::kCorrupt, fmt::format("outbox_head {}/{} cannot be made", key.first, key.second)});
-  return static_cast<uint64_t>(*next - count);
+  return first;
 }
 
 void Lane::complete(std::vector<Entry>& entries, const std::optional<Error>& all) {

@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,7 +60,7 @@ class Lane {
   std::optional<End> run_one(Entry&, bool alone, bool careful);
   std::optional<End> take_positions(std::vector<Entry>& entries);
   void number_rows(std::vector<Entry>& entries);
-  uint64_t take_numbers(const OutboxKey&, int64_t count);
+  std::vector<uint64_t> take_numbers(const std::map<OutboxKey, std::vector<OutboxRow>>&);
   void complete(std::vector<Entry>& entries, const std::optional<Error>& all);
 
   std::unique_ptr<Session> session_;

@@ -14,6 +14,7 @@
 namespace myelin::db {
 namespace {
 
+constexpr size_t kMostPending = 256;  // statements that travel together
 constexpr Oid kInt8 = 20, kText = 25, kBytea = 17;
 
 Code code_of(std::string_view sqlstate) {
@@ -85,7 +86,7 @@ PostgresSession::PostgresSession(PostgresSettings settings, PgConnection connect
 // ---- transactions ----
 
 void PostgresSession::begin(Sql sql) {
-  if (ending_read_ && connection_) collect(0);
+  if (ending_read_ && connection_) collect(next_ticket_);
   ending_read_ = false;
   trouble_.reset();
   pending_.clear();
@@ -159,9 +160,9 @@ CommitOutcome PostgresSession::commit() {
   }
   send_sync();
   crash_point("lane.commit_sent");
-  auto result = collect(ticket);
+  auto results = collect(ticket);
   in_transaction_ = false;
-  if (result && or_empty(PQcmdStatus(result.get())) == "COMMIT") return {};
+  if (!results.empty() && or_empty(PQcmdStatus(results[0].get())) == "COMMIT") return {};
   if (!trouble_) return {CommitResult::kFailed, {Code::kUnavailable, "the transaction had failed before COMMIT"}};
   // Before COMMIT was reached, or refused by a server that lives on: it has not happened. Else nobody knows.
   bool known = trouble_->ticket < ticket ? !trouble_->sqlstate.empty() : !trouble_->fatal;
@@ -183,13 +184,13 @@ void PostgresSession::rollback() noexcept {
     if (connection_ && PQstatus(connection_.get()) == CONNECTION_OK) {
       if (!pending_.empty()) {
         send_sync();
-        collect(0);
+        collect(next_ticket_);
       }
       trouble_.reset();
       if (connection_ && PQtransactionStatus(connection_.get()) != PQTRANS_IDLE) {
         post("ROLLBACK", {});
         send_sync();
-        collect(0);
+        collect(next_ticket_);
       }
     }
   } catch (const std::exception& e) {
@@ -221,7 +222,6 @@ PostgresSession::Prepared& PostgresSession::prepare(Sql sql, std::span<const Val
 }
 
 uint64_t PostgresSession::post(Sql sql, std::span<const Value> values) {
-  constexpr size_t kMostPending = 256;
   if (pending_.size() >= kMostPending) settle();
   if (trouble_ && !connection_) throw_trouble();
   auto& prepared = prepare(sql, values, type_key(values));
@@ -240,13 +240,32 @@ uint64_t PostgresSession::post(Sql sql, std::span<const Value> values) {
 void PostgresSession::run(Sql sql, std::span<const Value> values, const std::function<void(const Row&)>& each) {
   auto ticket = post(sql, values);
   send_sync();
-  auto result = collect(ticket);
+  auto results = collect(ticket);
   if (trouble_) throw_trouble();
-  PostgresRow row(result.get());
-  for (int i = 0, rows = PQntuples(result.get()); i < rows; ++i) {
+  PostgresRow row(results.at(0).get());
+  for (int i = 0, rows = PQntuples(results[0].get()); i < rows; ++i) {
     row.move_to(i);
     each(row);
   }
+}
+
+std::vector<std::optional<int64_t>> PostgresSession::numbers(Sql sql, std::span<const std::vector<Value>> calls) {
+  std::vector<std::optional<int64_t>> out;
+  while (!calls.empty()) {
+    auto some = calls.first(std::min(calls.size(), kMostPending / 2));
+    calls = calls.subspan(some.size());
+    if (pending_.size() + some.size() >= kMostPending) settle();
+    auto first = next_ticket_;
+    for (const auto& values : some) post(sql, values);
+    send_sync();
+    auto results = collect(first);
+    if (trouble_) throw_trouble();
+    for (auto& result : results) {
+      PostgresRow row(result.get());
+      out.push_back(PQntuples(result.get()) > 0 ? std::optional(row.i64(0)) : std::nullopt);
+    }
+  }
+  return out;
 }
 
 int64_t PostgresSession::changed(uint64_t ticket) {
@@ -258,7 +277,7 @@ int64_t PostgresSession::changed(uint64_t ticket) {
 void PostgresSession::settle() {
   if (!pending_.empty()) {
     send_sync();
-    collect(0);
+    collect(next_ticket_);
   }
   if (trouble_) throw_trouble();
 }
@@ -278,12 +297,12 @@ void PostgresSession::send_sync() {
   if (connection_ && PQpipelineSync(connection_.get()) != 1) lose_connection(next_ticket_);
 }
 
-PgResult PostgresSession::collect(uint64_t wanted) {
-  PgResult kept;
+std::vector<PgResult> PostgresSession::collect(uint64_t from) {
+  std::vector<PgResult> kept;
   while (!pending_.empty() && connection_) {
     auto pending = pending_.front();
     pending_.pop_front();
-    read_one(pending, wanted, kept);
+    read_one(pending, from, kept);
   }
   pending_.clear();
   if (!connection_) return kept;
@@ -299,7 +318,7 @@ PgResult PostgresSession::collect(uint64_t wanted) {
   return kept;
 }
 
-void PostgresSession::read_one(const Pending& pending, uint64_t wanted, PgResult& kept) {
+void PostgresSession::read_one(const Pending& pending, uint64_t from, std::vector<PgResult>& kept) {
   PgResult result(PQgetResult(connection_.get()));
   if (!result) return lose_connection(pending.ticket);
   auto status = PQresultStatus(result.get());
@@ -309,7 +328,7 @@ void PostgresSession::read_one(const Pending& pending, uint64_t wanted, PgResult
   if (good && pending.prepares == nullptr) {
     auto count = or_empty(PQcmdTuples(result.get()));
     changed_.at(pending.ticket - first_ticket_) = count.empty() ? 0 : std::stoll(std::string(count));
-    if (pending.ticket == wanted) kept = std::move(result);
+    if (pending.ticket >= from) kept.push_back(std::move(result));
   }
   if (PQstatus(connection_.get()) != CONNECTION_OK) return lose_connection(pending.ticket + 1);
   PgResult end(PQgetResult(connection_.get()));  // the null that ends each statement's results

@@ -41,6 +41,7 @@ class PostgresSession final : public Session {
   void begin_write() override { begin("BEGIN"); }
   void begin_read() override { begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"); }
   void run(Sql, std::span<const Value>, const std::function<void(const Row&)>& each) override;
+  std::vector<std::optional<int64_t>> numbers(Sql, std::span<const std::vector<Value>> calls) override;
   uint64_t post(Sql, std::span<const Value>) override;
   int64_t changed(uint64_t ticket) override;
   void settle() override;
@@ -79,9 +80,9 @@ class PostgresSession final : public Session {
   bool still_connected();
   Prepared& prepare(Sql, std::span<const Value>, const std::string& types);
   void send_sync();
-  // Reads the results of everything posted. The result of `wanted`, if it succeeded.
-  PgResult collect(uint64_t wanted);
-  void read_one(const Pending&, uint64_t wanted, PgResult& kept);
+  // Reads the results of everything posted. Keeps those of tickets `from` and later that succeeded.
+  std::vector<PgResult> collect(uint64_t from);
+  void read_one(const Pending&, uint64_t from, std::vector<PgResult>& kept);
   void note_trouble(const PGresult*, uint64_t ticket);
   void lose_connection(uint64_t ticket);
   [[noreturn]] void throw_trouble();

@@ -29,6 +29,8 @@ class Session {
   virtual void begin_write() = 0;
   virtual void begin_read() = 0;  // one snapshot until commit() or rollback()
   virtual void run(Sql, std::span<const Value>, const std::function<void(const Row&)>& each) = 0;
+  // The first column of each call's first row; the calls travel together.
+  virtual std::vector<std::optional<int64_t>> numbers(Sql, std::span<const std::vector<Value>> calls) = 0;
   // Runs now, or travels with what comes later; changed(ticket) waits for it.
   virtual uint64_t post(Sql, std::span<const Value>) = 0;
   virtual int64_t changed(uint64_t ticket) = 0;

@@ -190,6 +190,11 @@ int64_t SqliteSession::execute(Sql sql, std::span<const Value> values, const std
 void SqliteSession::run(Sql sql, std::span<const Value> values, const std::function<void(const Row&)>& each) {
   execute(sql, values, &each);
 }
+std::vector<std::optional<int64_t>> SqliteSession::numbers(Sql sql, std::span<const std::vector<Value>> calls) {
+  std::vector<std::optional<int64_t>> out(calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) run(sql, calls[i], [&](const Row& row) { out[i] = row.i64(0); });
+  return out;
+}
 uint64_t SqliteSession::post(Sql sql, std::span<const Value> values) {
   return static_cast<uint64_t>(execute(sql, values, nullptr));
 }

@@ -33,6 +33,7 @@ class SqliteSession final : public Session {
   void begin_write() override;
   void begin_read() override;
   void run(Sql, std::span<const Value>, const std::function<void(const Row&)>& each) override;
+  std::vector<std::optional<int64_t>> numbers(Sql, std::span<const std::vector<Value>> calls) override;
   uint64_t post(Sql, std::span<const Value>) override;
   int64_t changed(uint64_t ticket) override { return static_cast<int64_t>(ticket); }
   void settle() override {}
