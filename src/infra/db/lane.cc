@@ -92,7 +92,7 @@ void Lane::submit(Job job) {
     if (!stopping_) {
       queue_.push_back(std::move(job));
       queue_depth_.Increment();
-      if (queue_.size() == 1) wake_.notify_one();
+      if (queue_.size() == wake_at_) wake_.notify_one();
       return;
     }
   }
@@ -119,7 +119,14 @@ void Lane::loop() {
 
 std::vector<Lane::Entry> Lane::take() {
   std::unique_lock lock(mutex_);
-  wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+  auto wait_for = [&](size_t count) {
+    wake_at_ = count;
+    return [this, count] { return stopping_ || queue_.size() >= count; };
+  };
+  wake_.wait(lock, wait_for(1));
+  if (auto most = usual_size_ - usual_size_ / 4; most > queue_.size()) {
+    wake_.wait_for(lock, usual_commit_ / 4, wait_for(most));
+  }
   auto count = std::min(queue_.size(), static_cast<size_t>(limits_.batch_closures));
   std::vector<Entry> entries;
   entries.reserve(count);
@@ -128,6 +135,7 @@ std::vector<Lane::Entry> Lane::take() {
     queue_.pop_front();
   }
   queue_depth_.Decrement(static_cast<double>(count));
+  usual_size_ = std::max<size_t>((usual_size_ + count) / 2, 1);
   return entries;
 }
 
@@ -203,7 +211,9 @@ Lane::End Lane::attempt(std::vector<Entry>& entries, bool careful) {
 Lane::End Lane::settle_commit(std::vector<Entry>& entries) {
   auto start = std::chrono::steady_clock::now();
   auto outcome = session_->commit();
-  commit_seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  auto took = std::chrono::steady_clock::now() - start;
+  commit_seconds_.Observe(std::chrono::duration<double>(took).count());
+  usual_commit_ = (usual_commit_ * 7 + took) / 8;
   error_ = std::move(outcome.error);
   if (outcome.result == CommitResult::kFailed) return End::kBroken;
   if (outcome.result == CommitResult::kUnknown) {
