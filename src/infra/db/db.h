@@ -203,7 +203,7 @@ class Database {
     requires requires { typename std::invoke_result_t<F, ReadTx&>::error_type; };
 
   // The one receiver of committed outbox rows, called on a lane's thread after each commit that is known to have
-  // happened, in commit order per partition. Set before the first write.
+  // happened, in commit order per partition. It must not wait, nor call back in. Set before the first write.
   virtual void on_committed(std::function<void(std::vector<OutboxRow>)>) = 0;
 
   // What changes whenever the database may have gone back in time: a new number at every start on SQLite; derived from
