@@ -111,9 +111,13 @@ std::string quoted(std::string_view text) {
 
 std::string toml_value(const Key& key, std::string_view value) {
   switch (key.type) {
-    case KeyType::kText: return quoted(value);
-    case KeyType::kFlag: case KeyType::kNumber: return std::string(value);
-    case KeyType::kList: break;
+    case KeyType::kText:
+      return quoted(value);
+    case KeyType::kFlag:
+    case KeyType::kNumber:
+      return std::string(value);
+    case KeyType::kList:
+      break;
   }
   std::string out = "[";
   while (!value.empty()) {
@@ -176,7 +180,8 @@ std::string effective_toml(const Config& config) {
 std::string markdown() {
   std::string out =
       "# Configuration\n"
-      "Made by `myelin config --markdown`. A key can stand in a TOML file (`--config FILE`), in the environment as `MYELIN_` and its\n"
+      "Made by `myelin config --markdown`. A key can stand in a TOML file (`--config FILE`), in the environment as "
+      "`MYELIN_` and its\n"
       "name in capitals, or on the command line; the later wins. An unknown key or a wrong value stops the start.\n"
       "`myelin config` prints what is in effect.\n\n"
       "| key | default | command line | |\n|---|---|---|---|\n";

@@ -18,38 +18,39 @@ struct Config {
       default_room_version;
   std::vector<std::string> listen, trusted_proxies;
   bool rate_limits = true, push_allow_private_addresses = false;
-  std::string nats_user, nats_password, nats_token, nats_credentials, nats_nkey, nats_tls_ca, nats_tls_cert, nats_tls_key;
-  int64_t cache_mb = 0, engine_memory_mb = 0, engine_threads = 0, max_body_kb = 0, database_readers = 0, database_lanes = 0,
-          argon2_memory_kib = 0, argon2_passes = 0, drain_seconds = 0;
+  std::string nats_user, nats_password, nats_token, nats_credentials, nats_nkey, nats_tls_ca, nats_tls_cert,
+      nats_tls_key;
+  int64_t cache_mb = 0, engine_memory_mb = 0, engine_threads = 0, max_body_kb = 0, database_readers = 0,
+          database_lanes = 0, argon2_memory_kib = 0, argon2_passes = 0, drain_seconds = 0;
   std::string sqlite_vfs;  // tests: the file layer under SQLite
 };
 
 enum class KeyType : uint8_t { kText, kFlag, kNumber, kList };
 
 struct Key {
-  std::string_view name;       // in the file; MYELIN_<NAME> in the environment
+  std::string_view name;  // in the file; MYELIN_<NAME> in the environment
   KeyType type;
-  std::string_view initial;    // default, as text; lists are comma-separated
-  std::string_view flag;       // on the command line, "" = only through --set
-  std::string_view comment;    // one or two sentences for an administrator
+  std::string_view initial;                   // default, as text; lists are comma-separated
+  std::string_view flag;                      // on the command line, "" = only through --set
+  std::string_view comment;                   // one or two sentences for an administrator
   std::span<const std::string_view> choices;  // where only these are allowed
   std::function<void(Config&, std::string_view)> set;
   std::function<std::string(const Config&)> get;
   bool secret = false;
-  bool hidden = false;         // for tests: in no documentation
+  bool hidden = false;  // for tests: in no documentation
 };
 std::span<const Key> keys();
 
 struct Sources {
-  std::optional<std::string> file;                                          // path, read when given
+  std::optional<std::string> file;  // path, read when given
   std::function<std::optional<std::string>(const std::string& name)> environment;
-  std::vector<std::pair<std::string, std::string>> settings;                // key, value; later ones win; lists add up
+  std::vector<std::pair<std::string, std::string>> settings;  // key, value; later ones win; lists add up
 };
 // Flags over environment over file over defaults. kInvalidParam, with the place and the nearest right name.
 Result<Config> load(const Sources&);
 
-std::string effective_toml(const Config&);  // the file that would give this configuration, with comments
-std::string markdown();                     // docs/configuration.md
-std::string nearest(std::string_view name); // the key with the least edit distance
+std::string effective_toml(const Config&);   // the file that would give this configuration, with comments
+std::string markdown();                      // docs/configuration.md
+std::string nearest(std::string_view name);  // the key with the least edit distance
 
 }  // namespace myelin::app

@@ -24,8 +24,14 @@ std::vector<std::string> split(std::string_view text) {
 
 Key text(std::string_view name, std::string Config::* field, std::string_view initial, std::string_view flag,
          std::string_view comment, std::span<const std::string_view> choices = {}) {
-  return {name, KeyType::kText, initial, flag, comment, choices,
-          [field](Config& c, std::string_view v) { c.*field = v; }, [field](const Config& c) { return c.*field; }};
+  return {name,
+          KeyType::kText,
+          initial,
+          flag,
+          comment,
+          choices,
+          [field](Config& c, std::string_view v) { c.*field = v; },
+          [field](const Config& c) { return c.*field; }};
 }
 Key secret(Key key) {
   key.secret = true;
@@ -35,19 +41,35 @@ Key hidden(Key key) {
   key.hidden = true;
   return key;
 }
-Key flag(std::string_view name, bool Config::* field, std::string_view initial, std::string_view option, std::string_view comment) {
-  return {name, KeyType::kFlag, initial, option, comment, {},
+Key flag(std::string_view name, bool Config::* field, std::string_view initial, std::string_view option,
+         std::string_view comment) {
+  return {name,
+          KeyType::kFlag,
+          initial,
+          option,
+          comment,
+          {},
           [field](Config& c, std::string_view v) { c.*field = v == "true" || v == "on"; },
           [field](const Config& c) { return c.*field ? "true" : "false"; }};
 }
 Key number(std::string_view name, int64_t Config::* field, std::string_view initial, std::string_view comment) {
-  return {name, KeyType::kNumber, initial, "", comment, {},
+  return {name,
+          KeyType::kNumber,
+          initial,
+          "",
+          comment,
+          {},
           [field](Config& c, std::string_view v) { std::from_chars(v.data(), v.data() + v.size(), c.*field); },
           [field](const Config& c) { return std::to_string(c.*field); }};
 }
-Key list(std::string_view name, std::vector<std::string> Config::* field, std::string_view initial, std::string_view option,
-         std::string_view comment) {
-  return {name, KeyType::kList, initial, option, comment, {},
+Key list(std::string_view name, std::vector<std::string> Config::* field, std::string_view initial,
+         std::string_view option, std::string_view comment) {
+  return {name,
+          KeyType::kList,
+          initial,
+          option,
+          comment,
+          {},
           [field](Config& c, std::string_view v) { c.*field = split(v); },
           [field](const Config& c) { return fmt::format("{}", fmt::join(c.*field, ",")); }};
 }
@@ -68,7 +90,8 @@ std::span<const Key> keys() {
       list("listen", &C::listen, "127.0.0.1:8008", "--listen",
            "Addresses to serve HTTP on. Put a TLS-terminating proxy in front of anything that is not loopback."),
       text("public_base_url", &C::public_base_url, "", "",
-           "The URL that clients reach this server at, published in /.well-known/matrix/client. Empty: http:// and the first "
+           "The URL that clients reach this server at, published in /.well-known/matrix/client. Empty: http:// and the "
+           "first "
            "listen address."),
       list("trusted_proxies", &C::trusted_proxies, "", "",
            "Addresses of reverse proxies whose X-Forwarded-For is believed."),
@@ -77,23 +100,28 @@ std::span<const Key> keys() {
       number("database_readers", &C::database_readers, "4", "Threads that read the database, each with a connection."),
       number("database_lanes", &C::database_lanes, "4", "PostgreSQL connections that write. SQLite has one writer."),
       text("nats", &C::nats, "embedded", "--nats",
-           "embedded (the engine runs inside, without a port), or the URL of a NATS server with JetStream: nats://host:4222."),
+           "embedded (the engine runs inside, without a port), or the URL of a NATS server with JetStream: "
+           "nats://host:4222."),
       text("nats_user", &C::nats_user, "", "", "User for an external NATS."),
       secret(text("nats_password", &C::nats_password, "", "", "Password for an external NATS.")),
       secret(text("nats_token", &C::nats_token, "", "", "Token for an external NATS.")),
       text("nats_credentials", &C::nats_credentials, "", "", "Path of a .creds file for an external NATS."),
       text("nats_nkey", &C::nats_nkey, "", "", "Path of an nkey seed file for an external NATS."),
-      text("nats_tls_ca", &C::nats_tls_ca, "", "", "Path of the CA certificate that an external NATS is checked against."),
+      text("nats_tls_ca", &C::nats_tls_ca, "", "",
+           "Path of the CA certificate that an external NATS is checked against."),
       text("nats_tls_cert", &C::nats_tls_cert, "", "", "Path of our certificate towards an external NATS."),
       text("nats_tls_key", &C::nats_tls_key, "", "", "Path of our key towards an external NATS."),
       text("registration", &C::registration, "token", "--registration",
-           "Who may register: off, token (with a registration token: myelin token new), or open (anybody).", kRegistration),
+           "Who may register: off, token (with a registration token: myelin token new), or open (anybody).",
+           kRegistration),
       secret(text("registration_secret", &C::registration_secret, "", "--registration-secret",
                   "Shared secret for /_synapse/admin/v1/register. Empty: that endpoint is off.")),
-      flag("rate_limits", &C::rate_limits, "true", "--rate-limits", "Limits on logins and registrations. Off only for tests."),
+      flag("rate_limits", &C::rate_limits, "true", "--rate-limits",
+           "Limits on logins and registrations. Off only for tests."),
       text("default_room_version", &C::default_room_version, "12", "", "The version of new rooms.", kRoomVersions),
-      flag("push_allow_private_addresses", &C::push_allow_private_addresses, "false", "",
-           "May push gateways have loopback and private addresses? On only for tests or a gateway of your own network."),
+      flag(
+          "push_allow_private_addresses", &C::push_allow_private_addresses, "false", "",
+          "May push gateways have loopback and private addresses? On only for tests or a gateway of your own network."),
       number("max_body_kb", &C::max_body_kb, "1024", "Largest request body, in KiB."),
       number("cache_mb", &C::cache_mb, "64", "Memory for caches of events, state and sessions, in MiB."),
       number("engine_memory_mb", &C::engine_memory_mb, "48", "Memory limit of the embedded engine, in MiB."),

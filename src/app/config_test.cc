@@ -37,7 +37,8 @@ TEST(Config, TakesTheCommandLineOverTheEnvironmentOverTheFile) {
   File file("server_name = \"from.file\"\ndata_dir = \"file\"\nlog_level = \"debug\"\n");
   Sources sources{file.path,
                   [](const std::string& name) -> std::optional<std::string> {
-                    std::map<std::string, std::string> all{{"MYELIN_SERVER_NAME", "from.env"}, {"MYELIN_DATA_DIR", "env"}};
+                    std::map<std::string, std::string> all{{"MYELIN_SERVER_NAME", "from.env"},
+                                                           {"MYELIN_DATA_DIR", "env"}};
                     auto it = all.find(name);
                     return it == all.end() ? std::nullopt : std::optional(it->second);
                   },
@@ -88,7 +89,8 @@ TEST(Config, AddsUpLists) {
 }
 
 TEST(Config, PrintsAFileThatGivesTheSameAgain) {
-  auto config = load({{}, {}, {{"server_name", "a\"b\\c"}, {"listen", "x:1,y:2"}, {"rate_limits", "off"}, {"cache_mb", "7"}}});
+  auto config =
+      load({{}, {}, {{"server_name", "a\"b\\c"}, {"listen", "x:1,y:2"}, {"rate_limits", "off"}, {"cache_mb", "7"}}});
   ASSERT_TRUE(config);
   File file(effective_toml(*config));
   auto again = load(from_file(file));

@@ -27,7 +27,7 @@ TEST(SigningKeyFile, IsMadeOnceAndKept) {
   ASSERT_TRUE(second);
   EXPECT_EQ(first->key_id(), second->key_id());
   EXPECT_EQ(first->seed(), second->seed());
-  struct stat info {};
+  struct stat info{};
   ::stat((folder.path + "/signing.key").c_str(), &info);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }

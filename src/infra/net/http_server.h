@@ -23,12 +23,12 @@ struct Header {
 
 struct Request {
   Method method = Method::kGet;
-  std::string target;                 // as received: "/path?query"
+  std::string target;  // as received: "/path?query"
   std::vector<Header> headers;
   std::string body;
-  std::string remote_address;         // the peer's IP, or what a trusted proxy says
-  std::string_view path() const;      // target up to '?', still percent-encoded
-  std::string_view query() const;     // after '?', still percent-encoded
+  std::string remote_address;                            // the peer's IP, or what a trusted proxy says
+  std::string_view path() const;                         // target up to '?', still percent-encoded
+  std::string_view query() const;                        // after '?', still percent-encoded
   std::string_view header(std::string_view name) const;  // "" when absent
 };
 
@@ -43,18 +43,19 @@ using Handler = std::function<Task<Response>(Request)>;
 
 struct Limits {
   size_t header_bytes = 16 * 1024;
-  size_t body_bytes = 1024 * 1024;        // beyond: 413
+  size_t body_bytes = 1024 * 1024;  // beyond: 413
   size_t connections = 20'000;
   std::chrono::seconds header_timeout{15};  // from the first byte of a request to the end of its head
   std::chrono::seconds body_timeout{60};
-  std::chrono::seconds idle_timeout{120};   // between requests
+  std::chrono::seconds idle_timeout{120};  // between requests
   std::chrono::seconds write_timeout{60};
 };
 
 class HttpServer {
  public:
   virtual ~HttpServer() = default;
-  // `reject` makes the body of an answer that the server gives by itself (400, 408, 413, 431, 501, 505): a Matrix error object.
+  // `reject` makes the body of an answer that the server gives by itself (400, 408, 413, 431, 501, 505): a Matrix error
+  // object.
   static std::unique_ptr<HttpServer> make(Executor loop, const Clock&, Limits, Handler,
                                           std::function<Response(int status, std::string_view why)> reject);
   // kUnavailable with the reason when it cannot bind. Port 0 picks one.
