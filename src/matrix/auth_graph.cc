@@ -8,6 +8,7 @@ namespace myelin {
 namespace {
 
 constexpr uint32_t kNone = UINT32_MAX;
+constexpr uint32_t kMaxGeneration = 1U << 24;  // no room has that many state events in one line
 
 std::unexpected<Error> missing(uint32_t event_no) {
   return fail(Code::kNotFound, fmt::format("the auth graph lacks event {}", event_no));
@@ -134,7 +135,7 @@ Result<std::vector<uint32_t>> AuthGraph::difference(std::span<const Seed> seeds,
 // everything above is in every chain.
 template <size_t kWords>
 Result<std::vector<uint32_t>> AuthGraph::difference_of(std::span<const Seed> seeds, size_t set_count) const {
-  if (top_generation_ > nodes_.size()) return fail(Code::kCorrupt, "the auth generations are wrong");
+  if (top_generation_ > kMaxGeneration) return fail(Code::kCorrupt, "the auth generations are wrong");
   Paint<kWords> paint(nodes_.size(), set_count);
   GenerationQueue queue(nodes_.size(), top_generation_);
   size_t partial = 0;  // events in the queue that lack a set
@@ -167,7 +168,7 @@ Result<std::vector<uint32_t>> AuthGraph::difference_of(std::span<const Seed> see
 
 // Down to the highest of them, what the events reach; then, from there back, what reaches one of them.
 Result<std::vector<uint32_t>> AuthGraph::subgraph_between(std::span<const uint32_t> events) const {
-  if (top_generation_ > nodes_.size()) return fail(Code::kCorrupt, "the auth generations are wrong");
+  if (top_generation_ > kMaxGeneration) return fail(Code::kCorrupt, "the auth generations are wrong");
   enum : uint8_t { kReached = 1, kEndpoint = 2, kLeadsToOne = 4 };
   std::vector<uint8_t> marks(nodes_.size());
   GenerationQueue queue(nodes_.size(), top_generation_);

@@ -19,8 +19,7 @@ bool selected(const std::vector<TypeAndKey>& keys, const Event& event) {
 Result<void> check_room_id(const Event& event, const AuthEvent& create) {
   using auth::reject;
   if (!create.event || create.event->type() != "m.room.create") return reject("the create event is not known");
-  if (create.event->event_id().str().substr(1) != std::string_view(event.room_id().str()).substr(1))
-    return reject("the room id does not name the create event");
+  if (!auth::is_room_of(event.room_id(), *create.event)) return reject("the room id does not name the create event");
   if (create.rejected) return reject("the create event was rejected");
   return {};
 }

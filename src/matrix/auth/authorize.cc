@@ -10,6 +10,10 @@ std::string_view server_of(std::string_view id) {
   return colon == std::string_view::npos ? std::string_view() : id.substr(colon + 1);
 }
 
+bool is_room_of(const RoomId& room_id, const Event& create) {
+  return room_id.str().starts_with('!') && "$" + room_id.str().substr(1) == create.event_id().str();
+}
+
 std::string_view Case::membership(std::string_view user_id) const {
   auto member = state.find("m.room.member", user_id);
   return member ? json::string_at(member->content(), "membership").value_or("leave") : "leave";
@@ -21,11 +25,6 @@ std::string_view Case::join_rule() const {
 }
 
 namespace {
-
-// Version 12, rule 2: the room id is the id of the create event with the sigil changed.
-bool is_create_of(const Event& create, const RoomId& room_id) {
-  return create.event_id().str().substr(1) == std::string_view(room_id.str()).substr(1);
-}
 
 Result<void> check_federation(const Event& event, const Event& create) {
   if (json::bool_at(create.content(), "m.federate") != false) return {};
@@ -57,7 +56,7 @@ Result<void> authorize(const RoomRules& rules, const Event& event, const AuthSta
 
   auto create = state.find("m.room.create", "");
   if (!create) return reject("the room has no create event");
-  if (rules.auth.room_id_from_create && !is_create_of(*create, event.room_id()))
+  if (rules.auth.room_id_from_create && !is_room_of(event.room_id(), *create))
     return reject("the room id does not name the create event");
   MYELIN_CHECK(check_federation(event, *create));
   if (rules.auth.aliases && type == "m.room.aliases") return check_aliases(event);

@@ -10,15 +10,6 @@ namespace myelin {
 namespace {
 
 constexpr char kFormat = 1;
-constexpr size_t kChecksumBytes = 4;
-
-// CRC-32C of the page number and what follows the checksum: a page in another's place is found out too.
-uint32_t checksum(uint32_t page_no, std::string_view body) {
-  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
-  crc.process_bytes(&page_no, sizeof page_no);
-  crc.process_bytes(body.data(), body.size());
-  return static_cast<uint32_t>(crc.checksum());
-}
 
 void append_leaf(std::string& out, const StateNode& node) {
   uint32_t base = std::numeric_limits<uint32_t>::max();
@@ -71,6 +62,16 @@ bool read_node(std::string_view& in, StateNode& node, uint32_t page_no, size_t o
 
 }  // namespace
 
+std::string page_checksum(uint32_t page_no, std::string_view body) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(&page_no, sizeof page_no);
+  crc.process_bytes(body.data(), body.size());
+  auto sum = static_cast<uint32_t>(crc.checksum());
+  std::string bytes(kChecksumBytes, '\0');
+  for (size_t i = 0; i < kChecksumBytes; ++i) bytes[i] = static_cast<char>(sum >> (8 * i) & 0xFF);
+  return bytes;
+}
+
 std::string encode_page(uint32_t page_no, std::span<const StateNode> nodes) {
   std::string body;
   body.push_back(kFormat);
@@ -85,10 +86,7 @@ std::string encode_page(uint32_t page_no, std::span<const StateNode> nodes) {
       append_inner(body, node, page_no);
     }
   }
-  uint32_t crc = checksum(page_no, body);
-  std::string bytes(kChecksumBytes, '\0');
-  for (size_t i = 0; i < kChecksumBytes; ++i) bytes[i] = static_cast<char>(crc >> (8 * i) & 0xFF);
-  return bytes + body;
+  return page_checksum(page_no, body) + body;
 }
 
 Result<PagePtr> Page::parse(uint32_t page_no, std::string_view bytes) {
@@ -96,10 +94,8 @@ Result<PagePtr> Page::parse(uint32_t page_no, std::string_view bytes) {
     return fail(Code::kCorrupt, fmt::format("state page {}: {}", page_no, what));
   };
   if (bytes.size() < kChecksumBytes + 2) return corrupt("cut short");
-  uint32_t stored = 0;
-  for (size_t i = 0; i < kChecksumBytes; ++i) stored |= uint32_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
   std::string_view body = bytes.substr(kChecksumBytes);
-  if (stored != checksum(page_no, body)) return corrupt("wrong checksum");
+  if (bytes.substr(0, kChecksumBytes) != page_checksum(page_no, body)) return corrupt("wrong checksum");
   if (body[0] != kFormat) return corrupt("unknown format");
   auto count = static_cast<uint8_t>(body[1]);
   if (count == 0 || count > kNodesPerPage) return corrupt("wrong number of nodes");

@@ -9,7 +9,11 @@ namespace myelin {
 
 inline constexpr uint8_t kMaxLevel = 7;  // 16^8 keys: all of them
 
+inline constexpr size_t kChecksumBytes = 4;
+
 std::string encode_page(uint32_t page_no, std::span<const StateNode> nodes);
+// CRC-32C of the page number and what follows the checksum: a page in another's place is found out too.
+std::string page_checksum(uint32_t page_no, std::string_view body);
 
 // The node, its level checked. kCorrupt.
 Result<StateNode> load_node(PageStore&, NodeRef, std::optional<uint8_t> level = {});

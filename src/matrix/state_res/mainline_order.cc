@@ -8,36 +8,44 @@ namespace myelin::state_res {
 namespace {
 
 // Positions on the mainline, 0 being the power levels it starts from; remembered for every power levels event passed.
+// The mainline is followed only as far back as it is asked for: generations tell when it has passed an event.
 class Mainline {
  public:
   static constexpr uint32_t kOff = UINT32_MAX;  // greater than every position
 
-  Result<void> lay(Events& events, uint32_t power_levels) {
-    for (uint32_t position = 0; power_levels != Events::kNone; ++position) {
-      positions_[power_levels] = position;
-      MYELIN_TRY(power_levels, events.power_levels_of(power_levels));
-    }
-    return {};
-  }
+  Mainline(Events& events, uint32_t power_levels) : events_(events), next_(power_levels) {}
 
   // Of an event: that of the power levels it cites.
-  Result<uint32_t> position(Events& events, uint32_t event_no) {
+  Result<uint32_t> position(uint32_t event_no) {
     EventNos passed;
-    MYELIN_TRY(uint32_t levels, events.power_levels_of(event_no));
+    MYELIN_TRY(uint32_t levels, events_.power_levels_of(event_no));
     uint32_t position = kOff;
     while (levels != Events::kNone) {
+      MYELIN_CHECK(follow_to(levels));
       if (auto known = positions_.find(levels); known != positions_.end()) {
         position = known->second;
         break;
       }
       passed.push_back(levels);
-      MYELIN_TRY(levels, events.power_levels_of(levels));
+      MYELIN_TRY(levels, events_.power_levels_of(levels));
     }
     for (uint32_t event : passed) positions_[event] = position;
     return position;
   }
 
  private:
+  // Afterwards, if `levels` is on the mainline, its position is known.
+  Result<void> follow_to(uint32_t levels) {
+    auto generation = events_.graph().generation(levels);
+    while (next_ != Events::kNone && events_.graph().generation(next_) >= generation) {
+      positions_[next_] = length_++;
+      MYELIN_TRY(next_, events_.power_levels_of(next_));
+    }
+    return {};
+  }
+
+  Events& events_;
+  uint32_t next_, length_ = 0;  // the first event of the mainline not yet in positions_, and its position
   boost::unordered_flat_map<uint32_t, uint32_t> positions_;
 };
 
@@ -50,13 +58,12 @@ struct Placed {
 }  // namespace
 
 Result<void> mainline_order(Events& events, EventNos& event_nos, uint32_t power_levels) {
-  Mainline mainline;
-  MYELIN_CHECK(mainline.lay(events, power_levels));
+  Mainline mainline(events, power_levels);
   std::vector<Placed> placed;
   placed.reserve(event_nos.size());
   for (uint32_t event_no : event_nos) {
     MYELIN_TRY(const Event* event, events.get(event_no));
-    MYELIN_TRY(uint32_t position, mainline.position(events, event_no));
+    MYELIN_TRY(uint32_t position, mainline.position(event_no));
     placed.push_back({position, event, event_no});
   }
   std::ranges::sort(placed, [](const Placed& a, const Placed& b) {

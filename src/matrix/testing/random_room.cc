@@ -12,8 +12,10 @@ namespace {
 
 class RandomRoom {
  public:
-  explicit RandomRoom(uint64_t seed)
-      : random_(seed), rules_(all_room_versions()[random_() % all_room_versions().size()]), model_(rules_) {
+  explicit RandomRoom(std::function<uint64_t()> numbers)
+      : random_(std::move(numbers)),
+        rules_(all_room_versions()[random_() % all_room_versions().size()]),
+        model_(rules_) {
     for (unsigned i = 0; i < 3 + pick(4); ++i)
       users_.push_back(fmt::format("@user{}:{}", i, i % 3 == 0 ? "a.example" : "b.example"));
   }
@@ -193,7 +195,7 @@ class RandomRoom {
     return std::nullopt;
   }
 
-  std::mt19937_64 random_;
+  std::function<uint64_t()> random_;
   const RoomRules& rules_;
   RoomModel model_;
   std::vector<std::string> users_;
@@ -204,6 +206,7 @@ class RandomRoom {
 
 }  // namespace
 
-RandomRoomResult play_random_room(uint64_t seed) { return RandomRoom(seed).play(); }
+RandomRoomResult play_random_room(uint64_t seed) { return RandomRoom(std::mt19937_64(seed)).play(); }
+RandomRoomResult play_random_room(std::function<uint64_t()> numbers) { return RandomRoom(std::move(numbers)).play(); }
 
 }  // namespace myelin::testing

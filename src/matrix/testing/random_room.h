@@ -2,6 +2,7 @@
 // rejected events: wherever state is resolved, both resolvers must agree. For tests and the oracle.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -14,5 +15,7 @@ struct RandomRoomResult {
 
 // One room, wholly given by the seed.
 RandomRoomResult play_random_room(uint64_t seed);
+// One room, given by a source of numbers: every choice takes the next one.
+RandomRoomResult play_random_room(std::function<uint64_t()> numbers);
 
 }  // namespace myelin::testing
