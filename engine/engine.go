@@ -69,6 +69,7 @@ type engine struct {
 	eventfd int
 	closed  bool
 	subs    map[uint64]func()
+	batches chan batch
 }
 
 var (
@@ -239,7 +240,7 @@ func engine_open(optionsJSON *C.char, length C.int, eventfd C.int, message **C.c
 	if o.MaxMemoryMB > 0 {
 		debug.SetMemoryLimit(o.MaxMemoryMB << 20)
 	}
-	e := &engine{eventfd: int(eventfd), subs: map[uint64]func(){}}
+	e := &engine{eventfd: int(eventfd), subs: map[uint64]func(){}, batches: make(chan batch, 256)}
 	e.room = sync.NewCond(&e.mu)
 	if o.URL == "" {
 		if err := e.startServer(o); err != nil {
@@ -252,6 +253,7 @@ func engine_open(optionsJSON *C.char, length C.int, eventfd C.int, message **C.c
 		}
 		return fail(err.Error())
 	}
+	go e.publisher()
 	handlesMu.Lock()
 	lastID++
 	id := lastID
@@ -279,6 +281,7 @@ func engine_close(handle C.uint64_t) {
 	for _, stop := range subs {
 		stop()
 	}
+	close(e.batches)
 	e.conn.Close()
 	if e.server != nil {
 		e.server.Shutdown()

@@ -112,37 +112,55 @@ func engine_publish(handle C.uint64_t, flat *C.char, length C.int, token C.uint6
 	if e == nil {
 		return
 	}
-	data := C.GoBytes(unsafe.Pointer(flat), length)
-	go func() {
-		defer e.guard(uint64(token))
-		var futures []jetstream.PubAckFuture
-		var failure error
-		for len(data) >= 6 {
-			subject := int(binary.LittleEndian.Uint16(data))
-			payload := int(binary.LittleEndian.Uint32(data[2:]))
-			future, err := e.js.PublishMsgAsync(&nats.Msg{Subject: string(data[6 : 6+subject]), Data: data[6+subject : 6+subject+payload]})
-			data = data[6+subject+payload:]
-			if err != nil {
-				failure = err
-				continue
-			}
-			futures = append(futures, future)
+	e.batches <- batch{C.GoBytes(unsafe.Pointer(flat), length), uint64(token)}
+}
+
+type batch struct {
+	data  []byte
+	token uint64
+}
+
+// publisher hands batches to the stream in the order in which they came; their answers are awaited beside it.
+func (e *engine) publisher() {
+	for b := range e.batches {
+		e.publish(b)
+	}
+}
+
+func (e *engine) publish(b batch) {
+	defer e.guard(b.token)
+	var futures []jetstream.PubAckFuture
+	var failure error
+	for data := b.data; len(data) >= 6; {
+		subject := int(binary.LittleEndian.Uint16(data))
+		payload := int(binary.LittleEndian.Uint32(data[2:]))
+		future, err := e.js.PublishMsgAsync(&nats.Msg{Subject: string(data[6 : 6+subject]), Data: data[6+subject : 6+subject+payload]})
+		data = data[6+subject+payload:]
+		if err != nil {
+			failure = err
+			continue
 		}
-		for _, future := range futures {
-			select {
-			case <-future.Ok():
-			case err := <-future.Err():
-				failure = err
-			case <-time.After(5 * time.Second):
-				failure = errors.New("no answer to a publish")
-			}
+		futures = append(futures, future)
+	}
+	go e.await(futures, failure, b.token)
+}
+
+func (e *engine) await(futures []jetstream.PubAckFuture, failure error, token uint64) {
+	defer e.guard(token)
+	for _, future := range futures {
+		select {
+		case <-future.Ok():
+		case err := <-future.Err():
+			failure = err
+		case <-time.After(5 * time.Second):
+			failure = errors.New("no answer to a publish")
 		}
-		if failure != nil {
-			e.complete(uint64(token), statusFailed, []byte(failure.Error()))
-			return
-		}
-		e.complete(uint64(token), statusOK)
-	}()
+	}
+	if failure != nil {
+		e.complete(token, statusFailed, []byte(failure.Error()))
+		return
+	}
+	e.complete(token, statusOK)
 }
 
 func (e *engine) deliver(token uint64, reply string, data []byte) {

@@ -17,7 +17,7 @@
 
 namespace myelin::bus {
 
-inline constexpr uint32_t kPartitions = 64;  // fixed for life; stored in the database and checked at start
+inline constexpr uint32_t kPartitions = 64;   // fixed for life; stored in the database and checked at start
 uint32_t partition_of(std::string_view key);  // room id or user id -> 0..63; fixed for life
 
 struct Topic {
@@ -38,11 +38,11 @@ struct Effects {
 };
 
 struct ConsumerSpec {
-  std::string name;    // "sync"
+  std::string name;  // "sync"
   Topic topic;
   // Called with messages of any partitions, each partition's in order, never twice at once. Waits for nothing but the
-  // database. An Error with a deterministic cause (kBadJson, kCorrupt, kInternal) on a batch of one parks that message's
-  // key; anything else is retried for ever, with back-off.
+  // database. An Error with a deterministic cause (kBadJson, kCorrupt, kInternal) on a batch of one parks that
+  // message's key; anything else is retried for ever, with back-off.
   std::function<Task<Result<Effects>>(std::vector<Message>)> apply;
   // The room or user that a message belongs to: what waits behind a parked message.
   std::function<std::string(const Message&)> key;

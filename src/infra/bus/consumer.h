@@ -1,0 +1,64 @@
+// One consumer of one topic: takes messages of 64 partitions in order, from the stream or else from the outbox, and
+// applies them in batches; cursors move by compare-and-swap in the transaction of the effects. Thread: the loop.
+#pragma once
+#include <array>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/task.h"
+#include "infra/bus/bus.h"
+
+namespace myelin::bus {
+
+class Consumer {
+ public:
+  using Acknowledge = std::function<void(std::vector<std::string> replies)>;
+  Consumer(ConsumerSpec, db::Database&, Executor loop, std::string generation, Acknowledge);
+
+  const ConsumerSpec& spec() const { return spec_; }
+  Task<Result<void>> register_cursors();  // new ones at the head, with the head's row locked (rule A10)
+  void received(std::string_view reply, std::string_view payload);
+  void head_is(uint32_t partition, uint64_t next_seq);  // from the head poll
+  Task<> run();                                         // for TaskSet::supervise
+  uint64_t cursor(uint32_t partition) const { return partitions_[partition].cursor; }
+  uint64_t lag() const;
+  void read_again() {
+    reload_ = true;
+    ring_.ring();
+  }  // parked rows changed
+
+ private:
+  struct Partition {
+    uint64_t cursor = 0, head = 0;  // sequence of the last applied; of the last known to exist
+    std::map<uint64_t, std::pair<Message, std::string>> waiting;  // by sequence, with the reply subject
+  };
+  struct Batch {
+    std::vector<Message> messages;
+    std::map<uint32_t, std::pair<uint64_t, uint64_t>> moves;  // partition -> cursor from, to
+    std::vector<std::string> replies;
+  };
+  Task<Result<void>> load();
+  Task<Result<Batch>> collect();
+  Task<Result<bool>> read_outbox(uint32_t partition, size_t limit);
+  Task<Result<void>> apply(Batch);
+  Task<Result<void>> apply_once(const Batch&, std::vector<Message> todo,
+                                std::vector<std::pair<Message, std::string>> park);
+  void done(const Batch&);
+
+  ConsumerSpec spec_;
+  db::Database& db_;
+  std::string generation_;
+  Acknowledge acknowledge_;
+  Doorbell ring_;
+  std::array<Partition, kPartitions> partitions_;
+  std::set<std::string> parked_keys_;
+  size_t waiting_ = 0;
+  bool reload_ = true;
+  prometheus::Gauge& lag_;
+  prometheus::Counter& applied_;
+};
+
+}  // namespace myelin::bus

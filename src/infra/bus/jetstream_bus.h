@@ -1,0 +1,16 @@
+// The bus over the real engine, embedded or remote.
+#pragma once
+#include <memory>
+
+#include "engine/engine.h"
+#include "infra/bus/bus.h"
+
+namespace myelin::bus {
+
+struct JetStreamOptions {
+  engine::Options engine;
+  bool streams_in_memory = true;  // docs/decisions/0004-engine-and-streams.md
+};
+std::unique_ptr<Bus> make_jetstream_bus(JetStreamOptions, db::Database&, Executor loop, const Clock&);
+
+}  // namespace myelin::bus
