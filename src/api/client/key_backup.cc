@@ -89,11 +89,11 @@ void add_key_backup(Router& router, Components& components) {
   };
   for (const auto& [pattern, scope] : patterns) {
     router.add(net::Method::kPut, pattern, Auth::kToken,
-               [&components, scope = scope](Call call) { return put_keys(components, std::move(call), scope); });
+               [&components, scope](Call call) { return put_keys(components, std::move(call), scope); });
     router.add(net::Method::kGet, pattern, Auth::kToken,
-               [&components, scope = scope](Call call) { return get_keys(components, std::move(call), scope); });
+               [&components, scope](Call call) { return get_keys(components, std::move(call), scope); });
     router.add(net::Method::kDelete, pattern, Auth::kToken,
-               [&components, scope = scope](Call call) { return delete_keys(components, std::move(call), scope); });
+               [&components, scope](Call call) { return delete_keys(components, std::move(call), scope); });
   }
 }
 

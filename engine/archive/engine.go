@@ -349,4 +349,3 @@ func engine_last_sequence(handle C.uint64_t, stream *C.char) (last C.int64_t) {
 	}
 	return C.int64_t(info.CachedInfo().State.LastSeq)
 }
-
