@@ -32,6 +32,7 @@ class Call {
   explicit Call(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
  private:
+  friend class Router;
   std::shared_ptr<State> state_;
 };
 
@@ -54,6 +55,15 @@ class Router {
 
  private:
   struct Node;
+  struct RouteTarget {
+    std::string pattern;
+    Auth auth;
+    Endpoint endpoint;
+    std::function<Task<net::Response>(Call)> raw;
+  };
+  void insert(net::Method, const std::string& pattern, RouteTarget);
+  Task<net::Response> dispatch(net::Request) const;
+  Task<net::Response> answer(Auth, const Endpoint&, const std::function<Task<net::Response>(Call)>& raw, Call) const;
   std::unique_ptr<Node> root_;
   accounts::Accounts& accounts_;
 };

@@ -1,11 +1,16 @@
 #include "app/cli.h"
 
 #include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iostream>
 
+#include "app/admin.h"
 #include "app/config.h"
+#include "app/server.h"
 
 namespace myelin::app {
 namespace {
@@ -55,11 +60,36 @@ struct ConfigOptions {
   }
 };
 
+std::string ask_password() {
+  if (!::isatty(STDIN_FILENO)) {
+    std::string line;
+    std::getline(std::cin, line);
+    return line;
+  }
+  fmt::print(stderr, "Password: ");
+  termios before{};
+  ::tcgetattr(STDIN_FILENO, &before);
+  auto silent = before;
+  silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
+  std::string line;
+  std::getline(std::cin, line);
+  ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
+  fmt::print(stderr, "\n");
+  return line;
+}
+
 // Loads the configuration and calls `action` with it.
 int with_config(const ConfigOptions& options, const std::function<int(const Config&)>& action) {
   auto config = options.load();
   if (!config) return complain(config.error());
   return action(*config);
+}
+
+int report(const Result<std::string>& text) {
+  if (!text) return complain(text.error());
+  if (!text->empty()) fmt::print("{}\n", *text);
+  return 0;
 }
 
 }  // namespace
@@ -68,7 +98,11 @@ int run_command_line(int argc, char** argv) {
   CLI::App program("Myelin, a Matrix homeserver", "myelin");
   program.require_subcommand(1);
   int status = 0;
-  ConfigOptions options[2];
+  ConfigOptions options[6];
+
+  auto* serve = program.add_subcommand("serve", "run the server");
+  options[0].add_to(*serve);
+  serve->callback([&] { status = with_config(options[0], serve_until_signalled); });
 
   auto* show = program.add_subcommand("config", "print the configuration in effect, as a file");
   options[1].add_to(*show);
@@ -84,6 +118,37 @@ int run_command_line(int argc, char** argv) {
       return 0;
     });
   });
+
+  auto* user = program.add_subcommand("user", "accounts")->require_subcommand(1);
+  std::string name, password;
+  bool admin = false;
+  auto* add = user->add_subcommand("add", "make an account; the password is asked for, or read from standard input");
+  options[2].add_to(*add);
+  add->add_option("name", name, "localpart")->required();
+  add->add_flag("--admin", admin, "a server administrator");
+  add->callback([&] {
+    status = with_config(options[2],
+                         [&](const Config& config) { return report(add_user(config, name, ask_password(), admin)); });
+  });
+  auto* list = user->add_subcommand("list", "every account");
+  options[3].add_to(*list);
+  list->callback(
+      [&] { status = with_config(options[3], [](const Config& config) { return report(list_users(config)); }); });
+  auto* change = user->add_subcommand("password", "set an account's password, ending its sessions");
+  options[4].add_to(*change);
+  change->add_option("name", name, "localpart")->required();
+  change->callback([&] {
+    status = with_config(options[4],
+                         [&](const Config& config) { return report(set_password(config, name, ask_password())); });
+  });
+
+  auto* token = program.add_subcommand("token", "registration tokens")->require_subcommand(1);
+  auto* make = token->add_subcommand("new", "print a new registration token");
+  options[5].add_to(*make);
+  int uses = 1;
+  make->add_option("--uses", uses, "accounts it is good for")->check(CLI::PositiveNumber);
+  make->callback(
+      [&] { status = with_config(options[5], [&](const Config& config) { return report(new_token(config, uses)); }); });
 
   program.add_subcommand("version", "print the version")->callback([] { fmt::print("myelin {}\n", kVersion); });
 

@@ -23,7 +23,6 @@ struct Session {
   DeviceId device;
   bool is_admin = false;
   bool is_guest = false;
-  int64_t token_id = 0;
 };
 
 struct Tokens {
@@ -33,15 +32,15 @@ struct Tokens {
 };
 struct Login {
   UserId user;
-  std::optional<DeviceId> device{};       // absent with inhibit_login
+  std::optional<DeviceId> device{};  // absent with inhibit_login
   std::optional<Tokens> tokens{};
 };
-struct DeviceRequest {                    // of /login and /register
+struct DeviceRequest {  // of /login and /register
   std::optional<std::string> device_id{}, initial_device_display_name{};
   bool refresh_token = false;
 };
 struct PasswordLogin {
-  std::string user;                       // localpart or full id
+  std::string user;  // localpart or full id
   std::string password;
   DeviceRequest device{};
   std::string remote_address;
@@ -54,8 +53,9 @@ struct Registration {
   bool inhibit_login = false;
   bool is_admin = false;
   bool is_guest = false;
-  std::optional<std::string> registration_token{};  // one use of it is taken with the account; kForbidden when there is none
-  std::string remote_address{};                     // what rate limits count; "" = no limit
+  std::optional<std::string>
+      registration_token{};      // one use of it is taken with the account; kForbidden when there is none
+  std::string remote_address{};  // what rate limits count; "" = no limit
 };
 struct Device {
   UserId user;
@@ -65,19 +65,19 @@ struct Device {
   std::optional<Milliseconds> last_seen_ts{};
 };
 struct ProfileChange {
-  std::string field;                      // displayname, avatar_url, or any other key
-  std::optional<json::Value> value{};     // absent: delete
+  std::string field;                   // displayname, avatar_url, or any other key
+  std::optional<json::Value> value{};  // absent: delete
 };
 struct AccountDataItem {
   std::string type;
-  std::string content;                    // JSON text
+  std::string content;  // JSON text
 };
 
 // User-interactive authentication (client-server API): one attempt at one stage of a session.
 struct UiaRequest {
-  std::string endpoint;                   // what the session is for: another endpoint may not reuse it
-  json::Object body;                      // the request body; its "auth" is read
-  std::optional<UserId> user{};           // whose password counts (m.login.password)
+  std::string endpoint;          // what the session is for: another endpoint may not reuse it
+  json::Object body;             // the request body; its "auth" is read
+  std::optional<UserId> user{};  // whose password counts (m.login.password)
   std::vector<std::vector<std::string>> flows;
   std::string remote_address;
 };
@@ -95,12 +95,12 @@ class Accounts {
 
   // ---- registration. The UIA of /register is done by the api through user_auth().
   virtual RegistrationMode registration_mode() const = 0;
-  virtual Task<Result<void>> check_username(std::string localpart) = 0;   // kInvalidUsername, kUserInUse, kExclusive
+  virtual Task<Result<void>> check_username(std::string localpart) = 0;  // kInvalidUsername, kUserInUse, kExclusive
   virtual Task<Result<Login>> register_user(Registration) = 0;
-  virtual Task<Result<std::string>> registration_nonce() = 0;             // shared-secret registration
+  virtual Task<Result<std::string>> registration_nonce() = 0;  // shared-secret registration
   virtual Task<Result<Login>> register_with_secret(std::string nonce, std::string username, std::string password,
                                                    bool admin, std::string mac_hex) = 0;
-  virtual Task<Result<std::string>> new_registration_token(int uses) = 0; // `myelin token new`, and the first start
+  virtual Task<Result<std::string>> new_registration_token(int uses) = 0;  // `myelin token new`, and the first start
   virtual Task<Result<bool>> registration_token_valid(std::string token) = 0;
   // ok: every stage of a flow is complete. kUiaIncomplete: its fields are the 401 body.
   virtual Task<Result<void>> user_auth(UiaRequest) = 0;
@@ -114,14 +114,14 @@ class Accounts {
 
   // ---- devices
   virtual Task<Result<std::vector<Device>>> devices(UserId) = 0;
-  virtual Task<Result<Device>> device(UserId, DeviceId) = 0;              // kNotFound
+  virtual Task<Result<Device>> device(UserId, DeviceId) = 0;  // kNotFound
   virtual Task<Result<void>> rename_device(UserId, DeviceId, std::optional<std::string> display_name) = 0;
   virtual Task<Result<void>> delete_devices(UserId, std::vector<DeviceId>) = 0;
 
   // ---- profile
-  virtual Task<Result<json::Object>> profile(UserId) = 0;                 // kNotFound when there is no such user
+  virtual Task<Result<json::Object>> profile(UserId) = 0;  // kNotFound when there is no such user
   virtual Task<Result<rooms::MemberProfile>> member_profile(UserId) = 0;
-  virtual Task<Result<void>> set_profile(UserId, ProfileChange) = 0;      // propagated to member events by a work queue
+  virtual Task<Result<void>> set_profile(UserId, ProfileChange) = 0;  // propagated to member events by a work queue
 
   // ---- account data, filters, push rules
   virtual Task<Result<void>> put_account_data(UserId, std::optional<RoomId>, std::string type, std::string content) = 0;
@@ -131,11 +131,12 @@ class Accounts {
   // Changes one content, {} where there is none, in its transaction: `edit` is pure and may run twice, on any thread.
   virtual Task<Result<void>> edit_account_data(UserId, std::optional<RoomId>, std::string type,
                                                std::function<Result<void>(json::Object&)> edit) = 0;
-  virtual Task<Result<std::string>> put_filter(UserId, json::Object filter) = 0;  // its id; the same filter, the same id
-  virtual Task<Result<std::string>> filter(UserId, std::string filter_id) = 0;    // JSON text; kNotFound
+  virtual Task<Result<std::string>> put_filter(UserId,
+                                               json::Object filter) = 0;        // its id; the same filter, the same id
+  virtual Task<Result<std::string>> filter(UserId, std::string filter_id) = 0;  // JSON text; kNotFound
   // The whole m.push_rules content, defaults merged in (client-server API, Push Rules). Cached.
   virtual Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId) = 0;
-  virtual Task<Result<void>> put_push_rules(UserId, json::Object content) = 0;    // the whole new m.push_rules content
+  virtual Task<Result<void>> put_push_rules(UserId, json::Object content) = 0;  // the whole new m.push_rules content
   virtual Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) = 0;  // as above
   // Users on this server whose rules differ from the defaults, among `users` (sync counts them one by one).
   virtual Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) = 0;
@@ -149,7 +150,7 @@ struct Config {
   RegistrationMode registration = RegistrationMode::kOff;
   std::optional<std::string> registration_secret{};
   bool rate_limits = true;
-  Milliseconds access_token_lifetime_ms = 3'600'000;   // of tokens that can be refreshed
+  Milliseconds access_token_lifetime_ms = 3'600'000;       // of tokens that can be refreshed
   unsigned argon2_memory_kib = 19'456, argon2_passes = 2;  // OWASP's argon2id minimum
   int password_threads = 1;
 };

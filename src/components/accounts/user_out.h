@@ -12,22 +12,22 @@ namespace myelin::accounts {
 inline constexpr bus::Topic kUserOut{"user.out"};
 
 struct AccountDataChanged {
-  std::string room;                  // "" = global
+  std::string room;  // "" = global
   std::string type;
 };
-struct DeviceListChanged {};         // keys, cross-signing keys or devices of the user changed
+struct DeviceListChanged {};  // keys, cross-signing keys or devices of the user changed
 struct DeviceDeleted {
   DeviceId device;
 };
-struct KeyCountsChanged {            // one-time or fallback keys: wakes the device
+struct KeyCountsChanged {  // one-time or fallback keys: wakes the device
   DeviceId device;
 };
 struct ToDeviceMessage {
   UserId to;
   DeviceId device;
-  std::string body;                  // {"sender":…,"type":…,"content":…}
+  std::string body;  // {"sender":…,"type":…,"content":…}
 };
-struct ToDeviceSent {                // keyed by the sender; fanned out behind the stream
+struct ToDeviceSent {  // keyed by the sender; fanned out behind the stream
   std::vector<ToDeviceMessage> messages;
 };
 struct UserOut {

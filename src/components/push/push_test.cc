@@ -123,7 +123,7 @@ class PushTest : public OnBothDatabases {
   }
   std::vector<work::Item> queued() {
     return value(loop.run(db->read([](db::ReadTx& tx) {
-      return tx.all("SELECT id, key, body FROM work WHERE queue = 'push' ORDER BY id",
+      return tx.all("SELECT id, key, body FROM work WHERE queue = 'push' ORDER BY key, id",
                     [](const db::Row& row) { return work::Item{row.i64(0), row.str(1), row.str(2), 0}; });
     })));
   }
@@ -131,8 +131,8 @@ class PushTest : public OnBothDatabases {
   work::Outcome attempt(const work::Item& item) {
     auto outcome = loop.run(queues.spec.attempt(item));
     if (outcome.kind == work::Outcome::Kind::kDone)
-      check(loop.run(db->write({}, [outcome, id = item.id](db::Tx& tx) -> Result<void> {
-        tx.exec("DELETE FROM work WHERE id = $1", id);
+      check(loop.run(db->write({}, [outcome, item](db::Tx& tx) -> Result<void> {
+        tx.exec("DELETE FROM work WHERE queue = 'push' AND key = $1 AND id = $2", item.key, item.id);
         return outcome.write ? outcome.write(tx) : Result<void>{};
       })));
     return outcome;

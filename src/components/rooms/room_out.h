@@ -22,19 +22,19 @@ struct MembershipChange {  // in the room's current state
 struct EventAdded {
   EventRef ref;
   int64_t order = 0, depth = 0;
-  StateRoot before, after;               // of the room's current state, before and after this arrival
+  StateRoot before, after;  // of the room's current state, before and after this arrival
   UserId sender;
   std::string type;
   bool is_state = false;
-  bool soft_failed = false;              // not for clients
+  bool soft_failed = false;                  // not for clients
   std::optional<Transaction> transaction{};  // for unsigned.transaction_id, to the sending device only
   std::vector<MembershipChange> memberships{};
 };
 
-struct ReceiptAdded {                    // written by presence
+struct ReceiptAdded {  // written by presence
   UserId user;
-  std::string type;                      // m.read, m.read.private
-  std::string thread;                    // "" = unthreaded
+  std::string type;    // m.read, m.read.private
+  std::string thread;  // "" = unthreaded
   EventId event_id;
   EventRef ref;
   int64_t order = 0;

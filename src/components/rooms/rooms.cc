@@ -8,14 +8,22 @@ namespace {
 
 class RoomsImpl final : public Rooms {
  public:
-  RoomsImpl(Config config, db::Database& db, bus::Bus&, Executor loop, const Clock& clock, Random& random, const SigningKey& key)
-      : config_(std::move(config)), db_(db), loop_(loop), clock_(clock), random_(random), key_(key), reader_(db, config_.cache_bytes / 2) {}
+  RoomsImpl(Config config, db::Database& db, bus::Bus&, Executor loop, const Clock& clock, Random& random,
+            const SigningKey& key)
+      : config_(std::move(config)),
+        db_(db),
+        loop_(loop),
+        clock_(clock),
+        random_(random),
+        key_(key),
+        pages_(config_.cache_bytes / 8),
+        reader_(db, pages_, config_.cache_bytes / 2) {}
 
   Task<Result<void>> start() override {
     MYELIN_CO_TRY(auto secret, co_await secret_of_this_database());
     fingerprint_key_.emplace(secret);
-    owner_ = std::make_unique<Owner>(config_, db_, loop_, clock_, random_, key_, *fingerprint_key_);
-    owner_->on_redacted = [this](EventRef ref) { reader_.forget(ref); };
+    owner_ = std::make_unique<Owner>(config_, db_, pages_, loop_, clock_, random_, key_, *fingerprint_key_);
+    owner_->on_redacted = [this](EventRef ref) { reader_.redacted(ref); };
     co_return co_await owner_->start();
   }
   Task<> stop() override { co_return; }
@@ -27,8 +35,11 @@ class RoomsImpl final : public Rooms {
     std::string fresh(32, '\0');
     random_.fill({reinterpret_cast<uint8_t*>(fresh.data()), fresh.size()});
     co_return co_await db_.write({}, [fresh](db::Tx& tx) {
-      tx.exec("INSERT INTO room_secret (id, fingerprint_key) VALUES (1, $1) ON CONFLICT (id) DO NOTHING", db::Blob{fresh});
-      return tx.one("SELECT fingerprint_key FROM room_secret WHERE id = 1", [](const db::Row& row) { return row.bytes(0); }).value();
+      tx.exec("INSERT INTO room_secret (id, fingerprint_key) VALUES (1, $1) ON CONFLICT (id) DO NOTHING",
+              db::Blob{fresh});
+      return tx
+          .one("SELECT fingerprint_key FROM room_secret WHERE id = 1", [](const db::Row& row) { return row.bytes(0); })
+          .value();
     });
   }
 
@@ -38,6 +49,7 @@ class RoomsImpl final : public Rooms {
   const Clock& clock_;
   Random& random_;
   const SigningKey& key_;
+  PageCache pages_;
   Reader reader_;
   std::optional<FingerprintKey> fingerprint_key_;
   std::unique_ptr<Owner> owner_;

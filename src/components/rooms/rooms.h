@@ -1,5 +1,6 @@
-// Rooms: events, state, membership. Commands go to the owner of the room's partition; queries read the database from any
-// process. Topic written: room.out (see room_out.h). Thread: the loop; parameters by value; every call has a deadline.
+// Rooms: events, state, membership. Commands go to the owner of the room's partition; queries read the database from
+// any process. Topic written: room.out (see room_out.h). Thread: the loop; parameters by value; every call has a
+// deadline.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -30,25 +31,26 @@ enum class Membership : uint8_t { kLeave, kInvite, kJoin, kBan, kKnock };
 std::string_view to_string(Membership);
 std::optional<Membership> membership_from(std::string_view);
 
-// An event with its place: `order` grows by one per live arrival (it equals sync order), backfilled ones count down from
-// -1; `depth` is the effective depth.
+// An event with its place: `order` grows by one per live arrival (it equals sync order), backfilled ones count down
+// from -1; `depth` is the effective depth.
 struct PlacedEvent {
   EventRef ref;
   EventPtr event;
   int64_t order = 0, depth = 0;
   bool soft_failed = false, rejected = false;
-  EventPtr redacted_because{};        // set when a redaction applies: `event` is then the redacted form
+  EventPtr redacted_because{};  // set when a redaction applies: `event` is then the redacted form
   std::optional<EventId> replaces_state{};
   std::optional<std::pair<DeviceId, std::string>> transaction{};  // of the sender, for unsigned.transaction_id
   std::shared_ptr<const json::Object> prev_content{};
 };
 using PlacedPtr = std::shared_ptr<const PlacedEvent>;
 
-// A position in a room's topological order for /messages: events at most this deep, that arrived before `arrived_before`.
+// A position in a room's topological order for /messages: events at most this deep, that arrived before
+// `arrived_before`.
 struct PageToken {
   int64_t depth = 0, order = 0;
-  int64_t arrived_before = 0;   // 0: no bound
-  std::string str() const;      // "t<depth>_<order>_<arrived_before>"
+  int64_t arrived_before = 0;  // 0: no bound
+  std::string str() const;     // "t<depth>_<order>_<arrived_before>"
   static std::optional<PageToken> parse(std::string_view);
 };
 enum class Direction : uint8_t { kBackward, kForward };
@@ -75,9 +77,9 @@ struct CreateRoom {  // POST /createRoom, checked for types by the api
   UserId creator;
   MemberProfile profile;
   std::string version;
-  std::string preset;                       // private_chat, trusted_private_chat, public_chat
+  std::string preset;  // private_chat, trusted_private_chat, public_chat
   std::optional<std::string> name{}, topic{};
-  std::optional<std::string> alias{};       // full alias, already reserved: becomes m.room.canonical_alias
+  std::optional<std::string> alias{};  // full alias, already reserved: becomes m.room.canonical_alias
   std::vector<UserId> invite{};
   std::vector<MemberProfile> invite_profiles{};  // one per invite
   bool is_direct = false;
@@ -97,7 +99,7 @@ struct ChangeMembership {
   RoomId room;
   UserId sender, target;
   MembershipAction action = MembershipAction::kLeave;
-  MemberProfile profile{};                  // of the target (invite, profile)
+  MemberProfile profile{};  // of the target (invite, profile)
   std::optional<std::string> reason{};
   bool is_direct = false;
 };
@@ -106,18 +108,18 @@ struct ChangeMembership {
 class Commands {
  public:
   virtual ~Commands() = default;
-  virtual Task<Result<EventId>> send(SendEvent) = 0;                      // /send, /state, /redact
-  virtual Task<Result<RoomId>> create(CreateRoom) = 0;                    // atomic
+  virtual Task<Result<EventId>> send(SendEvent) = 0;    // /send, /state, /redact
+  virtual Task<Result<RoomId>> create(CreateRoom) = 0;  // atomic
   virtual Task<Result<EventId>> join(JoinRoom) = 0;
   virtual Task<Result<EventId>> change_membership(ChangeMembership) = 0;
-  virtual Task<Result<void>> forget(RoomId, UserId) = 0;                  // kUnknown (400) while still in the room
+  virtual Task<Result<void>> forget(RoomId, UserId) = 0;  // kUnknown (400) while still in the room
 };
 
 struct StateEntry {
   std::string type, key;
   EventRef ref;
 };
-struct StateChange {           // of a key between two roots; ref absent: the key is not in the second
+struct StateChange {  // of a key between two roots; ref absent: the key is not in the second
   std::string type, key;
   std::optional<EventRef> ref;
 };
@@ -134,38 +136,61 @@ struct RoomInfo {
   const RoomRules* rules = nullptr;
 };
 struct Page {
-  std::vector<PlacedPtr> events;           // visible ones, in the order asked for
-  std::optional<PageToken> end;            // absent: nothing further
+  std::vector<PlacedPtr> events;         // visible ones, in the order asked for
+  std::vector<std::string> memberships;  // of the viewer, at each of them
+  std::optional<PageToken> end;          // absent: nothing further
 };
 struct Viewer {
   UserId user;
+};
+struct Seen {  // of one event by one viewer
+  bool visible = false;
+  std::string membership;  // the viewer's at the event, its own change included (unsigned.membership)
+};
+struct Relations {  // what is bundled with an event (client-server API, Aggregations of child events)
+  struct Thread {
+    EventRef latest;
+    int64_t count = 0;
+    bool participated = false;
+  };
+  std::optional<EventRef> edit{};  // the newest m.replace by the same sender, of the same type
+  std::optional<Thread> thread{};
+  std::vector<EventId> references{};  // m.reference, in order of arrival, at most kMaxReferences
+  static constexpr size_t kMaxReferences = 100;
+  bool empty() const { return !edit && !thread && references.empty(); }
 };
 
 class Queries {
  public:
   virtual ~Queries() = default;
-  virtual Task<Result<RoomInfo>> room(RoomId) = 0;                        // kNotFound
+  virtual Task<Result<RoomInfo>> room(RoomId) = 0;  // kNotFound
   virtual Task<Result<RoomInfo>> room(uint32_t room_no) = 0;
-  virtual Task<Result<std::vector<PlacedPtr>>> events(std::vector<EventRef>) = 0;   // in the order asked; cached
-  virtual Task<Result<PlacedPtr>> event(RoomId, EventId) = 0;             // kNotFound; no visibility check
+  virtual Task<Result<std::vector<PlacedPtr>>> events(std::vector<EventRef>) = 0;  // in the order asked; cached
+  virtual Task<Result<PlacedPtr>> event(RoomId, EventId) = 0;                      // kNotFound; no visibility check
   virtual Task<Result<std::vector<StateEntry>>> state(uint32_t room_no, StateRoot) = 0;
   virtual Task<Result<std::vector<StateChange>>> diff(uint32_t room_no, StateRoot from, StateRoot to) = 0;
   // The refs of these (type, key) pairs at the root; absent ones are left out.
   virtual Task<Result<std::vector<StateEntry>>> state_of(uint32_t room_no, StateRoot,
                                                          std::vector<std::pair<std::string, std::string>>) = 0;
-  virtual Task<Result<StateRoot>> current_root(uint32_t room_no) = 0;     // of what is committed
+  virtual Task<Result<StateRoot>> current_root(uint32_t room_no) = 0;  // of what is committed
   virtual Task<Result<StateRoot>> root_before(EventRef) = 0;
   virtual Task<Result<StateRoot>> root_after(EventRef) = 0;
   // Membership as committed now.
   virtual Task<Result<std::optional<RoomMembership>>> membership(RoomId, UserId) = 0;
-  virtual Task<Result<std::vector<RoomMembership>>> memberships(UserId) = 0;        // every room, any membership
+  virtual Task<Result<std::vector<RoomMembership>>> memberships(UserId) = 0;  // every room, any membership
   virtual Task<Result<std::vector<UserId>>> members(uint32_t room_no, Membership) = 0;
-  virtual Task<Result<std::vector<UserId>>> users_sharing_a_room(UserId) = 0;       // both joined; without the user
-  // May the viewer see each event: history visibility on the state at the event (client-server API, Room History Visibility).
+  virtual Task<Result<std::vector<UserId>>> users_sharing_a_room(UserId) = 0;  // both joined; without the user
+  // May the viewer see each event: history visibility on the state at the event (client-server API, Room History
+  // Visibility).
   virtual Task<Result<std::vector<bool>>> visible(std::vector<EventRef>, Viewer) = 0;
+  virtual Task<Result<std::vector<Seen>>> seen(std::vector<EventRef>, Viewer) = 0;  // and what the viewer was then
+  // What clients find bundled with each of these events of one room; nothing for redacted ones.
+  virtual Task<Result<std::vector<Relations>>> relations(std::vector<EventRef>, Viewer) = 0;
+  // The state after the newest event before this position.
+  virtual Task<Result<std::optional<StateRoot>>> root_at(uint32_t room_no, PageToken) = 0;
   virtual Task<Result<Page>> messages(RoomId, std::optional<PageToken> from, std::optional<PageToken> to, Direction,
                                       size_t limit, Viewer) = 0;
-  virtual Task<Result<PageToken>> live_end(uint32_t room_no) = 0;         // the token after the newest event
+  virtual Task<Result<PageToken>> live_end(uint32_t room_no) = 0;  // the token after the newest event
 };
 
 struct Config {

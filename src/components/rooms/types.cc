@@ -9,11 +9,16 @@ namespace myelin::rooms {
 
 std::string_view to_string(Membership membership) {
   switch (membership) {
-    case Membership::kLeave: return "leave";
-    case Membership::kInvite: return "invite";
-    case Membership::kJoin: return "join";
-    case Membership::kBan: return "ban";
-    case Membership::kKnock: return "knock";
+    case Membership::kLeave:
+      return "leave";
+    case Membership::kInvite:
+      return "invite";
+    case Membership::kJoin:
+      return "join";
+    case Membership::kBan:
+      return "ban";
+    case Membership::kKnock:
+      return "knock";
   }
   return "leave";
 }

@@ -27,7 +27,7 @@ class SyncImpl final : public Sync {
         accounts_(accounts),
         clock_(clock),
         feed_(loop, kMaxSubscribers),
-        judge_(name, db, accounts, rooms.queries()),
+        judge_(name, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), judge_, feed_),
         user_apply_(name, db, judge_, feed_),
         typing_(presence, random),

@@ -49,7 +49,7 @@ struct Judgement {
 // Judges events as they arrive. Remembers, per room, the local members who have rules of their own. Thread: the loop.
 class Judge {
  public:
-  Judge(ServerName, db::Database&, accounts::Accounts&, rooms::Queries&);
+  Judge(ServerName, accounts::Accounts&, rooms::Queries&);
   ~Judge();
   Task<Result<Judgement>> judge(rooms::PlacedPtr, RoomId, StateRoot root_before);
   void membership_changed(uint32_t room_no);
@@ -59,7 +59,6 @@ class Judge {
   struct Rules;
   Task<Result<std::vector<UserId>>> special_members(uint32_t room_no);
   ServerName server_name_;
-  db::Database& db_;
   accounts::Accounts& accounts_;
   rooms::Queries& rooms_;
   std::unique_ptr<Rules> rules_;

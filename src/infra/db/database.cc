@@ -83,7 +83,7 @@ Result<std::unique_ptr<Database>> Database::open(Options options, Executor, cons
   }
   MYELIN_CHECK(migrate(*writers.front(), options.migrations.empty() ? all_migrations() : options.migrations, clock));
   MYELIN_CHECK(engine->after_migration(*writers.front()));
-  MYELIN_CHECK(move_position(*writers.front(), clock));
+  if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), clock));
   for (int i = 0; i < std::max(1, options.readers); ++i) {
     MYELIN_TRY(auto session, engine->connect_reader());
     readers.push_back(std::move(session));

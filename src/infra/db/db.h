@@ -174,6 +174,7 @@ struct Options {
   // Below half a lease (docs/spine.md, rule A3).
   std::chrono::milliseconds session_timeout{4'000};
   int checkpoint_pages = 4'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
+  bool beside_a_server = false;  // which may run on this database: its sync position is not moved
   std::string sqlite_vfs{};      // the name of a registered SQLite VFS; tests put faults under the database with it
 };
 

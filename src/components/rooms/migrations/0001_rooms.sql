@@ -13,7 +13,7 @@ CREATE TABLE room_secret (
   fingerprint_key BYTEA NOT NULL
 );
 
--- version_no names what the row holds: a new, never repeated number at every write. head: see owner/room_state.h.
+-- version_no names what the row holds: a new, never repeated number at every write. head: see graph/room_head.h.
 CREATE TABLE room (
   room_no BIGINT PRIMARY KEY,
   room_id TEXT NOT NULL UNIQUE,
@@ -22,8 +22,8 @@ CREATE TABLE room (
   head BYTEA NOT NULL
 );
 
--- json: the accepted bytes. state_after is NULL when equal to state_before. order_no is NULL for outliers.
--- replaces: the state event before; txn: device and transaction id of the sender, for unsigned.transaction_id.
+-- json: the accepted bytes. state_after is NULL when equal to state_before. order_no is NULL for rejected events.
+-- flags: 1 rejected, 2 soft-failed. replaces: the state event before. txn: device and transaction id of the sender.
 CREATE TABLE event (
   ref BIGINT PRIMARY KEY,
   event_id TEXT NOT NULL UNIQUE,
@@ -34,13 +34,12 @@ CREATE TABLE event (
   ts BIGINT NOT NULL,
   flags BIGINT NOT NULL,
   replaces BIGINT,
-  redacted_by BIGINT,
-  txn TEXT,
+  txn BYTEA,
   state_before BYTEA NOT NULL,
   state_after BYTEA,
   json BYTEA NOT NULL
 );
-CREATE INDEX event_place ON event (room_no, depth, order_no) WHERE order_no IS NOT NULL;
+CREATE INDEX event_place ON event (room_no, depth, order_no);
 
 CREATE TABLE state_key (
   room_no BIGINT NOT NULL,
@@ -75,12 +74,29 @@ CREATE TABLE member (
 ) WITHOUT ROWID;
 CREATE INDEX member_room ON member (room_no, membership);
 
+-- sender and type: of the child.
 CREATE TABLE relation (
   room_no BIGINT NOT NULL,
   parent_id TEXT NOT NULL,
   rel_type TEXT NOT NULL,
   ref BIGINT NOT NULL,
+  sender TEXT NOT NULL,
+  type TEXT NOT NULL,
   PRIMARY KEY (room_no, parent_id, rel_type, ref)
+) WITHOUT ROWID;
+
+-- The redaction that applies to an event: the first one that was allowed.
+CREATE TABLE redaction (
+  target BIGINT PRIMARY KEY,
+  ref BIGINT NOT NULL
+);
+
+-- Received redactions whose target is not here yet.
+CREATE TABLE redaction_waiting (
+  room_no BIGINT NOT NULL,
+  target_id TEXT NOT NULL,
+  ref BIGINT NOT NULL,
+  PRIMARY KEY (room_no, target_id, ref)
 ) WITHOUT ROWID;
 
 CREATE TABLE txn (

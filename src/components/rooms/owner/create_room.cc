@@ -1,5 +1,6 @@
 // The events of a new room, in the order that POST /createRoom prescribes (client-server API, Creation).
 #include <algorithm>
+#include <set>
 
 #include "components/rooms/owner/owner.h"
 
@@ -8,41 +9,68 @@ namespace {
 
 struct Preset {
   std::string_view join_rule, history_visibility, guest_access;
+  bool members_invite = false;  // not only moderators
+  bool trusted = false;         // invitees are as powerful as the creator
 };
 
 Result<Preset> preset_of(std::string_view name) {
-  if (name == "private_chat" || name == "trusted_private_chat") return Preset{"invite", "shared", "can_join"};
+  if (name == "private_chat") return Preset{"invite", "shared", "can_join", true};
+  if (name == "trusted_private_chat") return Preset{"invite", "shared", "can_join", true, true};
   if (name == "public_chat") return Preset{"public", "shared", "forbidden"};
   return fail(Code::kInvalidParam, "preset must be private_chat, trusted_private_chat or public_chat");
 }
 
-json::Object default_power_levels(const CreateRoom& request, const RoomRules& rules) {
+json::Object default_power_levels(const CreateRoom& request, const RoomRules& rules, const Preset& preset) {
   json::Object users;
   if (!rules.auth.creators_infinite) {
     users[request.creator.str()] = 100;
-    if (request.preset == "trusted_private_chat")
+    if (preset.trusted)
       for (const auto& user : request.invite) users[user.str()] = 100;
   }
-  // Where creators are above every number, only they may upgrade a room by default (rooms/v12).
-  int64_t tombstone = rules.auth.creators_infinite ? 150 : 100;
+  // Where creators stand above every number, no other may upgrade a room by default.
+  int tombstone = rules.auth.creators_infinite ? 150 : 100;
   return {{"users", std::move(users)},
           {"users_default", 0},
-          {"events",
-           json::Object{{"m.room.name", 50},
-                        {"m.room.power_levels", 100},
-                        {"m.room.history_visibility", 100},
-                        {"m.room.canonical_alias", 50},
-                        {"m.room.avatar", 50},
-                        {"m.room.tombstone", tombstone},
-                        {"m.room.server_acl", 100},
-                        {"m.room.encryption", 100}}},
+          {"events", json::Object{{"m.room.name", 50},
+                                  {"m.room.avatar", 50},
+                                  {"m.room.canonical_alias", 50},
+                                  {"m.room.power_levels", 100},
+                                  {"m.room.history_visibility", 100},
+                                  {"m.room.encryption", 100},
+                                  {"m.room.server_acl", 100},
+                                  {"m.room.tombstone", tombstone}}},
           {"events_default", 0},
           {"state_default", 50},
           {"ban", 50},
           {"kick", 50},
           {"redact", 50},
-          {"invite", request.preset == "private_chat" || request.preset == "trusted_private_chat" ? 0 : 50},
-          {"historical", 100}};
+          {"invite", preset.members_invite ? 0 : 50}};
+}
+
+Result<json::Object> creation_content(const CreateRoom& request, const RoomRules& rules, const Preset& preset) {
+  auto content = request.creation_content;
+  content["room_version"] = rules.version;
+  content.erase("creator");
+  if (!rules.auth.creator_from_sender) content["creator"] = request.creator.str();
+  if (!rules.auth.creators_infinite) return content;
+  json::Array creators;
+  std::set<std::string> known;
+  auto add = [&](std::string_view user) {
+    if (known.emplace(user).second) creators.emplace_back(user);
+  };
+  if (const auto* given = content.if_contains("additional_creators")) {
+    const auto* list = given->if_array();
+    if (list == nullptr) return fail(Code::kBadJson, "additional_creators must be a list of user ids");
+    for (const auto& item : *list) {
+      if (!item.is_string() || !UserId::parse(item.get_string()))
+        return fail(Code::kBadJson, "additional_creators must be a list of user ids");
+      add(item.get_string());
+    }
+  }
+  if (preset.trusted)
+    for (const auto& user : request.invite) add(user.str());
+  if (!creators.empty()) content["additional_creators"] = std::move(creators);
+  return content;
 }
 
 // initial_state: [{type, state_key = "", content}]
@@ -58,76 +86,88 @@ Result<std::vector<Draft>> initial_state(const CreateRoom& request) {
       return fail(Code::kBadJson, "initial_state: state_key must be a string");
     if (*type == "m.room.create" || *type == "m.room.member")
       return fail(Code::kInvalidRoomState, "initial_state cannot hold " + std::string(*type));
-    out.push_back({request.creator, std::string(*type), std::string(json::string_at(*event, "state_key").value_or("")), *content});
+    out.push_back({request.creator, std::string(*type), std::string(json::string_at(*event, "state_key").value_or("")),
+                   *content});
   }
   return out;
 }
 
-}  // namespace
-
-Result<json::Object> creation_content(const CreateRoom& request, const RoomRules& rules) {
-  auto content = request.creation_content;
-  content["room_version"] = rules.version;
-  if (!rules.auth.creator_from_sender) content["creator"] = request.creator.str();
-  if (rules.auth.creators_infinite && request.preset == "trusted_private_chat") {
-    json::Array creators;
-    if (const auto* given = json::array_at(content, "additional_creators")) creators = *given;
-    for (const auto& user : request.invite)
-      if (std::ranges::none_of(creators, [&](const json::Value& v) { return v.is_string() && v.as_string() == user.str(); }))
-        creators.emplace_back(user.str());
-    if (!creators.empty()) content["additional_creators"] = std::move(creators);
-  }
-  return content;
+Draft membership(const UserId& sender, const UserId& target, std::string_view what, const MemberProfile& profile) {
+  json::Object content{{"membership", what}};
+  if (profile.displayname) content["displayname"] = *profile.displayname;
+  if (profile.avatar_url) content["avatar_url"] = *profile.avatar_url;
+  return {sender, "m.room.member", target.str(), std::move(content)};
 }
+
+// m.room.topic with its plain-text representation (client-server API, m.room.topic).
+json::Object topic_content(const std::string& topic) {
+  json::Object text{{"body", topic}, {"mimetype", "text/plain"}};
+  return {{"topic", topic}, {"m.topic", json::Object{{"m.text", json::Array{std::move(text)}}}}};
+}
+
+class Drafts {
+ public:
+  explicit Drafts(const CreateRoom& request, std::vector<Draft> given) : request_(request), given_(std::move(given)) {}
+  void state(std::string_view type, json::Object content) {
+    all_.push_back({request_.creator, std::string(type), "", std::move(content)});
+  }
+  // Unless initial_state has it.
+  void by_preset(std::string_view type, json::Object content) {
+    if (find(type) == given_.end()) state(type, std::move(content));
+  }
+  std::optional<json::Object> take_given(std::string_view type) {
+    auto it = find(type);
+    if (it == given_.end()) return std::nullopt;
+    auto content = std::move(it->content);
+    given_.erase(it);
+    return content;
+  }
+  void add(Draft draft) { all_.push_back(std::move(draft)); }
+  void add_given() {
+    for (auto& draft : given_) all_.push_back(std::move(draft));
+  }
+  std::vector<Draft> take() { return std::move(all_); }
+
+ private:
+  std::vector<Draft>::iterator find(std::string_view type) {
+    return std::ranges::find_if(given_, [&](const Draft& d) { return d.type == type && d.state_key == ""; });
+  }
+  const CreateRoom& request_;
+  std::vector<Draft> given_, all_;
+};
+
+}  // namespace
 
 Result<std::vector<Draft>> new_room_drafts(const CreateRoom& request, const RoomRules& rules) {
   MYELIN_TRY(auto preset, preset_of(request.preset));
   MYELIN_TRY(auto given, initial_state(request));
-  std::vector<Draft> drafts;
-  auto state = [&](std::string_view type, json::Object content) {
-    drafts.push_back({request.creator, std::string(type), "", std::move(content)});
-  };
-  auto is_given = [&](std::string_view type) {
-    return std::ranges::any_of(given, [&](const Draft& d) { return d.type == type && d.state_key == ""; });
-  };
+  MYELIN_TRY(auto create, creation_content(request, rules, preset));
+  Drafts drafts(request, std::move(given));
+  drafts.state("m.room.create", std::move(create));
+  drafts.add(membership(request.creator, request.creator, "join", request.profile));
 
-  json::Object join{{"membership", "join"}};
-  if (request.profile.displayname) join["displayname"] = *request.profile.displayname;
-  if (request.profile.avatar_url) join["avatar_url"] = *request.profile.avatar_url;
-  drafts.push_back({request.creator, "m.room.member", request.creator.str(), std::move(join)});
-
-  auto levels = default_power_levels(request, rules);
+  auto levels = default_power_levels(request, rules, preset);
+  if (auto own = drafts.take_given("m.room.power_levels")) levels = *std::move(own);
   for (const auto& [key, value] : request.power_level_content_override) levels[key] = value;
-  if (is_given("m.room.power_levels")) {  // replaces the default wholly
-    auto own = std::ranges::find(given, "m.room.power_levels", &Draft::type);
-    levels = own->content;
-    given.erase(own);
-  }
-  state("m.room.power_levels", std::move(levels));
+  drafts.state("m.room.power_levels", std::move(levels));
 
-  if (request.alias) state("m.room.canonical_alias", {{"alias", *request.alias}});
-  if (!is_given("m.room.join_rules")) state("m.room.join_rules", {{"join_rule", preset.join_rule}});
-  if (!is_given("m.room.history_visibility"))
-    state("m.room.history_visibility", {{"history_visibility", preset.history_visibility}});
-  if (!is_given("m.room.guest_access") && preset.guest_access == "can_join")
-    state("m.room.guest_access", {{"guest_access", preset.guest_access}});
-  for (auto& draft : given) drafts.push_back(std::move(draft));
-  if (request.name) state("m.room.name", {{"name", *request.name}});
-  if (request.topic)
-    state("m.room.topic",
-          {{"topic", *request.topic},
-           {"m.topic", json::Object{{"m.text", json::Array{json::Object{{"body", *request.topic}, {"mimetype", "text/plain"}}}}}}});
+  if (request.alias) drafts.state("m.room.canonical_alias", {{"alias", *request.alias}});
+  drafts.by_preset("m.room.join_rules", {{"join_rule", preset.join_rule}});
+  drafts.by_preset("m.room.history_visibility", {{"history_visibility", preset.history_visibility}});
+  drafts.by_preset("m.room.guest_access", {{"guest_access", preset.guest_access}});
+  drafts.add_given();
+  if (request.name) drafts.state("m.room.name", {{"name", *request.name}});
+  if (request.topic) drafts.state("m.room.topic", topic_content(*request.topic));
+
+  std::set<UserId> invited;
   for (size_t i = 0; i < request.invite.size(); ++i) {
-    json::Object invite{{"membership", "invite"}};
-    if (i < request.invite_profiles.size()) {
-      const auto& profile = request.invite_profiles[i];
-      if (profile.displayname) invite["displayname"] = *profile.displayname;
-      if (profile.avatar_url) invite["avatar_url"] = *profile.avatar_url;
-    }
-    if (request.is_direct) invite["is_direct"] = true;
-    drafts.push_back({request.creator, "m.room.member", request.invite[i].str(), std::move(invite)});
+    if (!invited.insert(request.invite[i]).second) continue;
+    auto profile = i < request.invite_profiles.size() ? request.invite_profiles[i] : MemberProfile{};
+    auto draft = membership(request.creator, request.invite[i], "invite", profile);
+    if (request.is_direct) draft.content["is_direct"] = true;
+    drafts.add(std::move(draft));
   }
-  return drafts;
+  return drafts.take();
 }
 
 }  // namespace myelin::rooms

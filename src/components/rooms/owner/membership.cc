@@ -1,15 +1,13 @@
 // Joining, leaving, inviting, kicking, banning (client-server API, Room membership).
 #include "components/rooms/owner/owner.h"
+#include "infra/db/sql.h"
 #include "matrix/power_levels.h"
+#include "matrix/visibility.h"
 
 namespace myelin::rooms {
 namespace {
 
-using Out = std::variant<Draft, EventId>;
-
-std::string_view membership_in(const EventPtr& member) {
-  return member ? json::string_at(member->content(), "membership").value_or("leave") : std::string_view("leave");
-}
+using Step = std::variant<Draft, EventId, Missing>;
 
 void add_profile(json::Object& content, const MemberProfile& profile) {
   if (profile.displayname) content["displayname"] = *profile.displayname;
@@ -20,116 +18,172 @@ Draft member_draft(const UserId& sender, const UserId& target, std::string_view 
   return {sender, "m.room.member", target.str(), json::Object{{"membership", membership}}};
 }
 
-}  // namespace
-
-Task<Result<EventId>> Owner::join(JoinRoom request) {
-  co_return co_await append(request.room, [this, request](RoomStatePtr room) { return draft_join(std::move(room), request); });
-}
-
-Task<Result<EventId>> Owner::change_membership(ChangeMembership request) {
-  co_return co_await append(request.room,
-                            [this, request](RoomStatePtr room) { return draft_change(std::move(room), request); });
-}
-
-// Of a restricted room: a local member who may invite, if the user is in one of the rooms that `allow` names.
-Task<Result<std::optional<UserId>>> Owner::authoriser(RoomStatePtr room, const Event& join_rules, UserId user) {
-  std::vector<std::string> allowed_rooms;
-  if (const auto* allow = json::array_at(join_rules.content(), "allow"))
-    for (const auto& condition : *allow)
-      if (const auto* object = condition.if_object(); object != nullptr && json::string_at(*object, "type") == "m.room_membership")
-        if (auto id = json::string_at(*object, "room_id")) allowed_rooms.emplace_back(*id);
-  MYELIN_CO_TRY(auto create, co_await state_event(room, "m.room.create", ""));
-  MYELIN_CO_TRY(auto levels, co_await state_event(room, "m.room.power_levels", ""));
-  struct Found {
-    bool allowed = false;
-    std::vector<std::string> members;
-  };
-  MYELIN_CO_TRY(auto found, co_await db_.read([room_no = room->room_no, allowed_rooms, user](db::ReadTx& tx) {
-    constexpr auto kJoin = static_cast<int64_t>(Membership::kJoin);
-    Found out;
-    for (const auto& id : allowed_rooms)
-      out.allowed |= tx.one("SELECT 1 FROM member m JOIN room r ON r.room_no = m.room_no WHERE m.user_id = $1 AND r.room_id = $2 "
-                            "AND m.membership = $3",
-                            [](const db::Row&) { return true; }, user.str(), id, kJoin)
-                         .has_value();
-    if (out.allowed)
-      out.members = tx.all("SELECT user_id FROM member WHERE room_no = $1 AND membership = $2",
-                           [](const db::Row& row) { return row.str(0); }, room_no, kJoin);
-    return out;
-  }));
-  if (!found.allowed) co_return std::optional<UserId>();
-  PowerLevels power(*room->rules, levels.get(), create.get());
-  for (auto& member : found.members)
-    if (power.user_level(member) >= power.invite() && UserId::trusted(member).server() == config_.server_name.str())
-      co_return UserId::trusted(std::move(member));
-  co_return fail(Code::kUnableToGrantJoin, "nobody here may let you in");
-}
-
-Task<Result<Out>> Owner::draft_join(RoomStatePtr room, JoinRoom request) {
-  MYELIN_CO_TRY(auto member, co_await state_event(room, "m.room.member", request.user.str()));
-  auto current = membership_in(member);
-  if (current == "join") co_return Out(member->event_id());
+Result<Step> plan_join(const RoomState& room, const JoinRoom& request, const std::optional<UserId>& via) {
+  Look look(room);
+  auto member = look.event("m.room.member", request.user.str());
+  if (look.lacks()) return look.take();
+  auto current = membership_of(member.get());
+  if (current == "join") return member->event_id();
   auto draft = member_draft(request.user, request.user, "join");
   add_profile(draft.content, request.profile);
   if (request.reason) draft.content["reason"] = *request.reason;
-  if (current != "invite" && room->rules->auth.restricted) {
-    MYELIN_CO_TRY(auto rules, co_await state_event(room, "m.room.join_rules", ""));
-    auto rule = rules ? json::string_at(rules->content(), "join_rule").value_or("") : std::string_view();
-    if (rule == "restricted" || rule == "knock_restricted") {
-      MYELIN_CO_TRY(auto via, co_await authoriser(room, *rules, request.user));
-      if (via) draft.content["join_authorised_via_users_server"] = via->str();
-    }
-  }
-  co_return Out(std::move(draft));
+  if (via && current != "invite") draft.content["join_authorised_via_users_server"] = via->str();
+  return draft;
 }
 
-Task<Result<Out>> Owner::draft_change(RoomStatePtr room, ChangeMembership request) {
-  MYELIN_CO_TRY(auto target, co_await state_event(room, "m.room.member", request.target.str()));
-  MYELIN_CO_TRY(auto sender, co_await state_event(room, "m.room.member", request.sender.str()));
-  auto current = membership_in(target);
-  bool sender_joined = membership_in(sender) == "join";
-  auto not_joined = [] { return fail(Code::kForbidden, "you are not in this room"); };
-  Draft draft = member_draft(request.sender, request.target, "leave");
-  switch (request.action) {
+// What membership the target must have for an action, and gets by it.
+Result<void> check_membership(MembershipAction action, std::string_view current) {
+  bool inside = current == "join" || current == "invite" || current == "knock";
+  switch (action) {
     case MembershipAction::kLeave:
-      if (current == "leave" && target) co_return Out(target->event_id());
-      if (current != "join" && current != "invite" && current != "knock")
-        co_return fail(Code::kForbidden, "you are not in this room");
+      if (!inside) return fail(Code::kForbidden, "you are not in this room");
+      return {};
+    case MembershipAction::kInvite:
+      if (current == "join") return fail(Code::kForbidden, "the user is in the room already");
+      if (current == "ban") return fail(Code::kForbidden, "the user is banned from the room");
+      return {};
+    case MembershipAction::kKick:
+      if (!inside) return fail(Code::kForbidden, "the user is not in the room");
+      return {};
+    case MembershipAction::kUnban:
+      if (current != "ban") return fail(Code::kForbidden, "the user is not banned");
+      return {};
+    case MembershipAction::kProfile:
+      if (current != "join") return fail(Code::kForbidden, "the user is not in the room");
+      return {};
+    case MembershipAction::kBan:
+      return {};
+  }
+  return {};
+}
+
+json::Object new_content(const ChangeMembership& request, const Event* target) {
+  json::Object content;
+  switch (request.action) {
+    case MembershipAction::kProfile:
+      content = target->content();
+      // What belongs to the event that brought the user in goes.
+      for (const char* key : {"displayname", "avatar_url", "join_authorised_via_users_server", "reason", "is_direct",
+                              "third_party_invite"})
+        content.erase(key);
+      add_profile(content, request.profile);
       break;
     case MembershipAction::kInvite:
-      if (!sender_joined) co_return not_joined();
-      if (current == "join") co_return fail(Code::kForbidden, "the user is in the room already");
-      if (current == "ban") co_return fail(Code::kForbidden, "the user is banned from the room");
-      draft.content["membership"] = "invite";
-      add_profile(draft.content, request.profile);
-      if (request.is_direct) draft.content["is_direct"] = true;
-      break;
-    case MembershipAction::kKick:
-      if (!sender_joined) co_return not_joined();
-      if (current != "join" && current != "invite" && current != "knock")
-        co_return fail(Code::kForbidden, "the user is not in the room");
+      content["membership"] = "invite";
+      add_profile(content, request.profile);
+      if (request.is_direct) content["is_direct"] = true;
       break;
     case MembershipAction::kBan:
-      if (!sender_joined) co_return not_joined();
-      draft.content["membership"] = "ban";
+      content["membership"] = "ban";
       break;
-    case MembershipAction::kUnban:
-      if (!sender_joined) co_return not_joined();
-      if (current != "ban") co_return fail(Code::kForbidden, "the user is not banned");
-      break;
-    case MembershipAction::kProfile: {
-      if (current != "join") co_return fail(Code::kForbidden, "the user is not in the room");
-      draft.content = target->content();
-      draft.content.erase("displayname");
-      draft.content.erase("avatar_url");
-      draft.content.erase("join_authorised_via_users_server");
-      add_profile(draft.content, request.profile);
-      if (draft.content == target->content()) co_return Out(target->event_id());
-      break;
-    }
+    default:
+      content["membership"] = "leave";
   }
-  if (request.reason) draft.content["reason"] = *request.reason;
-  co_return Out(std::move(draft));
+  if (request.reason) content["reason"] = *request.reason;
+  return content;
+}
+
+Result<Step> plan_change(const RoomState& room, const ChangeMembership& request) {
+  Look look(room);
+  auto target = look.event("m.room.member", request.target.str());
+  auto sender = look.event("m.room.member", request.sender.str());
+  if (look.lacks()) return look.take();
+  auto current = membership_of(target.get());
+  if (request.action == MembershipAction::kLeave) {
+    if (current == "leave" && target) return target->event_id();
+  } else if (membership_of(sender.get()) != "join") {
+    return fail(Code::kForbidden, "you are not in this room");
+  }
+  MYELIN_CHECK(check_membership(request.action, current));
+  auto content = new_content(request, target.get());
+  // The same once more changes nothing.
+  if (target && target->sender() == request.sender && target->content() == content) return target->event_id();
+  Draft draft = member_draft(request.sender, request.target, "");
+  draft.content = std::move(content);
+  return draft;
+}
+
+// The rooms that `allow` of a restricted room names.
+std::vector<std::string> allowed_rooms(const Event& join_rules) {
+  std::vector<std::string> out;
+  if (const auto* allow = json::array_at(join_rules.content(), "allow"))
+    for (const auto& item : *allow)
+      if (const auto* condition = item.if_object();
+          condition != nullptr && json::string_at(*condition, "type") == "m.room_membership")
+        if (auto id = json::string_at(*condition, "room_id")) out.emplace_back(*id);
+  return out;
+}
+
+// Who has a level of their own that suffices to invite; whether everybody has.
+std::vector<std::string> inviters(const RoomRules& rules, const Event* create, const Event* levels) {
+  PowerLevels power(rules, levels, create);
+  std::vector<std::string> out;
+  auto consider = [&](std::string_view user) {
+    if (power.user_level(user) >= power.invite()) out.emplace_back(user);
+  };
+  if (create != nullptr) consider(create->sender().str());
+  const auto* users = levels == nullptr ? nullptr : json::object_at(levels->content(), "users");
+  if (users != nullptr)
+    for (const auto& entry : *users) consider(entry.key());
+  return out;
+}
+
+}  // namespace
+
+Task<Result<EventId>> Owner::join(JoinRoom request) {
+  MYELIN_CO_TRY(auto via, co_await authoriser(request.room, request.user));
+  auto id = request.room;
+  co_return co_await append(
+      id, [request = std::move(request), via](const RoomState& room) { return plan_join(room, request, via); });
+}
+
+Task<Result<EventId>> Owner::change_membership(ChangeMembership request) {
+  auto id = request.room;
+  co_return co_await append(
+      id, [request = std::move(request)](const RoomState& room) { return plan_change(room, request); });
+}
+
+// Who of this server lets a user into a restricted room (rooms/v8, join rules): a member who may invite, if the user is
+// in one of the rooms that `allow` names. The auth rules judge the answer again.
+Task<Result<std::optional<UserId>>> Owner::authoriser(RoomId id, UserId joiner) {
+  MYELIN_CO_TRY(auto room, co_await this->room(id));
+  if (!room->rules->auth.restricted) co_return std::nullopt;
+  MYELIN_CO_TRY(auto rules, co_await state_event(room, "m.room.join_rules", ""));
+  auto rule = rules ? json::string_at(rules->content(), "join_rule").value_or("") : std::string_view();
+  if (rule != "restricted" && rule != "knock_restricted") co_return std::nullopt;
+  MYELIN_CO_TRY(auto create, co_await state_event(room, "m.room.create", ""));
+  MYELIN_CO_TRY(auto levels, co_await state_event(room, "m.room.power_levels", ""));
+  PowerLevels power(*room->rules, levels.get(), create.get());
+  struct Asked {
+    uint32_t room_no;
+    std::string joiner, rooms, inviters;
+    bool everybody;
+  };
+  Asked asked{room->room_no, joiner.str(), db::text_set(allowed_rooms(*rules)),
+              db::text_set(inviters(*room->rules, create.get(), levels.get())),
+              power.users_default() >= power.invite()};
+  auto members = co_await db_.read([asked](db::ReadTx& tx) -> Result<std::vector<std::string>> {
+    constexpr auto kJoin = static_cast<int64_t>(Membership::kJoin);
+    auto user = [](const db::Row& row) { return row.str(0); };
+    auto allowed = tx.one(
+        "SELECT m.user_id FROM member m JOIN room r ON r.room_no = m.room_no WHERE m.user_id = $1 AND m.membership = "
+        "$2 "
+        "AND r.room_id IN {texts $3} LIMIT 1",
+        user, asked.joiner, kJoin, asked.rooms);
+    if (!allowed) return std::vector<std::string>();
+    auto out = tx.all(
+        "SELECT user_id FROM member WHERE room_no = $1 AND membership = $2 AND user_id IN {texts $3} ORDER BY user_id",
+        user, asked.room_no, kJoin, asked.inviters);
+    if (asked.everybody)
+      for (auto& member : tx.all("SELECT user_id FROM member WHERE room_no = $1 AND membership = $2 LIMIT 100", user,
+                                 asked.room_no, kJoin))
+        out.push_back(std::move(member));
+    return out;
+  });
+  if (!members) co_return std::unexpected(std::move(members).error());
+  for (auto& member : *members)
+    if (auto candidate = UserId::trusted(member); candidate.server() == config_.server_name.str()) co_return candidate;
+  co_return std::nullopt;
 }
 
 }  // namespace myelin::rooms

@@ -1,12 +1,17 @@
 #include "components/rooms/owner/owner.h"
 
 #include "base/bytes.h"
-#include "matrix/power_levels.h"
+#include "base/fault.h"
+#include "base/log.h"
 
 namespace myelin::rooms {
 namespace {
+
 constexpr auto kDeadline = std::chrono::seconds(10);  // of one command
-constexpr uint32_t kRoomNumberBlock = 256;
+constexpr int kAttempts = 50;                         // on a room that others change meanwhile
+constexpr int kRounds = 64;                           // of fetching what a step lacks
+constexpr int64_t kRoomNumberBlock = 256;
+constexpr size_t kMaxRoomBytes = 4u << 20;  // what one room may hold on to
 
 std::string key_of(const Transaction& transaction) {
   std::string key;
@@ -15,30 +20,25 @@ std::string key_of(const Transaction& transaction) {
   return key;
 }
 
-size_t weight(const RoomState& room) {
-  size_t bytes = 4096 + room.keys.memory_bytes() + room.pages.size() * 512;
-  for (const auto& [number, event] : room.state_events) bytes += event->memory_bytes();
-  return bytes;
-}
-
-bool may_be_repeated(Code code) { return code == Code::kStale || code == Code::kUnavailable; }
 }  // namespace
 
-Owner::Owner(Config config, db::Database& db, Executor loop, const Clock& clock, Random& random, const SigningKey& key,
-             const FingerprintKey& fingerprint_key)
+Owner::Owner(Config config, db::Database& db, PageCache& pages, Executor loop, const Clock& clock, Random& random,
+             const SigningKey& key, const FingerprintKey& fingerprint_key)
     : config_(config),
       db_(db),
+      pages_(pages),
       loop_(loop),
       clock_(clock),
       random_(random),
-      key_(key),
       fingerprint_key_(fingerprint_key),
-      loader_(db, loop),
+      loader_(db, pages, loop),
       stager_(config.server_name, key, fingerprint_key, clock),
       rooms_("rooms", config.cache_bytes / 2) {}
 
 Task<Result<void>> Owner::start() {
+  crash_point("lease.before_bump");
   MYELIN_CO_TRY(lease_, co_await lease::Owner::take_all(db_, clock_, kRoomOut.name, random_.token(12)));
+  crash_point("lease.bumped_before_load");
   // Version numbers never repeat: another process or a former life of this one cannot have used these.
   last_version_ = static_cast<int64_t>(random_.next() >> 2);
   co_return Result<void>{};
@@ -47,15 +47,12 @@ Task<Result<void>> Owner::start() {
 // ---- rooms in memory
 
 Task<Result<RoomStatePtr>> Owner::room(RoomId id) {
-  while (true) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (auto* known = rooms_.find(id.str())) {
       auto room = *known;
       if (!room->broken) co_return room;
       // What was built on the failed write fails too; then the room is read again.
-      while (room->in_flight > 0) {
-        auto seen = room->settled.generation();
-        if (room->in_flight > 0) co_await room->settled.wait(seen, clock_.steady() + kDeadline);
-      }
+      (void)co_await settled(room);
       if (auto* now = rooms_.find(id.str()); now != nullptr && *now == room) rooms_.erase(id.str());
       continue;
     }
@@ -64,193 +61,244 @@ Task<Result<RoomStatePtr>> Owner::room(RoomId id) {
       co_await bell->wait(0, clock_.steady() + kDeadline);
       continue;
     }
-    auto bell = std::make_shared<Doorbell>(loop_);
-    loading_[id.str()] = bell;
+    struct Loading {
+      Owner* owner;
+      std::string id;
+      std::shared_ptr<Doorbell> bell;
+      ~Loading() {
+        owner->loading_.erase(id);
+        bell->ring();
+      }
+    } loading{this, id.str(), std::make_shared<Doorbell>(loop_)};
+    loading_[id.str()] = loading.bell;
     auto loaded = co_await loader_.load(id);
-    loading_.erase(id.str());
-    bell->ring();
     if (!loaded) co_return std::unexpected(std::move(loaded).error());
-    rooms_.put(id.str(), *loaded, weight(**loaded));
+    rooms_.put(id.str(), *loaded, (*loaded)->bytes());
     co_return *loaded;
   }
+  co_return fail(Code::kUnavailable, "the room cannot be read");
 }
 
-void Owner::note_failure(const RoomStatePtr& room) { room->broken = true; }
-
 Task<Result<EventPtr>> Owner::state_event(RoomStatePtr room, std::string type, std::string key) {
-  co_return co_await loader_.complete<EventPtr>(room, [room, type, key] { return Stager::state_event(*room, type, key); });
+  for (int round = 0; round < kRounds; ++round) {
+    Look look(*room);
+    auto event = look.event(type, key);
+    if (!look.lacks()) co_return event;
+    MYELIN_CO_CHECK(co_await loader_.fetch(room, look.take()));
+  }
+  co_return fail(Code::kInternal, "a room's state cannot be brought into memory");
+}
+
+// A room grows while it is in use: the cache learns of it, and a big one lets go of what can be read again.
+void Owner::weigh(const RoomStatePtr& room) {
+  if (room->bytes() > kMaxRoomBytes) room->trim();
+  if (auto* known = rooms_.find(room->room.str()); known != nullptr && *known == room)
+    rooms_.put(room->room.str(), room, room->bytes());
+}
+
+Task<Result<void>> Owner::settled(RoomStatePtr room) {
+  auto since = room->begun;
+  while (!room->is_settled(since)) {
+    auto seen = room->settled.generation();
+    if (!co_await room->settled.wait(seen, clock_.steady() + kDeadline))
+      co_return fail(Code::kTimeout, "the database does not answer");
+  }
+  if (room->broken) co_return fail(Code::kStale, "the room is read again");
+  co_return Result<void>{};
 }
 
 // ---- writing
 
-Task<Result<void>> Owner::write(StagedWrite staged) {
-  auto partition = bus::partition_of(staged.room.str());
-  auto shared = std::make_shared<const StagedWrite>(std::move(staged));
-  co_return co_await db_.write({partition, lease_->fence(partition)}, [shared](db::Tx& tx) { return store(tx, *shared); });
+Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged) {
+  struct Flight {
+    RoomStatePtr room;
+    bool done = false;
+    explicit Flight(RoomStatePtr r) : room(std::move(r)) { ++room->begun; }
+    ~Flight() {
+      if (!done) room->broken = true;
+      ++room->ended;
+      room->settled.ring();
+    }
+  };
+  Result<void> status;
+  {
+    Flight flight(room);
+    auto partition = bus::partition_of(staged.room.str());
+    auto fence = lease_->fence(partition);
+    if (!fence) co_return fail(Code::kUnavailable, "the room has another owner");
+    auto shared = std::make_shared<const StagedWrite>(std::move(staged));
+    status = co_await db_.write({partition, fence}, [shared](db::Tx& tx) { return store(tx, *shared); });
+    flight.done = status.has_value();
+  }
+  if (status) weigh(room);
+  if (!status && status.error().code == Code::kFenced) co_return fail(Code::kUnavailable, "the room has another owner");
+  co_return status;
 }
 
-Task<Result<EventId>> Owner::append(RoomId id, Make make) {
-  auto deadline = clock_.steady() + kDeadline;
-  while (true) {
-    MYELIN_CO_TRY(auto state, co_await room(id));
-    MYELIN_CO_TRY(auto made, co_await make(state));
-    if (auto* existing = std::get_if<EventId>(&made)) co_return *existing;
-    auto draft = std::make_shared<Draft>(std::move(std::get<Draft>(made)));
-    int64_t built_on = 0;
-    // Between a stage that lacks nothing and the queue of the lane nothing else runs: the room moves one step.
-    auto staged = co_await loader_.complete<StagedEvent>(state, [this, state, draft, &built_on]() -> Result<std::variant<StagedEvent, Missing>> {
-      if (state->broken) return fail(Code::kStale, "the room is being read again");
-      built_on = state->version_no;
-      auto out = stager_.stage(*state, *draft);
-      if (out && std::holds_alternative<StagedEvent>(*out)) {
-        state->version_no = next_version();
-        ++state->in_flight;
+// Between a step that lacks nothing and the lane's queue nothing else runs: so writes are queued in the order in which
+// they are built on each other.
+Task<Result<std::variant<StagedWrite, EventId>>> Owner::build(RoomStatePtr room, const Plan& plan) {
+  using Out = std::variant<StagedWrite, EventId>;
+  for (int round = 0; round < kRounds; ++round) {
+    while (room->merging) {
+      auto seen = room->settled.generation();
+      co_await room->settled.wait(seen, clock_.steady() + kDeadline);
+    }
+    if (room->broken) co_return fail(Code::kStale, "the room is read again");
+    auto step = plan(*room);
+    if (step && std::holds_alternative<EventId>(*step)) co_return Out(std::get<EventId>(std::move(*step)));
+    if (!step) co_return std::unexpected(std::move(step).error());
+    Missing missing;
+    if (auto* draft = std::get_if<Draft>(&*step)) {
+      MYELIN_CO_TRY(auto staged, stager_.stage(*room, std::move(*draft)));
+      if (auto* event = std::get_if<StagedEvent>(&staged)) {
+        StagedWrite out{room->room_no,    room->room,     room->rules, false,
+                        room->version_no, next_version(), room->head,  {}};
+        room->version_no = out.version_no;
+        out.events.push_back(std::move(*event));
+        co_return Out(std::move(out));
       }
-      return out;
-    });
-    if (!staged && may_be_repeated(staged.error().code) && clock_.steady() < deadline) continue;
-    if (!staged) co_return std::unexpected(std::move(staged).error());
-    StagedWrite all{state->room_no, state->room, state->rules, false, built_on, state->version_no, state->head, {}};
-    auto event_id = staged->event->event_id();
+      missing = std::get<Missing>(std::move(staged));
+    } else {
+      missing = std::get<Missing>(std::move(*step));
+    }
+    MYELIN_CO_CHECK(co_await loader_.fetch(room, std::move(missing)));
+  }
+  co_return fail(Code::kInternal, "a room's state cannot be brought into memory");
+}
+
+Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transaction> transaction) {
+  auto deadline = clock_.steady() + kDeadline;
+  for (int attempt = 0; attempt < kAttempts && clock_.steady() < deadline; ++attempt) {
+    if (attempt > 0 && transaction) {
+      MYELIN_CO_TRY(auto before, co_await done_before(*transaction));
+      if (before) co_return *before;
+    }
+    MYELIN_CO_TRY(auto room, co_await this->room(id));
+    auto built = co_await build(room, plan);
+    auto* staged = built ? std::get_if<StagedWrite>(&*built) : nullptr;
+    Result<void> status;
     std::optional<EventRef> redacted;
-    if (staged->redacts) redacted = EventRef{state->room_no, *staged->redacts};
-    all.events.push_back(std::move(*staged));
-    auto status = co_await write(std::move(all));
-    if (!status) note_failure(state);
-    if (--state->in_flight == 0) state->settled.ring();
+    Result<EventId> answer = fail(Code::kInternal);
+    if (staged != nullptr) {
+      const auto& event = staged->events.front();
+      answer = event.event->event_id();
+      if (event.redacts) redacted = event.redacts->target;
+      status = co_await write(room, std::move(*staged));
+    } else {
+      // A refusal, or an answer that stands already: what it rests on may not be durable yet.
+      if (built)
+        answer = std::get<EventId>(*built);
+      else
+        answer = std::unexpected(built.error());
+      status = co_await settled(room);
+      if (status && !answer && answer.error().code == Code::kStale) status = std::unexpected(answer.error());
+    }
     if (status) {
       if (redacted) on_redacted(*redacted);
-      co_return event_id;
+      co_return answer;
     }
-    if (!may_be_repeated(status.error().code) || clock_.steady() >= deadline)
-      co_return std::unexpected(std::move(status).error());
+    if (status.error().code != Code::kStale) co_return std::unexpected(std::move(status).error());
   }
+  co_return fail(Code::kUnavailable, "the room changes too fast");
 }
 
 Task<Result<uint32_t>> Owner::new_room_number() {
   if (next_room_no_ == room_numbers_end_) {
-    MYELIN_CO_TRY(auto first, co_await db_.write({}, [](db::Tx& tx) {
-      return tx.one("UPDATE room_number SET next = next + $1 WHERE id = 1 RETURNING next",
-                    [](const db::Row& row) { return row.i64(0); }, kRoomNumberBlock)
-                 .value() - kRoomNumberBlock;
+    MYELIN_CO_TRY(auto end, co_await db_.write({}, [](db::Tx& tx) {
+      return tx
+          .one(
+              "UPDATE room_number SET next = next + $1 WHERE id = 1 RETURNING next",
+              [](const db::Row& row) { return row.i64(0); }, kRoomNumberBlock)
+          .value();
     }));
     if (next_room_no_ == room_numbers_end_) {  // nobody else fetched a block meanwhile
-      next_room_no_ = static_cast<uint32_t>(first);
-      room_numbers_end_ = next_room_no_ + kRoomNumberBlock;
+      next_room_no_ = static_cast<uint32_t>(end - kRoomNumberBlock);
+      room_numbers_end_ = static_cast<uint32_t>(end);
     }
   }
   co_return next_room_no_++;
 }
 
-// ---- send
+// ---- commands
 
 Task<Result<std::optional<EventId>>> Owner::done_before(Transaction transaction) {
   co_return co_await db_.read([transaction](db::ReadTx& tx) {
-    return tx.one("SELECT event_id FROM txn WHERE user_id = $1 AND device_id = $2 AND path = $3 AND txn_id = $4",
-                  [](const db::Row& row) { return EventId::trusted(row.str(0)); }, transaction.user.str(),
-                  transaction.device.str(), transaction.path, transaction.id);
+    return tx.one(
+        "SELECT event_id FROM txn WHERE user_id = $1 AND device_id = $2 AND path = $3 AND txn_id = $4",
+        [](const db::Row& row) { return EventId::trusted(row.str(0)); }, transaction.user.str(),
+        transaction.device.str(), transaction.path, transaction.id);
   });
 }
 
 Task<Result<EventId>> Owner::send(SendEvent request) {
-  auto make = [this, request](RoomStatePtr room) { return draft_send(std::move(room), request); };
-  if (!request.transaction) co_return co_await append(request.room, make);
-
+  if (!request.transaction) co_return co_await send_once(std::move(request));
   auto key = key_of(*request.transaction);
-  while (true) {
-    auto it = transactions_.find(key);
-    if (it == transactions_.end()) break;
+  if (auto it = transactions_.find(key); it != transactions_.end()) {
     auto other = it->second;  // the same transaction is being done: join it
     auto seen = other->done.generation();
     if (!other->result) co_await other->done.wait(seen, clock_.steady() + kDeadline);
     if (!other->result) co_return fail(Code::kTimeout, "the same transaction is still being done");
-    if (*other->result) co_return *other->result;
+    co_return *other->result;
   }
-  auto mine = std::make_shared<InFlight>(loop_);
-  transactions_[key] = mine;
-  struct Leave {
-    std::map<std::string, std::shared_ptr<InFlight>>* all;
+  struct Leader {
+    Owner* owner;
     std::string key;
     std::shared_ptr<InFlight> mine;
-    ~Leave() {
+    ~Leader() {
       if (!mine->result) mine->result = fail(Code::kUnavailable, "the transaction was given up");
-      all->erase(key);
+      owner->transactions_.erase(key);
       mine->done.ring();
     }
-  } leave{&transactions_, key, mine};
+  } leader{this, key, std::make_shared<InFlight>(loop_)};
+  transactions_[key] = leader.mine;
   auto before = co_await done_before(*request.transaction);
   if (!before)
-    mine->result = std::unexpected(before.error());
+    leader.mine->result = std::unexpected(before.error());
   else if (*before)
-    mine->result = **before;
+    leader.mine->result = **before;
   else
-    mine->result = co_await append(request.room, make);
-  co_return *mine->result;
+    leader.mine->result = co_await send_once(std::move(request));
+  co_return *leader.mine->result;
 }
-
-Task<Result<std::variant<Draft, EventId>>> Owner::draft_send(RoomStatePtr room, SendEvent request) {
-  using Out = std::variant<Draft, EventId>;
-  Draft draft{request.sender, request.type, request.state_key, request.content, request.redacts, {}, request.transaction};
-  if (request.state_key) {
-    // Setting state to what it is already answers with the event that did (as clients expect of a PUT).
-    MYELIN_CO_TRY(auto current, co_await state_event(room, request.type, *request.state_key));
-    if (current && current->sender() == request.sender && current->content() == request.content) {
-      MYELIN_CO_TRY(auto member, co_await state_event(room, "m.room.member", request.sender.str()));
-      if (member && json::string_at(member->content(), "membership") == "join") co_return Out(current->event_id());
-    }
-  }
-  if (request.redacts) {
-    struct Target {
-      uint32_t event_no;
-      std::string sender;
-    };
-    MYELIN_CO_TRY(auto target, co_await db_.read([id = *request.redacts, room_no = room->room_no](db::ReadTx& tx) {
-      return tx.one("SELECT ref, json FROM event WHERE event_id = $1 AND room_no = $2",
-                    [](const db::Row& row) {
-                      auto pdu = json::parse_object(row.blob(1));
-                      return Target{EventRef::from_row(row.i64(0)).event,
-                                    pdu ? std::string(json::string_at(*pdu, "sender").value_or("")) : std::string()};
-                    },
-                    id.str(), room_no);
-    }));
-    if (!target) co_return fail(Code::kNotFound, "the event to redact is not in this room");
-    if (target->sender != request.sender.str()) {
-      MYELIN_CO_TRY(auto create, co_await state_event(room, "m.room.create", ""));
-      MYELIN_CO_TRY(auto levels, co_await state_event(room, "m.room.power_levels", ""));
-      PowerLevels power(*room->rules, levels.get(), create.get());
-      if (power.user_level(request.sender.str()) < power.redact())
-        co_return fail(Code::kForbidden, "redacting others' events needs the room's redact level");
-    }
-    draft.redacts_no = target->event_no;
-  }
-  co_return Out(std::move(draft));
-}
-
-// ---- create
 
 Task<Result<RoomId>> Owner::create(CreateRoom request) {
   const auto* rules = find_room_version(request.version);
-  if (rules == nullptr) co_return fail(Code::kUnsupportedRoomVersion, "room version " + request.version + " is not supported");
-  MYELIN_CO_TRY(auto content, creation_content(request, *rules));
-  MYELIN_CO_TRY(auto drafts, new_room_drafts(request, *rules));
+  if (rules == nullptr)
+    co_return fail(Code::kUnsupportedRoomVersion, "room version " + request.version + " is not supported");
+  Result<RoomId> made = fail(Code::kStale);
+  for (int attempt = 0; attempt < kAttempts && !made && made.error().code == Code::kStale; ++attempt)
+    made = co_await create_once(request, *rules);
+  co_return made;
+}
+
+Task<Result<RoomId>> Owner::create_once(const CreateRoom& request, const RoomRules& rules) {
+  MYELIN_CO_TRY(auto drafts, new_room_drafts(request, rules));
   auto room = std::make_shared<RoomState>(loop_);
   MYELIN_CO_TRY(room->room_no, co_await new_room_number());
-  room->rules = rules;
-  if (rules->format.create_has_room_id) room->room = RoomId::trusted("!" + random_.token(18) + ":" + config_.server_name.str());
-  drafts.insert(drafts.begin(), Draft{request.creator, "m.room.create", "", std::move(content)});
+  room->rules = &rules;
+  room->knows_everything();
+  if (rules.format.create_has_room_id)
+    room->room = RoomId::trusted("!" + random_.token(18) + ":" + config_.server_name.str());
+  // Where the id is the hash of the create event, two rooms of one creator differ by nothing but their time.
+  last_creation_ = std::max(last_creation_ + 1, clock_.now());
 
-  StagedWrite all{room->room_no, {}, rules, true, 0, next_version(), {}, {}};
+  StagedWrite all{room->room_no, {}, &rules, true, 0, next_version(), {}, {}};
   room->version_no = all.version_no;
-  for (const auto& draft : drafts) {
-    auto staged = stager_.stage(*room, draft);  // the whole room is in memory: nothing can be missing
+  for (auto& draft : drafts) {
+    auto type = draft.type;
+    draft.ts = last_creation_;
+    auto staged = stager_.stage(*room, std::move(draft));
+    if (!staged && staged.error().code == Code::kForbidden)
+      co_return fail(Code::kInvalidRoomState, type + ": " + staged.error().message);
     if (!staged) co_return std::unexpected(std::move(staged).error());
-    all.events.push_back(std::move(std::get<StagedEvent>(*staged)));
-    if (draft.type == "m.room.create") room->room = all.events.back().event->room_id();
+    all.events.push_back(std::get<StagedEvent>(std::move(*staged)));  // a new room is wholly in memory
+    if (type == "m.room.create") room->room = all.events.back().event->room_id();
   }
   all.room = room->room;
   all.head = room->head;
-  MYELIN_CO_CHECK(co_await write(std::move(all)));
-  rooms_.put(room->room.str(), room, weight(*room));
+  MYELIN_CO_CHECK(co_await write(room, std::move(all)));
+  rooms_.put(room->room.str(), room, room->bytes());
   co_return room->room;
 }
 
@@ -260,9 +308,10 @@ Task<Result<void>> Owner::forget(RoomId id, UserId user) {
       int64_t room_no;
       Membership membership;
     };
-    auto row = tx.one("SELECT m.room_no, m.membership FROM member m JOIN room r ON r.room_no = m.room_no "
-                      "WHERE m.user_id = $1 AND r.room_id = $2",
-                      [](const db::Row& r) { return Row{r.i64(0), static_cast<Membership>(r.i64(1))}; }, user.str(), id.str());
+    auto row = tx.one(
+        "SELECT m.room_no, m.membership FROM member m JOIN room r ON r.room_no = m.room_no "
+        "WHERE m.user_id = $1 AND r.room_id = $2",
+        [](const db::Row& r) { return Row{r.i64(0), static_cast<Membership>(r.i64(1))}; }, user.str(), id.str());
     if (!row) return fail(Code::kUnknown, "you have never been in this room");
     if (row->membership != Membership::kLeave && row->membership != Membership::kBan)
       return fail(Code::kUnknown, "leave the room before forgetting it");

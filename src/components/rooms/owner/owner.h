@@ -1,9 +1,8 @@
 // The owner of rooms: every command that adds to a room. A room's events are built in memory one after the other, and
 // committed together with whatever else is under way; an event may be built on one that is not durable yet, and fails
-// with it (docs/spine.md, rule A1). Thread: the loop.
+// with it (docs/spine.md, rule A1). No answer leaves before what it rests on is durable (rule A16). Thread: the loop.
 #pragma once
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,9 +15,17 @@
 
 namespace myelin::rooms {
 
+// An event of another server that passed its signature checks, and what became of it here.
+struct Received {
+  EventRef ref;
+  bool rejected = false, soft_failed = false;
+  std::string reason;  // for a person, unless accepted
+};
+
 class Owner final : public Commands {
  public:
-  Owner(Config, db::Database&, Executor loop, const Clock&, Random&, const SigningKey&, const FingerprintKey&);
+  Owner(Config, db::Database&, PageCache&, Executor loop, const Clock&, Random&, const SigningKey&,
+        const FingerprintKey&);
   Task<Result<void>> start();  // takes the partitions
 
   Task<Result<EventId>> send(SendEvent) override;
@@ -27,31 +34,39 @@ class Owner final : public Commands {
   Task<Result<EventId>> change_membership(ChangeMembership) override;
   Task<Result<void>> forget(RoomId, UserId) override;
 
-  // A redaction or an event came to be: caches that hold the target drop it.
+  // Takes in an event whose prev_events and auth_events are here (kNotFound: which one is not). Checked as the
+  // server-server API's Checks performed on receipt of a PDU demand; a fork is resolved. The same event twice: the same
+  // answer.
+  Task<Result<Received>> receive(RoomId, VerifiedEvent);
+
+  // A committed redaction: caches that hold the target drop it.
   std::function<void(EventRef)> on_redacted = [](EventRef) {};
 
  private:
-  // Builds one event on the room as it is at that moment; run again on a reloaded room when the write did not happen.
-  using Make = std::function<Task<Result<std::variant<Draft, EventId>>>(RoomStatePtr)>;
-  Task<Result<EventId>> append(RoomId, Make);
+  // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.
+  using Step = std::variant<Draft, EventId, Missing>;
+  using Plan = std::function<Result<Step>(const RoomState&)>;
+  Task<Result<EventId>> append(RoomId, Plan, std::optional<Transaction> = {});
+  Task<Result<std::variant<StagedWrite, EventId>>> build(RoomStatePtr, const Plan&);
+  Task<Result<EventId>> send_once(SendEvent);
+  Task<Result<RoomId>> create_once(const CreateRoom&, const RoomRules&);
+  Task<Result<std::optional<UserId>>> authoriser(RoomId, UserId joiner);
+
   Task<Result<RoomStatePtr>> room(RoomId);
-  Task<Result<void>> write(StagedWrite);
-  void note_failure(const RoomStatePtr&);
-  Task<Result<std::optional<EventId>>> done_before(Transaction);
-  Task<Result<std::variant<Draft, EventId>>> draft_send(RoomStatePtr, SendEvent);
-  Task<Result<std::variant<Draft, EventId>>> draft_join(RoomStatePtr, JoinRoom);
-  Task<Result<std::variant<Draft, EventId>>> draft_change(RoomStatePtr, ChangeMembership);
   Task<Result<EventPtr>> state_event(RoomStatePtr, std::string type, std::string key);
-  Task<Result<std::optional<UserId>>> authoriser(RoomStatePtr, const Event& join_rules, UserId);
+  Task<Result<void>> settled(RoomStatePtr);  // what was built so far is durable; kStale: it failed
+  Task<Result<void>> write(RoomStatePtr, StagedWrite);
+  void weigh(const RoomStatePtr&);
+  Task<Result<std::optional<EventId>>> done_before(Transaction);
   Task<Result<uint32_t>> new_room_number();
   int64_t next_version() { return ++last_version_; }
 
   Config config_;
   db::Database& db_;
+  PageCache& pages_;
   Executor loop_;
   const Clock& clock_;
   Random& random_;
-  const SigningKey& key_;
   const FingerprintKey& fingerprint_key_;
   Loader loader_;
   Stager stager_;
@@ -63,13 +78,13 @@ class Owner final : public Commands {
     Doorbell done;
     std::optional<Result<EventId>> result;
   };
-  std::map<std::string, std::shared_ptr<InFlight>> transactions_;  // being answered, by user, device, path and id
+  std::unordered_map<std::string, std::shared_ptr<InFlight>> transactions_;  // being answered
   int64_t last_version_ = 0;
+  Milliseconds last_creation_ = 0;
   uint32_t next_room_no_ = 0, room_numbers_end_ = 0;
 };
 
-// The events of a new room after m.room.create, in the spec's order (client-server API, POST /createRoom).
+// The events of a new room in the spec's order, m.room.create first (client-server API, POST /createRoom).
 Result<std::vector<Draft>> new_room_drafts(const CreateRoom&, const RoomRules&);
-Result<json::Object> creation_content(const CreateRoom&, const RoomRules&);
 
 }  // namespace myelin::rooms

@@ -1,62 +1,55 @@
 #include "components/rooms/owner/room_state.h"
 
-#include "base/bytes.h"
-#include "components/rooms/state_root.h"
-
 namespace myelin::rooms {
+namespace {
 
-std::string encode(const RoomHead& head) {
-  std::string out;
-  append_varint(out, head.next_event_no);
-  append_varint(out, head.next_key_no);
-  append_varint(out, head.next_page_no);
-  append_varint(out, static_cast<uint64_t>(head.next_order));
-  append_string(out, encode_root(head.current));
-  append_varint(out, head.extremities.size());
-  for (const auto& extremity : head.extremities) {
-    append_varint(out, extremity.event_no);
-    append_varint(out, static_cast<uint64_t>(extremity.depth));
-    append_string(out, extremity.event_id.str());
-  }
-  return out;
+const HeldState kAbsent;
+
+size_t weight(const TypeAndKey& key, const HeldState& held) {
+  return 160 + key.type.size() + key.state_key.size() + (held.event ? held.event->memory_bytes() : 0);
 }
 
-Result<RoomHead> decode_room_head(std::string_view in) {
-  RoomHead head;
-  auto event_no = read_varint(in), key_no = read_varint(in), page_no = read_varint(in), order = read_varint(in);
-  auto root = read_string(in);
-  auto count = read_varint(in);
-  if (!event_no || !key_no || !page_no || !order || !root || !count) return fail(Code::kCorrupt, "room.head is cut short");
-  head.next_event_no = static_cast<uint32_t>(*event_no);
-  head.next_key_no = static_cast<uint32_t>(*key_no);
-  head.next_page_no = static_cast<uint32_t>(*page_no);
-  head.next_order = static_cast<int64_t>(*order);
-  head.current = decode_root(*root);
-  for (uint64_t i = 0; i < *count; ++i) {
-    auto number = read_varint(in), depth = read_varint(in);
-    auto id = read_string(in);
-    if (!number || !depth || !id) return fail(Code::kCorrupt, "room.head is cut short");
-    head.extremities.push_back(
-        {static_cast<uint32_t>(*number), static_cast<int64_t>(*depth), EventId::trusted(std::string(*id))});
-  }
-  return head;
+}  // namespace
+
+const HeldState* RoomState::find(std::string_view type, std::string_view state_key) const {
+  auto it = held_.find(std::pair(type, state_key));
+  if (it != held_.end()) return &it->second;
+  return complete_ ? &kAbsent : nullptr;
 }
 
-std::optional<uint32_t> KeyTable::find(std::string_view type, std::string_view state_key) const {
-  auto it = numbers_.find(Name(type, state_key));
-  if (it == numbers_.end()) return std::nullopt;
-  return it->second;
+void RoomState::fetched(TypeAndKey key, HeldState state) {
+  auto bytes = weight(key, state);
+  if (held_.emplace(std::move(key), std::move(state)).second) bytes_ += bytes;
 }
 
-void KeyTable::add(uint32_t key_no, std::string type, std::string state_key) {
-  bytes_ += 2 * (type.size() + state_key.size()) + 160;
-  names_[key_no] = {type, state_key};
-  numbers_[TypeAndKey{std::move(type), std::move(state_key)}] = key_no;
+void RoomState::put(TypeAndKey key, HeldState state) {
+  bytes_ += weight(key, state);
+  held_.insert_or_assign(std::move(key), std::move(state));
 }
 
-const TypeAndKey* KeyTable::name(uint32_t key_no) const {
-  auto it = names_.find(key_no);
-  return it == names_.end() ? nullptr : &it->second;
+void RoomState::fetched(uint32_t page_no, const PagePtr& page) { put(page_no, page); }
+
+void RoomState::put(uint32_t page_no, const PagePtr& page) {
+  pages.add(page_no, page);
+  page_numbers_.push_back(page_no);
+  bytes_ += page->memory_bytes() + 64;
+}
+
+// Only with nothing under way: what is not committed yet cannot be read again.
+void RoomState::trim() {
+  if (begun != ended) return;
+  held_.clear();
+  for (auto page_no : page_numbers_) pages.erase(page_no);
+  page_numbers_.clear();
+  complete_ = false;
+  bytes_ = 4096;
+  ++trims_;
+}
+
+const HeldState& Look::operator()(std::string_view type, std::string_view state_key) {
+  if (const auto* held = room_.find(type, state_key)) return *held;
+  missing_.keys.push_back({std::string(type), std::string(state_key)});
+  return kAbsent;
 }
 
 }  // namespace myelin::rooms

@@ -3,181 +3,151 @@
 #include <algorithm>
 
 namespace myelin::rooms {
+
+// What an event is judged by and what it changes.
+struct Stager::Surroundings {
+  AuthEventSet state;           // for the auth rules
+  std::vector<EventPtr> alive;  // its events
+  std::vector<EventId> auth_events;
+  std::vector<uint32_t> auth_numbers;
+  uint32_t generation = 0;  // above those of the auth events
+  HeldState replaced;       // of a state event's key
+};
+
 namespace {
 
-// Fingerprints of state entries from the events in memory and the one being staged.
-class Items final : public ItemSource {
+// The fingerprints of the one entry that goes and the one that comes.
+class ChangedEntry final : public ItemSource {
  public:
-  Items(const FingerprintKey& key, const RoomState& room, const EventPtr& added, uint32_t added_no)
-      : key_(key), room_(room), added_(added), added_no_(added_no) {}
-  Result<Fingerprint> item(uint32_t key_no, uint32_t event_no) override {
-    const auto* name = room_.keys.name(key_no);
-    if (name == nullptr) return fail(Code::kInternal, "a state key without a name");
-    if (event_no == added_no_) return key_.item(name->type, name->state_key, added_->event_id());
-    auto it = room_.state_events.find(event_no);
-    if (it == room_.state_events.end()) return fail(Code::kInternal, "a replaced state event is not in memory");
-    return key_.item(name->type, name->state_key, it->second->event_id());
+  ChangedEntry(const FingerprintKey& key, const Event& added, uint32_t added_no, const HeldState& replaced)
+      : key_(key), added_(added), added_no_(added_no), replaced_(replaced) {}
+  Result<Fingerprint> item(uint32_t, uint32_t event_no) override {
+    if (event_no != added_no_ && event_no != replaced_.event_no)
+      return fail(Code::kInternal, "a state event that is not the replaced one");
+    const auto& event = event_no == added_no_ ? added_ : *replaced_.event;
+    return key_.item(added_.type(), *added_.state_key(), event.event_id());
   }
 
  private:
   const FingerprintKey& key_;
-  const RoomState& room_;
-  const EventPtr& added_;
+  const Event& added_;
   uint32_t added_no_;
+  const HeldState& replaced_;
 };
 
-class Authorising final : public AuthState {
- public:
-  void add(EventPtr event) { events_.push_back(std::move(event)); }
-  const Event* find(std::string_view type, std::string_view state_key) const override {
-    for (const auto& event : events_)
-      if (event->is_state(type, state_key)) return event.get();
-    return nullptr;
-  }
+std::optional<Membership> membership_in(const Event* member) {
+  return member == nullptr ? std::nullopt
+                           : membership_from(json::string_at(member->content(), "membership").value_or(""));
+}
 
- private:
-  std::vector<EventPtr> events_;
-};
+bool is_create(const Draft& draft) { return draft.type == "m.room.create" && draft.state_key == ""; }
 
-std::optional<StagedEvent::Relation> relation_of(const json::Object& content) {
+}  // namespace
+
+std::optional<Relation> relation_of(const json::Object& content) {
   const auto* relates = json::object_at(content, "m.relates_to");
   if (relates == nullptr) return std::nullopt;
   auto type = json::string_at(*relates, "rel_type"), parent = json::string_at(*relates, "event_id");
-  if (!type || !parent || type->size() > kMaxFieldBytes || parent->size() > kMaxFieldBytes) return std::nullopt;
-  return StagedEvent::Relation{std::string(*parent), std::string(*type)};
+  if (!type || !parent || type->size() > kMaxFieldBytes || !EventId::parse(*parent)) return std::nullopt;
+  return Relation{std::string(*parent), std::string(*type)};
 }
-
-}  // namespace
 
 Stager::Stager(ServerName name, const SigningKey& key, const FingerprintKey& fingerprint_key, const Clock& clock)
     : server_name_(std::move(name)), key_(key), fingerprint_key_(fingerprint_key), clock_(clock) {}
 
-Result<std::variant<std::optional<uint32_t>, Missing>> Stager::state_event_no(RoomState& room, std::string_view type,
-                                                                              std::string_view key) {
-  auto key_no = room.keys.find(type, key);
-  if (!key_no) return std::optional<uint32_t>();
-  auto found = StateMap(room.pages, room.head.current).find(*key_no);
-  if (found) return *found;
-  if (auto pages = room.pages.take_missing(); !pages.empty()) return Missing{std::move(pages), {}};
-  return std::unexpected(std::move(found).error());
-}
-
-Result<std::variant<EventPtr, Missing>> Stager::state_event(RoomState& room, std::string_view type, std::string_view key) {
-  MYELIN_TRY(auto found, state_event_no(room, type, key));
-  if (auto* missing = std::get_if<Missing>(&found)) return std::move(*missing);
-  auto event_no = std::get<std::optional<uint32_t>>(found);
-  if (!event_no) return EventPtr();
-  auto known = room.state_events.find(*event_no);
-  if (known == room.state_events.end()) return Missing{{}, {*event_no}};
-  return known->second;
-}
-
-Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, const Draft& draft) const {
-  // Everything the event is judged by, and what it replaces, must be in memory.
-  Missing missing;
-  auto gather = [&](std::string_view type, std::string_view key) -> Result<EventPtr> {
-    MYELIN_TRY(auto found, state_event(room, type, key));
-    if (auto* absent = std::get_if<Missing>(&found)) {
-      missing.pages.insert(missing.pages.end(), absent->pages.begin(), absent->pages.end());
-      missing.events.insert(missing.events.end(), absent->events.begin(), absent->events.end());
-      return EventPtr();
-    }
-    return std::get<EventPtr>(found);
+Result<Stager::Surroundings> Stager::gather(RoomState& room, const Draft& draft, Look& look) const {
+  Surroundings out;
+  auto use = [&](const HeldState& held) {
+    if (!held.event) return;
+    out.alive.push_back(held.event);
+    out.state.add(held.event.get());
   };
-  bool is_create = draft.type == "m.room.create" && draft.state_key == "";
-  Authorising authorising;
-  std::vector<EventId> auth_ids;
-  std::vector<uint32_t> auth_numbers;
   for (const auto& key : auth_event_keys(*room.rules, draft.type, draft.sender.str(), draft.state_key, draft.content)) {
-    MYELIN_TRY(auto event, gather(key.type, key.state_key));
-    if (!event) continue;
-    auth_ids.push_back(event->event_id());
-    auto number = std::get<std::optional<uint32_t>>(*state_event_no(room, key.type, key.state_key));
-    auth_numbers.push_back(*number);
-    authorising.add(std::move(event));
+    const auto& held = look(key.type, key.state_key);
+    if (!held.event) continue;
+    use(held);
+    out.auth_events.push_back(held.event->event_id());
+    out.auth_numbers.push_back(held.event_no);
+    out.generation = std::max(out.generation, held.generation + 1);
   }
-  if (!is_create && authorising.find("m.room.create", "") == nullptr) {
-    MYELIN_TRY(auto create, gather("m.room.create", ""));
-    if (create) authorising.add(std::move(create));
-  }
-  EventPtr replaced;
-  if (draft.state_key) {
-    MYELIN_TRY(replaced, gather(draft.type, *draft.state_key));
-  }
-  if (!missing.pages.empty() || !missing.events.empty()) return missing;
+  if (!is_create(draft) && room.rules->auth.room_id_from_create) use(look("m.room.create", ""));
+  if (!draft.state_key) return out;
+  out.replaced = look(draft.type, *draft.state_key);
+  // The nodes that the change will copy.
+  auto path = StateMap(room.pages, room.head.current).find(out.replaced.key_no.value_or(room.head.next_key_no));
+  auto missing = room.pages.take_missing();
+  for (auto page_no : missing) look.page(page_no);
+  if (!path && missing.empty()) return std::unexpected(std::move(path).error());
+  return out;
+}
 
-  StagedEvent staged;
+Result<EventPtr> Stager::build(const RoomState& room, Draft& draft, const Surroundings& around) const {
   EventDraft pdu;
-  if (!is_create || room.rules->format.create_has_room_id) pdu.room_id = room.room;
+  if (!is_create(draft) || room.rules->format.create_has_room_id) pdu.room_id = room.room;
   pdu.sender = draft.sender;
   pdu.type = draft.type;
   pdu.state_key = draft.state_key;
-  pdu.content = draft.content;
-  pdu.redacts = draft.redacts;
-  pdu.auth_events = std::move(auth_ids);
-  auto extremities = room.head.extremities;
-  if (extremities.size() > kMaxPrevEvents) {  // the deepest say most
-    std::ranges::sort(extremities, std::greater(), &Extremity::depth);
-    extremities.resize(kMaxPrevEvents);
-  }
-  for (const auto& extremity : extremities) {
+  pdu.content = std::move(draft.content);
+  pdu.redacts = draft.redacts_id;
+  pdu.auth_events = around.auth_events;
+  pdu.depth = 0;
+  for (const auto& extremity : room.head.extremities) {
     pdu.prev_events.push_back(extremity.event_id);
-    staged.depth = std::max(staged.depth, extremity.depth);
+    pdu.depth = std::max(pdu.depth, extremity.depth);
   }
-  staged.depth = pdu.depth = std::min(staged.depth + 1, kMaxDepth);
-  pdu.origin_server_ts = clock_.now();
+  pdu.depth = std::min(pdu.depth + 1, kMaxDepth);
+  pdu.origin_server_ts = draft.ts.value_or(clock_.now());
   MYELIN_TRY(auto verified, OwnEvent::build(std::move(pdu), *room.rules, server_name_, key_));
-  staged.event = verified.event();
-  MYELIN_CHECK(authorize(*room.rules, *staged.event, authorising));
-
-  staged.redacts = draft.redacts_no;
-  staged.transaction = draft.transaction;
-  staged.auth_parents = std::move(auth_numbers);
-  if (!draft.state_key) staged.relation = relation_of(draft.content);
-  if (draft.state_key && draft.type == "m.room.member") {
-    MembershipChange change;
-    change.user = UserId::trusted(*draft.state_key);
-    if (replaced) change.before = membership_from(json::string_at(replaced->content(), "membership").value_or(""));
-    change.after = membership_from(json::string_at(draft.content, "membership").value_or("")).value_or(Membership::kLeave);
-    staged.membership = change;
-  }
-  MYELIN_CHECK(advance(room, staged));
-  return staged;
+  MYELIN_CHECK(authorize(*room.rules, *verified.event(), around.state));
+  return verified.event();
 }
 
-// Gives the event its numbers and makes it the room's newest.
-Result<void> Stager::advance(RoomState& room, StagedEvent& staged) const {
-  auto head = room.head;
-  staged.event_no = head.next_event_no++;
-  staged.order = head.next_order++;
-  staged.before = staged.after = head.current;
-  if (staged.event->is_state()) {
-    const auto& type = staged.event->type();
-    const auto& key = *staged.event->state_key();
-    auto key_no = room.keys.find(type, key);
-    if (!key_no) {
-      key_no = head.next_key_no++;
-      staged.new_key = TypeAndKey{type, key};
-      room.keys.add(*key_no, type, key);
-    }
-    staged.key_no = *key_no;
-    MYELIN_TRY(staged.replaces, StateMap(room.pages, head.current).find(*key_no));
-    Items items(fingerprint_key_, room, staged.event, staged.event_no);
-    StateWriter writer(room.pages, items, head.next_page_no);
-    MYELIN_TRY(staged.after, writer.with(head.current, *key_no, staged.event_no));
-    for (const auto& page : writer.new_pages()) {
-      room.pages.add(page.page_no, writer.parsed(page.page_no));
-      staged.pages.push_back(page);
-    }
-    head.next_page_no = writer.next_page_no();
-    room.state_events[staged.event_no] = staged.event;
-    for (auto parent : staged.auth_parents) staged.generation = std::max(staged.generation, room.generations[parent] + 1);
-    room.generations[staged.event_no] = staged.generation;
-  }
-  head.current = staged.after;
-  head.extremities = {{staged.event_no, staged.depth, staged.event->event_id()}};
-  room.head = std::move(head);
+// The new state map and the event's numbers. Nothing of `room` changes before everything has gone well.
+Result<void> Stager::change_state(RoomState& room, RoomHead& head, StagedEvent& staged,
+                                  const Surroundings& around) const {
+  const auto& event = *staged.event;
+  auto key_no = around.replaced.key_no;
+  if (!key_no) staged.new_key_no = key_no = head.next_key_no++;
+  if (around.replaced.event) staged.replaces = around.replaced.event_no;
+  ChangedEntry items(fingerprint_key_, event, staged.ref.event, around.replaced);
+  StateWriter writer(room.pages, items, head.next_page_no);
+  MYELIN_TRY(staged.after, writer.with(head.current, *key_no, staged.ref.event));
+  staged.pages = writer.new_pages();
+  head.next_page_no = writer.next_page_no();
+  staged.auth_parents = around.auth_numbers;
+  staged.generation = around.generation;
+  if (event.type() == "m.room.member")
+    staged.memberships.push_back({UserId::trusted(*event.state_key()), membership_in(around.replaced.event.get()),
+                                  membership_in(&event).value_or(Membership::kLeave), staged.ref});
+  for (const auto& page : staged.pages) room.put(page.page_no, writer.parsed(page.page_no));
+  room.put({event.type(), *event.state_key()}, {key_no, staged.ref.event, staged.event, staged.generation});
   return {};
+}
+
+Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, Draft draft) const {
+  Look look(room);
+  MYELIN_TRY(auto around, gather(room, draft, look));
+  if (look.lacks()) return look.take();
+
+  StagedEvent staged;
+  staged.redacts = std::move(draft.redacts);
+  staged.transaction = std::move(draft.transaction);
+  if (!draft.state_key) staged.relation = relation_of(draft.content);
+  MYELIN_TRY(staged.event, build(room, draft, around));
+
+  auto head = room.head;
+  staged.ref = {room.room_no, head.next_event_no++};
+  staged.order = head.next_order++;
+  staged.depth = staged.event->depth();
+  staged.before = staged.after = head.current;
+  if (staged.event->is_state()) MYELIN_CHECK(change_state(room, head, staged, around));
+  staged.room_before = staged.before;
+  staged.room_after = staged.after;
+  head.current = staged.after;
+  head.max_depth = std::max(head.max_depth, staged.depth);
+  head.extremities = {{staged.ref.event, staged.depth, staged.event->event_id()}};
+  room.head = std::move(head);
+  return staged;
 }
 
 }  // namespace myelin::rooms

@@ -11,25 +11,37 @@
 
 namespace myelin::rooms {
 
+struct Relation {  // m.relates_to of a child
+  std::string parent, type;
+};
+std::optional<Relation> relation_of(const json::Object& content);
+
+// A redaction that may be applied: both events are here and the sender was allowed to.
+struct Redacts {
+  EventRef target;
+  std::string target_id;
+  std::optional<Relation> relation{};  // of the target: it loses it
+};
+
 // Rows for one event, ready for a closure: plain data.
 struct StagedEvent {
-  uint32_t event_no = 0;
+  EventRef ref;
   EventPtr event;
-  int64_t depth = 0, order = 0;
-  StateRoot before, after;
-  std::optional<uint32_t> replaces;
-  std::optional<Transaction> transaction;
-  std::optional<TypeAndKey> new_key;   // a state key seen for the first time
-  uint32_t key_no = 0;                 // of a state event
-  std::vector<NewPage> pages;
-  uint32_t generation = 0;             // of a state event, in the auth graph
-  std::vector<uint32_t> auth_parents;
-  std::optional<MembershipChange> membership;  // ref is filled by the writer
-  std::optional<uint32_t> redacts;     // event number of the redacted event
-  struct Relation {
-    std::string parent, type;
-  };
-  std::optional<Relation> relation;
+  int64_t depth = 0, order = 0;       // order 0: none, the event was rejected
+  StateRoot before, after;            // the state at the event
+  StateRoot room_before, room_after;  // the room's current state
+  bool rejected = false, soft_failed = false;
+  std::optional<uint32_t> replaces{};  // the state event of this key at `before`
+  std::optional<Transaction> transaction{};
+  std::optional<uint32_t> new_key_no{};  // of its state key, when it is seen for the first time
+  std::vector<NewPage> pages{};
+  uint32_t generation = 0;  // of a state event, in the auth graph
+  std::vector<uint32_t> auth_parents{};
+  std::vector<MembershipChange> memberships{};  // in the room's current state
+  std::optional<Redacts> redacts{};
+  std::optional<EventId> redacts_unseen{};  // its target is not here yet
+  std::optional<EventRef> redacted_by{};    // a redaction that came before it
+  std::optional<Relation> relation{};
 };
 
 // What one command adds to a room: one event, or all of createRoom's. `head` and `version_no` are the room's after it.
@@ -43,35 +55,29 @@ struct StagedWrite {
   std::vector<StagedEvent> events;
 };
 
-// What could not be found in memory.
-struct Missing {
-  std::vector<uint32_t> pages, events;
-};
-
 struct Draft {
   UserId sender;
   std::string type;
   std::optional<std::string> state_key;
   json::Object content;
-  std::optional<EventId> redacts{};
-  std::optional<uint32_t> redacts_no{};
+  std::optional<EventId> redacts_id{};
+  std::optional<Redacts> redacts{};
   std::optional<Transaction> transaction{};
+  std::optional<Milliseconds> ts{};  // absent: now
 };
 
 class Stager {
  public:
   Stager(ServerName, const SigningKey&, const FingerprintKey&, const Clock&);
-
-  // Adds one event to `write` and advances `room`. kForbidden by the auth rules, kTooLarge, kBadJson.
-  Result<std::variant<StagedEvent, Missing>> stage(RoomState& room, const Draft&) const;
-
-  // The current state event, if any. Missing when it must be fetched.
-  static Result<std::variant<EventPtr, Missing>> state_event(RoomState&, std::string_view type, std::string_view key);
-  static Result<std::variant<std::optional<uint32_t>, Missing>> state_event_no(RoomState&, std::string_view type,
-                                                                               std::string_view key);
+  // One more event of `room`, which moves on to it. kForbidden by the auth rules, kTooLarge, kBadJson; the room is then
+  // as it was.
+  Result<std::variant<StagedEvent, Missing>> stage(RoomState& room, Draft) const;
 
  private:
-  Result<void> advance(RoomState&, StagedEvent&) const;
+  struct Surroundings;
+  Result<Surroundings> gather(RoomState&, const Draft&, Look&) const;
+  Result<EventPtr> build(const RoomState&, Draft&, const Surroundings&) const;
+  Result<void> change_state(RoomState&, RoomHead&, StagedEvent&, const Surroundings&) const;
   ServerName server_name_;
   const SigningKey& key_;
   const FingerprintKey& fingerprint_key_;

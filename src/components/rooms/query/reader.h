@@ -1,16 +1,14 @@
 // Rooms' queries: reads of the shared database, and caches of what cannot change. Thread: the loop.
 #pragma once
-#include <unordered_map>
-
 #include "base/lru.h"
-#include "components/rooms/query/row_pages.h"
 #include "components/rooms/rooms.h"
+#include "components/rooms/state/row_pages.h"
 
 namespace myelin::rooms {
 
 class Reader final : public Queries {
  public:
-  Reader(db::Database&, size_t cache_bytes);
+  Reader(db::Database&, PageCache&, size_t cache_bytes);
 
   Task<Result<RoomInfo>> room(RoomId) override;
   Task<Result<RoomInfo>> room(uint32_t room_no) override;
@@ -23,27 +21,28 @@ class Reader final : public Queries {
   Task<Result<StateRoot>> current_root(uint32_t room_no) override;
   Task<Result<StateRoot>> root_before(EventRef) override;
   Task<Result<StateRoot>> root_after(EventRef) override;
+  Task<Result<std::optional<StateRoot>>> root_at(uint32_t room_no, PageToken) override;
   Task<Result<std::optional<RoomMembership>>> membership(RoomId, UserId) override;
   Task<Result<std::vector<RoomMembership>>> memberships(UserId) override;
   Task<Result<std::vector<UserId>>> members(uint32_t room_no, Membership) override;
   Task<Result<std::vector<UserId>>> users_sharing_a_room(UserId) override;
   Task<Result<std::vector<bool>>> visible(std::vector<EventRef>, Viewer) override;
-  Task<Result<rooms::Page>> messages(RoomId, std::optional<PageToken> from, std::optional<PageToken> to, Direction, size_t limit,
-                                     Viewer) override;
+  Task<Result<std::vector<Seen>>> seen(std::vector<EventRef>, Viewer) override;
+  Task<Result<std::vector<Relations>>> relations(std::vector<EventRef>, Viewer) override;
+  Task<Result<rooms::Page>> messages(RoomId, std::optional<PageToken> from, std::optional<PageToken> to, Direction,
+                                     size_t limit, Viewer) override;
   Task<Result<PageToken>> live_end(uint32_t room_no) override;
 
-  void forget(EventRef ref) { events_.erase(ref.row()); }  // it was redacted
+  void redacted(EventRef);  // it is read anew
 
  private:
   RoomInfo remember(RoomInfo);
   db::Database& db_;
-  PageCache pages_;
+  PageCache& pages_;
   Lru<int64_t, PlacedPtr> events_;
   Lru<uint32_t, RoomInfo> rooms_;
   Lru<std::string, uint32_t> room_numbers_;
+  uint64_t redactions_ = 0;  // so far: what was read before one is not kept
 };
-
-// In a closure: may the viewer see these events (of one room)? history visibility on the state at each.
-Result<std::vector<bool>> read_visible(db::ReadTx&, PageCache&, const std::vector<EventRef>&, const UserId& viewer);
 
 }  // namespace myelin::rooms

@@ -23,11 +23,14 @@ class RowPages final : public PageStore {  // one closure
  public:
   RowPages(db::ReadTx& tx, PageCache& cache, uint32_t room_no) : tx_(tx), cache_(cache), room_no_(room_no) {}
   Result<PagePtr> load(uint32_t page_no) override;
+  // Every page that was loaded so far.
+  const std::vector<std::pair<uint32_t, PagePtr>>& loaded() const { return loaded_; }
 
  private:
   db::ReadTx& tx_;
   PageCache& cache_;
   uint32_t room_no_;
+  std::vector<std::pair<uint32_t, PagePtr>> loaded_;
 };
 
 }  // namespace myelin::rooms

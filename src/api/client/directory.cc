@@ -1,0 +1,71 @@
+// Client-server API, Room aliases; Listing rooms: which of them are published.
+#include "api/client/fields.h"
+#include "api/client/routes.h"
+
+namespace myelin::api::client {
+namespace {
+
+Result<RoomAlias> own_alias(const Components& on, const Call& call) {
+  MYELIN_TRY(auto alias, RoomAlias::parse(call.path("roomAlias")));
+  if (alias.server() != on.server_name.str()) return fail(Code::kInvalidParam, "this alias belongs to another server");
+  return alias;
+}
+
+Task<Result<std::string>> get_alias(Components& on, Call call) {
+  MYELIN_CO_TRY(auto alias, RoomAlias::parse(call.path("roomAlias")));
+  MYELIN_CO_TRY(auto resolved, co_await on.directory.resolve(alias));
+  json::Array servers;
+  for (const auto& server : resolved.servers) servers.emplace_back(server.str());
+  co_return json::serialize(json::Object{{"room_id", resolved.room.str()}, {"servers", std::move(servers)}});
+}
+
+Task<Result<std::string>> put_alias(Components& on, Call call) {
+  MYELIN_CO_TRY(auto alias, own_alias(on, call));
+  MYELIN_CO_TRY(auto body, call.body());
+  MYELIN_CO_TRY(auto text, required_text(body, "room_id"));
+  MYELIN_CO_TRY(auto room, RoomId::parse(text));
+  auto bound = co_await on.directory.bind(alias, room, call.session().user);
+  if (!bound && bound.error().code == Code::kRoomInUse) co_return fail(Code::kConflict, "this room alias is taken");
+  if (!bound) co_return std::unexpected(bound.error());
+  co_return ok();
+}
+
+Task<Result<std::string>> delete_alias(Components& on, Call call) {
+  MYELIN_CO_TRY(auto alias, own_alias(on, call));
+  MYELIN_CO_CHECK(co_await on.directory.remove(alias, call.session().user));
+  co_return ok();
+}
+
+Task<Result<std::string>> get_listed(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  MYELIN_CO_CHECK(co_await on.rooms.queries().room(room));
+  MYELIN_CO_TRY(bool listed, co_await on.directory.published(room));
+  co_return json::serialize(json::Object{{"visibility", listed ? "public" : "private"}});
+}
+
+Task<Result<std::string>> put_listed(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  MYELIN_CO_TRY(auto body, call.body());
+  MYELIN_CO_TRY(auto visibility, optional_text(body, "visibility"));
+  if (visibility && *visibility != "public" && *visibility != "private")
+    co_return fail(Code::kInvalidParam, "visibility must be public or private");
+  MYELIN_CO_CHECK(co_await on.rooms.queries().room(room));
+  MYELIN_CO_TRY(bool may, co_await on.directory.may_change_aliases(room, call.session().user));
+  if (!may) co_return fail(Code::kForbidden, "only the room's moderators may list it");
+  MYELIN_CO_CHECK(co_await on.directory.publish(room, visibility.value_or("public") == "public"));
+  co_return ok();
+}
+
+}  // namespace
+
+void add_directory(Router& router, Components& on) {
+  const std::string alias = "/_matrix/client/v3/directory/room/{roomAlias}";
+  const std::string listed = "/_matrix/client/v3/directory/list/room/{roomId}";
+  router.add(net::Method::kGet, alias, Auth::kNone, [&on](Call call) { return get_alias(on, std::move(call)); });
+  router.add(net::Method::kPut, alias, Auth::kToken, [&on](Call call) { return put_alias(on, std::move(call)); });
+  router.add(net::Method::kDelete, alias, Auth::kToken, [&on](Call call) { return delete_alias(on, std::move(call)); });
+  router.add(net::Method::kGet, listed, Auth::kNone, [&on](Call call) { return get_listed(on, std::move(call)); });
+  router.add(net::Method::kPut, listed, Auth::kToken, [&on](Call call) { return put_listed(on, std::move(call)); });
+}
+
+}  // namespace myelin::api::client

@@ -1,0 +1,75 @@
+#include "api/client/room_access.h"
+
+#include <charconv>
+
+namespace myelin::api::client {
+namespace {
+
+constexpr size_t kMaxLimit = 1000;
+
+std::unexpected<Error> not_allowed() { return fail(Code::kForbidden, "you are not in this room, and never were"); }
+
+Task<Result<bool>> is_world_readable(rooms::Queries& queries, uint32_t room_no, StateRoot root) {
+  std::vector<std::pair<std::string, std::string>> key{{"m.room.history_visibility", ""}};
+  MYELIN_CO_TRY(auto events, co_await state_events(queries, room_no, root, std::move(key)));
+  co_return !events.empty() &&
+      json::string_at(events.front()->event->content(), "history_visibility") == "world_readable";
+}
+
+// Was the user joined just before this event of theirs?
+Task<Result<bool>> was_joined_before(rooms::Queries& queries, rooms::EventRef ref, UserId user) {
+  MYELIN_CO_TRY(auto before, co_await queries.root_before(ref));
+  std::vector<std::pair<std::string, std::string>> key{{"m.room.member", user.str()}};
+  MYELIN_CO_TRY(auto events, co_await state_events(queries, ref.room, before, std::move(key)));
+  co_return !events.empty() && json::string_at(events.front()->event->content(), "membership") == "join";
+}
+
+}  // namespace
+
+Task<Result<std::vector<rooms::PlacedPtr>>> state_events(rooms::Queries& queries, uint32_t room_no, StateRoot root,
+                                                         std::vector<std::pair<std::string, std::string>> keys) {
+  MYELIN_CO_TRY(auto entries, co_await queries.state_of(room_no, root, std::move(keys)));
+  std::vector<rooms::EventRef> refs;
+  for (const auto& entry : entries) refs.push_back(entry.ref);
+  co_return co_await queries.events(std::move(refs));
+}
+
+Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
+  auto& queries = on.rooms.queries();
+  auto info = co_await queries.room(room);
+  if (!info) {
+    if (info.error().code == Code::kNotFound) co_return not_allowed();
+    co_return std::unexpected(info.error());
+  }
+  RoomAccess out{*info, {}};
+  MYELIN_CO_TRY(auto membership, co_await queries.membership(room, user));
+  using enum rooms::Membership;
+  if (membership && membership->membership == kJoin) {
+    out.is_joined = true;
+    MYELIN_CO_TRY(out.root, co_await queries.current_root(info->room_no));
+    co_return out;
+  }
+  if (membership && (membership->membership == kLeave || membership->membership == kBan)) {
+    MYELIN_CO_TRY(bool was_joined, co_await was_joined_before(queries, membership->ref, user));
+    if (was_joined) {
+      MYELIN_CO_TRY(out.root, co_await queries.root_after(membership->ref));
+      co_return out;
+    }
+  }
+  MYELIN_CO_TRY(out.root, co_await queries.current_root(info->room_no));
+  MYELIN_CO_TRY(bool readable, co_await is_world_readable(queries, info->room_no, out.root));
+  if (!readable) co_return not_allowed();
+  co_return out;
+}
+
+Result<size_t> limit_of(const Call& call, size_t otherwise) {
+  auto text = call.query("limit");
+  if (!text) return otherwise;
+  size_t limit = 0;
+  auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
+  if (error != std::errc() || end != text->data() + text->size())
+    return fail(Code::kInvalidParam, "limit must be a number");
+  return std::min(limit, kMaxLimit);
+}
+
+}  // namespace myelin::api::client

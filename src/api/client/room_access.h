@@ -1,0 +1,21 @@
+// What of a room's state a user may read (client-server API, Getting events for a room): the room as it is now for
+// members and where the world may read it, as it was when they left for former members.
+#pragma once
+#include "api/client/routes.h"
+
+namespace myelin::api::client {
+
+struct RoomAccess {
+  rooms::RoomInfo info;
+  StateRoot root;
+  bool is_joined = false;
+};
+Task<Result<RoomAccess>> room_access(Components&, RoomId, UserId);  // kForbidden
+
+// The events of these keys at the root; absent ones are left out.
+Task<Result<std::vector<rooms::PlacedPtr>>> state_events(rooms::Queries&, uint32_t room_no, StateRoot,
+                                                         std::vector<std::pair<std::string, std::string>> keys);
+
+Result<size_t> limit_of(const Call&, size_t otherwise);  // at most 1000; kInvalidParam
+
+}  // namespace myelin::api::client

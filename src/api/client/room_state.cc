@@ -1,0 +1,127 @@
+// Client-server API, Getting events for a room: state, members, aliases.
+#include "api/client/fields.h"
+#include "api/client/room_access.h"
+#include "components/rooms/client_event.h"
+
+namespace myelin::api::client {
+namespace {
+
+rooms::EventView view_of(const Components& on, const Call& call) {
+  return {.user = call.session().user, .device = call.session().device, .now = on.clock.now()};
+}
+
+Task<Result<std::string>> event_list(Components& on, Call call, std::vector<rooms::EventRef> refs) {
+  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
+  auto view = view_of(on, call);
+  std::string out = "[";
+  for (const auto& event : events) {
+    if (out.size() > 1) out += ',';
+    out += client_event(*event, view);
+  }
+  co_return out += ']';
+}
+
+Task<Result<std::string>> whole_state(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  MYELIN_CO_TRY(auto access, co_await room_access(on, room, call.session().user));
+  MYELIN_CO_TRY(auto entries, co_await on.rooms.queries().state(access.info.room_no, access.root));
+  std::vector<rooms::EventRef> refs;
+  for (const auto& entry : entries) refs.push_back(entry.ref);
+  co_return co_await event_list(on, std::move(call), std::move(refs));
+}
+
+Task<Result<std::string>> one_state(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  auto format = call.query("format").value_or("content");
+  if (format != "content" && format != "event") co_return fail(Code::kInvalidParam, "format must be content or event");
+  MYELIN_CO_TRY(auto access, co_await room_access(on, room, call.session().user));
+  std::vector<std::pair<std::string, std::string>> key{{call.path("eventType"), call.path("stateKey")}};
+  MYELIN_CO_TRY(auto events,
+                co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(key)));
+  if (events.empty()) co_return fail(Code::kNotFound, "the room has no such state");
+  if (format == "event") co_return client_event(*events.front(), view_of(on, call));
+  co_return json::serialize(events.front()->event->content());
+}
+
+// The state at `at`, a token of /sync or /messages, or what the user may see now.
+Task<Result<StateRoot>> root_for(Components& on, const Call& call, RoomId room, RoomAccess access) {
+  auto at = call.query("at");
+  if (!at) co_return access.root;
+  auto place = rooms::PageToken::parse(*at);
+  if (!place) {
+    MYELIN_CO_TRY(place, co_await on.sync.page_token(room, *at));
+  }
+  MYELIN_CO_TRY(auto root, co_await on.rooms.queries().root_at(access.info.room_no, *place));
+  co_return root.value_or(access.root);
+}
+
+Task<Result<std::string>> members(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  auto only = call.query("membership"), without = call.query("not_membership");
+  for (const auto& given : {only, without})
+    if (given && !rooms::membership_from(*given)) co_return fail(Code::kInvalidParam, "there is no such membership");
+  MYELIN_CO_TRY(auto access, co_await room_access(on, room, call.session().user));
+  MYELIN_CO_TRY(auto root, co_await root_for(on, call, room, access));
+  MYELIN_CO_TRY(auto entries, co_await on.rooms.queries().state(access.info.room_no, root));
+  std::vector<rooms::EventRef> refs;
+  for (const auto& entry : entries)
+    if (entry.type == "m.room.member") refs.push_back(entry.ref);
+  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
+  auto view = view_of(on, call);
+  std::string chunk;
+  for (const auto& event : events) {
+    auto membership = json::string_at(event->event->content(), "membership");
+    if ((only && membership != *only) || (without && membership == *without)) continue;
+    if (!chunk.empty()) chunk += ',';
+    chunk += client_event(*event, view);
+  }
+  co_return R"({"chunk":[)" + chunk + "]}";
+}
+
+Task<Result<std::string>> joined_members(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  MYELIN_CO_TRY(auto access, co_await room_access(on, room, call.session().user));
+  if (!access.is_joined) co_return fail(Code::kForbidden, "you are not in this room");
+  MYELIN_CO_TRY(auto users, co_await on.rooms.queries().members(access.info.room_no, rooms::Membership::kJoin));
+  std::vector<std::pair<std::string, std::string>> keys;
+  for (const auto& user : users) keys.emplace_back("m.room.member", user.str());
+  MYELIN_CO_TRY(auto events,
+                co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(keys)));
+  json::Object joined;
+  for (const auto& event : events) {
+    json::Object profile;
+    const auto& content = event->event->content();
+    if (auto name = json::string_at(content, "displayname")) profile["display_name"] = *name;
+    if (auto avatar = json::string_at(content, "avatar_url")) profile["avatar_url"] = *avatar;
+    joined[*event->event->state_key()] = std::move(profile);
+  }
+  co_return json::serialize(json::Object{{"joined", std::move(joined)}});
+}
+
+Task<Result<std::string>> aliases(Components& on, Call call) {
+  MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  MYELIN_CO_CHECK(co_await room_access(on, room, call.session().user));
+  MYELIN_CO_TRY(auto list, co_await on.directory.aliases(room));
+  json::Array out;
+  for (const auto& alias : list) out.emplace_back(alias.str());
+  co_return json::serialize(json::Object{{"aliases", std::move(out)}});
+}
+
+}  // namespace
+
+void add_room_state(Router& router, Components& on) {
+  const std::string room = "/_matrix/client/v3/rooms/{roomId}/";
+  router.add(net::Method::kGet, room + "state", Auth::kToken,
+             [&on](Call call) { return whole_state(on, std::move(call)); });
+  for (const char* path : {"state/{eventType}", "state/{eventType}/{stateKey}"})
+    router.add(net::Method::kGet, room + path, Auth::kToken,
+               [&on](Call call) { return one_state(on, std::move(call)); });
+  router.add(net::Method::kGet, room + "members", Auth::kToken,
+             [&on](Call call) { return members(on, std::move(call)); });
+  router.add(net::Method::kGet, room + "joined_members", Auth::kToken,
+             [&on](Call call) { return joined_members(on, std::move(call)); });
+  router.add(net::Method::kGet, room + "aliases", Auth::kToken,
+             [&on](Call call) { return aliases(on, std::move(call)); });
+}
+
+}  // namespace myelin::api::client

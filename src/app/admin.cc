@@ -1,0 +1,90 @@
+#include "app/admin.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "app/components.h"
+#include "app/signing_key.h"
+
+namespace myelin::app {
+namespace {
+
+// Accounts on the database alone: what they publish waits in the outbox for the server.
+class Offline {
+ public:
+  explicit Offline(const Config& config) : config_(config) {}
+
+  template <class Action>
+  Result<std::string> run(Action action) {
+    MYELIN_CHECK(make_data_directory(config_));
+    auto options = database_options(config_);
+    options.beside_a_server = true;
+    MYELIN_TRY(auto key, load_or_make_signing_key(config_.data_dir + "/signing.key", random_));
+    MYELIN_TRY(auto db, db::Database::open(std::move(options), io_.get_executor(), clock_));
+    auto loop = Executor(io_.get_executor());
+    auto bus = bus::make_jetstream_bus(bus_options(config_), *db, loop, clock_);  // never started
+    auto queues = work::Queues::make(*db, loop, clock_, random_);
+    auto rooms = rooms::Rooms::make(rooms_config(config_), *db, *bus, loop, clock_, random_, key);
+    auto accounts =
+        accounts::make_accounts(accounts_config(config_), *db, *bus, *queues, *rooms, loop, clock_, random_);
+    Result<std::string> out;
+    boost::asio::co_spawn(io_, action(*accounts), [&](const std::exception_ptr& failure, Result<std::string> result) {
+      out = failure ? fail(Code::kInternal, "the command failed") : std::move(result);
+      io_.stop();
+    });
+    auto work = boost::asio::make_work_guard(io_);
+    io_.run();
+    db->stop();
+    return out;
+  }
+
+ private:
+  Config config_;
+  boost::asio::io_context io_{1};
+  SystemClock clock_;
+  SystemRandom random_;
+};
+
+Result<UserId> user_of(const Config& config, const std::string& name) {
+  if (name.starts_with('@')) return UserId::parse(name);
+  return UserId::make(name, ServerName::trusted(config.server_name));
+}
+
+Task<Result<std::string>> add(accounts::Accounts& accounts, accounts::Registration request) {
+  MYELIN_CO_TRY(auto login, co_await accounts.register_user(std::move(request)));
+  co_return "made " + login.user.str();
+}
+
+Task<Result<std::string>> list(accounts::Accounts& accounts) {
+  MYELIN_CO_TRY(auto users, co_await accounts.users());
+  co_return fmt::format("{}", fmt::join(users, "\n"));
+}
+
+Task<Result<std::string>> change(accounts::Accounts& accounts, UserId user, std::string password) {
+  MYELIN_CO_CHECK(co_await accounts.change_password(user, std::move(password), std::nullopt));
+  co_return "the password of " + user.str() + " is changed and its devices are logged out";
+}
+
+}  // namespace
+
+Result<std::string> add_user(const Config& config, std::string name, std::string password, bool admin) {
+  accounts::Registration request;
+  request.username = std::move(name);
+  request.password = std::move(password);
+  request.is_admin = admin;
+  request.inhibit_login = true;
+  return Offline(config).run([&](accounts::Accounts& accounts) { return add(accounts, request); });
+}
+
+Result<std::string> list_users(const Config& config) { return Offline(config).run(list); }
+
+Result<std::string> set_password(const Config& config, std::string name, std::string password) {
+  MYELIN_TRY(auto user, user_of(config, name));
+  return Offline(config).run([&](accounts::Accounts& accounts) { return change(accounts, user, password); });
+}
+
+Result<std::string> new_token(const Config& config, int uses) {
+  return Offline(config).run([&](accounts::Accounts& accounts) { return accounts.new_registration_token(uses); });
+}
+
+}  // namespace myelin::app

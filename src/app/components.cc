@@ -1,0 +1,65 @@
+#include "app/components.h"
+
+#include <filesystem>
+
+namespace myelin::app {
+
+db::Options database_options(const Config& config) {
+  db::Options out;
+  out.url = config.database == "sqlite" ? "sqlite:" + config.data_dir + "/myelin.db" : config.database;
+  out.readers = static_cast<int>(config.database_readers);
+  out.lanes = static_cast<int>(config.database_lanes);
+  out.sqlite_vfs = config.sqlite_vfs;
+  return out;
+}
+
+bus::JetStreamOptions bus_options(const Config& config) {
+  bus::JetStreamOptions out;
+  auto& engine = out.engine;
+  if (config.nats != "embedded") engine.url = config.nats;
+  engine.store_dir = config.data_dir + "/jetstream";
+  engine.memory_mb = config.engine_memory_mb;
+  engine.threads = config.engine_threads;
+  engine.user = config.nats_user;
+  engine.password = config.nats_password;
+  engine.token = config.nats_token;
+  engine.credentials = config.nats_credentials;
+  engine.nkey = config.nats_nkey;
+  engine.tls_ca = config.nats_tls_ca;
+  engine.tls_cert = config.nats_tls_cert;
+  engine.tls_key = config.nats_tls_key;
+  return out;
+}
+
+accounts::Config accounts_config(const Config& config) {
+  using enum accounts::RegistrationMode;
+  accounts::Config out;
+  out.server_name = ServerName::trusted(config.server_name);
+  out.registration = config.registration == "open" ? kOpen : config.registration == "token" ? kToken : kOff;
+  if (!config.registration_secret.empty()) out.registration_secret = config.registration_secret;
+  out.rate_limits = config.rate_limits;
+  out.argon2_memory_kib = static_cast<unsigned>(config.argon2_memory_kib);
+  out.argon2_passes = static_cast<unsigned>(config.argon2_passes);
+  return out;
+}
+
+rooms::Config rooms_config(const Config& config) {
+  return {ServerName::trusted(config.server_name), static_cast<size_t>(config.cache_mb) * 1024 * 1024 / 2};
+}
+
+std::string public_base_url(const Config& config) {
+  if (!config.public_base_url.empty()) return config.public_base_url;
+  auto address = config.listen.front();
+  for (std::string_view any : {"0.0.0.0:", "[::]:", "127.0.0.1:"})
+    if (address.starts_with(any)) address = "localhost:" + address.substr(any.size());
+  return "http://" + address;
+}
+
+Result<void> make_data_directory(const Config& config) {
+  std::error_code error;
+  std::filesystem::create_directories(config.data_dir, error);
+  if (error) return fail(Code::kUnavailable, "the data directory " + config.data_dir + ": " + error.message());
+  return {};
+}
+
+}  // namespace myelin::app

@@ -1,0 +1,18 @@
+// Options of each part, from the configuration: what `serve` and the administrator's commands have in common.
+#pragma once
+#include "app/config.h"
+#include "components/accounts/accounts.h"
+#include "components/rooms/rooms.h"
+#include "infra/bus/jetstream_bus.h"
+#include "infra/db/db.h"
+
+namespace myelin::app {
+
+db::Options database_options(const Config&);
+bus::JetStreamOptions bus_options(const Config&);
+accounts::Config accounts_config(const Config&);
+rooms::Config rooms_config(const Config&);
+std::string public_base_url(const Config&);
+Result<void> make_data_directory(const Config&);
+
+}  // namespace myelin::app

@@ -1,0 +1,199 @@
+#include "app/server.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <charconv>
+
+#include "api/client/routes.h"
+#include "app/components.h"
+#include "app/signing_key.h"
+#include "base/log.h"
+#include "infra/lease/lease.h"
+#include "infra/net/http_client.h"
+#include "infra/net/http_server.h"
+
+namespace myelin::app {
+namespace {
+
+constexpr std::chrono::milliseconds kSettle{100};
+
+log::Level log_level(const std::string& name) {
+  using enum log::Level;
+  return name == "debug" ? kDebug : name == "warning" ? kWarning : name == "error" ? kError : kInfo;
+}
+
+net::Response reject(int status, std::string_view why) {
+  auto code = status == 413 ? Code::kTooLarge : status == 405 || status == 501 ? Code::kUnrecognized : Code::kUnknown;
+  auto response = api::error_response({code, std::string(why)});
+  response.status = status;
+  return response;
+}
+
+Result<std::pair<std::string, uint16_t>> split_address(const std::string& text) {
+  auto colon = text.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) {
+    auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
+    if (error != std::errc() || end != text.data() + text.size()) port = -1;
+  }
+  if (port < 0 || port > 65535) return fail(Code::kInvalidParam, "listen: \"" + text + "\" is not ADDRESS:PORT");
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::pair(host, static_cast<uint16_t>(port));
+}
+
+// Everything that runs, in the order it is built; it ends in the reverse order.
+class Server {
+ public:
+  Server(Config config, Executor loop, SigningKey key, std::unique_ptr<db::Database> db)
+      : config_(std::move(config)),
+        loop_(loop),
+        key_(std::move(key)),
+        db_(std::move(db)),
+        bus_(bus::make_jetstream_bus(bus_options(config_), *db_, loop, clock_)),
+        queues_(work::Queues::make(*db_, loop, clock_, random_)),
+        http_client_(net::HttpClient::make(loop, {.allow_private_addresses = config_.push_allow_private_addresses})),
+        rooms_(rooms::Rooms::make(rooms_config(config_), *db_, *bus_, loop, clock_, random_, key_)),
+        accounts_(
+            accounts::make_accounts(accounts_config(config_), *db_, *bus_, *queues_, *rooms_, loop, clock_, random_)),
+        directory_(directory::make_directory(name_, *db_, *rooms_, clock_)),
+        keys_(keys::make_keys(name_, *db_, *bus_, *accounts_, *rooms_, loop, clock_, random_)),
+        presence_(presence::make_presence(*db_, *bus_, *accounts_, *rooms_, loop, clock_, random_)),
+        sync_(sync::make_sync(name_, *db_, *bus_, *accounts_, *keys_, *presence_, *rooms_, loop, clock_, random_)),
+        push_(push::make_push(name_, *db_, *bus_, *queues_, *http_client_, *accounts_, *sync_, *rooms_, clock_)),
+        router_(*accounts_),
+        components_{name_,
+                    public_base_url(config_),
+                    config_.default_room_version,
+                    clock_,
+                    *accounts_,
+                    *rooms_,
+                    *directory_,
+                    *keys_,
+                    *presence_,
+                    *sync_,
+                    *push_} {
+    api::client::add_all(router_, components_);
+    api::add_operations(router_, components_);
+    net::Limits limits;
+    limits.body_bytes = static_cast<size_t>(config_.max_body_kb) * 1024;
+    auto handle = [this](net::Request request) { return router_.handle(std::move(request)); };
+    http_ = net::HttpServer::make(loop, clock_, limits, handle, reject);
+  }
+
+  Task<Result<void>> start() {
+    MYELIN_CO_CHECK(co_await bus_->start());
+    MYELIN_CO_CHECK(co_await rooms_->start());
+    MYELIN_CO_CHECK(co_await accounts_->start());
+    MYELIN_CO_CHECK(co_await keys_->start());
+    MYELIN_CO_CHECK(co_await presence_->start());
+    MYELIN_CO_CHECK(co_await sync_->start());
+    MYELIN_CO_CHECK(co_await push_->start());
+    queues_->start();
+    for (const auto& text : config_.listen) {
+      MYELIN_CO_TRY(auto address, split_address(text));
+      MYELIN_CO_CHECK(http_->listen(address.first, address.second));
+    }
+    co_return co_await greet();
+  }
+
+  Task<> stop() {
+    co_await http_->drain(clock_.steady() + std::chrono::seconds(config_.drain_seconds));
+    co_await queues_->stop();
+    (void)co_await bus_->settled(clock_.steady() + kSettle);
+    co_await push_->stop();
+    co_await sync_->stop();
+    co_await presence_->stop();
+    co_await keys_->stop();
+    co_await accounts_->stop();
+    co_await rooms_->stop();
+    co_await bus_->stop();
+  }
+
+  void close() { db_->stop(); }
+
+ private:
+  Task<Result<void>> greet() {
+    log::info("Myelin serves {} on {}; data: {}; stop with Ctrl-C or SIGTERM", name_.str(), public_base_url(config_),
+              config_.data_dir);
+    MYELIN_CO_TRY(auto users, co_await accounts_->users());
+    if (!users.empty()) co_return Result<void>{};
+    if (accounts_->registration_mode() == accounts::RegistrationMode::kToken) {
+      MYELIN_CO_TRY(auto token, co_await accounts_->new_registration_token(1));
+      log::info("there are no accounts yet: register the first with the registration token {}", token);
+    } else if (accounts_->registration_mode() == accounts::RegistrationMode::kOff) {
+      log::info("there are no accounts yet, and registration is off: make one with `myelin user add NAME`");
+    }
+    co_return Result<void>{};
+  }
+
+  Config config_;
+  Executor loop_;
+  ServerName name_ = ServerName::trusted(config_.server_name);
+  SystemClock clock_;
+  SystemRandom random_;
+  SigningKey key_;
+  std::unique_ptr<db::Database> db_;
+  std::unique_ptr<bus::Bus> bus_;
+  std::unique_ptr<work::Queues> queues_;
+  std::unique_ptr<net::HttpClient> http_client_;
+  std::unique_ptr<rooms::Rooms> rooms_;
+  std::unique_ptr<accounts::Accounts> accounts_;
+  std::unique_ptr<directory::Directory> directory_;
+  std::unique_ptr<keys::Keys> keys_;
+  std::unique_ptr<presence::Presence> presence_;
+  std::unique_ptr<sync::Sync> sync_;
+  std::unique_ptr<push::Push> push_;
+  api::Router router_;
+  api::Components components_;
+  std::unique_ptr<net::HttpServer> http_;
+};
+
+// Starts, waits for a signal, drains. The exit status.
+Task<int> run(Server& server, boost::asio::signal_set& signals) {
+  auto started = co_await server.start();
+  if (!started) log::error("the server does not start: {}", started.error().message);
+  if (started) {
+    co_await signals.async_wait(boost::asio::use_awaitable);
+    log::info("stopping: running requests are finished first");
+  }
+  co_await server.stop();
+  co_return started ? 0 : 1;
+}
+
+Result<int> serve(const Config& config) {
+  MYELIN_TRY(auto name, ServerName::parse(config.server_name));
+  MYELIN_CHECK(make_data_directory(config));
+  MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
+  SystemRandom random;
+  SystemClock clock;
+  MYELIN_TRY(auto key, load_or_make_signing_key(config.data_dir + "/signing.key", random));
+  boost::asio::io_context io(1);
+  MYELIN_TRY(auto db, db::Database::open(database_options(config), io.get_executor(), clock));
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  int status = 1;
+  Server server(config, io.get_executor(), std::move(key), std::move(db));
+  boost::asio::co_spawn(io, run(server, signals), [&](const std::exception_ptr& failure, int result) {
+    status = result;
+    io.stop();
+    if (failure) std::rethrow_exception(failure);
+  });
+  io.run();
+  server.close();
+  return status;
+}
+
+}  // namespace
+
+int serve_until_signalled(const Config& config) {
+  log::set_level(log_level(config.log_level));
+  ::signal(SIGPIPE, SIG_IGN);
+  auto status = serve(config);
+  if (status) return *status;
+  log::error("{}", status.error().message);
+  return 1;
+}
+
+}  // namespace myelin::app

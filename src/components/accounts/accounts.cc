@@ -1,0 +1,90 @@
+// Construction, start and stop, and the work that goes on by itself.
+#include "base/log.h"
+#include "components/accounts/accounts_impl.h"
+#include "components/accounts/tables.h"
+
+namespace myelin::accounts {
+namespace {
+
+// Where other processes may end a session, how long one is believed without asking the database.
+constexpr std::chrono::seconds kSessionAge{5};
+constexpr std::chrono::seconds kHouseworkEvery{60};
+constexpr Milliseconds kRemembered = 24 * 3'600'000;  // revoked refresh tokens
+
+}  // namespace
+
+AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Queues& queues, rooms::Rooms& rooms,
+                           Executor loop, const Clock& clock, Random& random)
+    : config_(std::move(config)),
+      db_(db),
+      queues_(queues),
+      rooms_(rooms),
+      clock_(clock),
+      random_(random),
+      passwords_(config_.argon2_memory_kib, config_.argon2_passes, config_.password_threads),
+      sessions_(clock, db.is_sqlite() ? std::chrono::seconds(0) : kSessionAge),
+      last_seen_(db),
+      logins_by_address_("login_addresses", {20, 0.5}, clock, config_.rate_limits),
+      logins_by_user_("login_users", {10, 0.2}, clock, config_.rate_limits),
+      registrations_("registration_addresses", {10, 0.1}, clock, config_.rate_limits),
+      push_rules_("push_rules", 8u << 20),
+      nonce_key_(config_.registration_secret.value_or("")),
+      tasks_(loop) {
+  queues.declare({.name = std::string(kProfileQueue),
+                  .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
+  queues.declare({.name = std::string(kDeactivationQueue),
+                  .attempt = [this](work::Item item) { return leave_every_room(UserId::trusted(item.key)); }});
+}
+
+std::optional<UserId> AccountsImpl::local_user(const std::string& name) const {
+  auto user = UserId::parse(name.starts_with('@') ? name : "@" + name + ":" + config_.server_name.str());
+  if (!user || !is_local(*user)) return std::nullopt;
+  return *user;
+}
+
+Task<Result<bool>> AccountsImpl::user_exists(UserId user) {
+  co_return co_await db_.read([user](db::ReadTx& tx) {
+    return tx.one("SELECT 1 FROM account WHERE user_id = $1", [](const db::Row&) { return 1; }, user.str()).has_value();
+  });
+}
+
+Task<Result<std::vector<UserId>>> AccountsImpl::users() {
+  co_return co_await db_.read([](db::ReadTx& tx) {
+    return tx.all("SELECT user_id FROM account WHERE deactivated_at IS NULL ORDER BY user_id",
+                  [](const db::Row& row) { return UserId::trusted(row.str(0)); });
+  });
+}
+
+Task<> AccountsImpl::keep_house() {
+  while (true) {
+    co_await sleep_for(kHouseworkEvery);
+    if (auto written = co_await last_seen_.write(); !written)
+      log::warning("when devices were last used is not stored: {}", written.error().message);
+    auto now = clock_.now();
+    auto swept = co_await db_.write({}, [now](db::Tx& tx) {
+      tx.exec("DELETE FROM uia_session WHERE expires_at < $1", now);
+      tx.exec("DELETE FROM spent_nonce WHERE expires_at < $1", now);
+      tx.exec("DELETE FROM refresh_token WHERE revoked_at < $1", now - kRemembered);
+    });
+    if (!swept) log::warning("expired sessions are not deleted: {}", swept.error().message);
+  }
+}
+
+Task<Result<void>> AccountsImpl::start() {
+  tasks_.supervise("accounts: housework", [this] { return keep_house(); });
+  co_return Result<void>{};
+}
+
+Task<> AccountsImpl::stop() {
+  tasks_.cancel();
+  co_await tasks_.join();
+  if (auto written = co_await last_seen_.write(); !written)
+    log::warning("when devices were last used is not stored: {}", written.error().message);
+}
+
+std::unique_ptr<Accounts> make_accounts(Config config, db::Database& db, bus::Bus& bus, work::Queues& queues,
+                                        rooms::Rooms& rooms, Executor loop, const Clock& clock, Random& random) {
+  return std::make_unique<AccountsImpl>(std::move(config), db, bus, queues, rooms, std::move(loop), clock, random);
+}
+
+}  // namespace myelin::accounts

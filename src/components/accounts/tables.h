@@ -1,0 +1,30 @@
+// Statements on the tables of accounts that several parts share. Inside a closure; any thread.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "components/accounts/accounts.h"
+#include "components/accounts/user_out.h"
+
+namespace myelin::accounts {
+
+inline constexpr std::string_view kProfileQueue = "profile", kDeactivationQueue = "deactivation";
+
+void publish(db::Tx&, const UserId&, decltype(UserOut::what));
+// Deletes the devices with their tokens and tells of it. The hashes of their access tokens.
+std::vector<std::string> erase_devices(db::Tx&, const UserId&, const std::vector<std::string>& device_ids);
+std::vector<std::string> device_ids(db::ReadTx&, const UserId&);
+
+// What a login gives out. The text of the tokens is never stored, only their hashes.
+struct NewTokens {
+  Tokens tokens;
+  std::optional<Milliseconds> expires_at{};
+};
+NewTokens make_tokens(Random&, bool refreshable, Milliseconds now, Milliseconds lifetime);
+// `parent`: hash of the refresh token traded for them.
+void insert_tokens(db::Tx&, const UserId&, const DeviceId&, const NewTokens&, const std::string* parent = nullptr);
+// A device as a login asks for it: a known one keeps its name and loses its tokens, whose hashes are returned.
+std::vector<std::string> put_device(db::Tx&, const UserId&, const DeviceId&, const std::optional<std::string>& name);
+Result<DeviceId> device_id_for(const DeviceRequest&, Random&);  // the one asked for, or a new one
+
+}  // namespace myelin::accounts

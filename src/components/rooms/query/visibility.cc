@@ -1,0 +1,123 @@
+#include "components/rooms/query/visibility.h"
+
+#include "components/rooms/query/reader.h"
+#include "components/rooms/state_root.h"
+#include "infra/db/sql.h"
+
+namespace myelin::rooms {
+namespace {
+constexpr int kMaxMemberSteps = 200;  // through the viewer's own member events
+}
+
+ViewerSight::ViewerSight(db::ReadTx& tx, PageCache& cache, uint32_t room_no, const UserId& viewer)
+    : tx_(tx), pages_(tx, cache, room_no), room_no_(room_no), viewer_(viewer) {
+  static constexpr db::Sql kKey = "SELECT key_no FROM state_key WHERE room_no = $1 AND type = $2 AND state_key = $3";
+  auto number = [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); };
+  visibility_key_ = tx.one(kKey, number, room_no, "m.room.history_visibility", "");
+  member_key_ = tx.one(kKey, number, room_no, "m.room.member", viewer.str());
+  auto version =
+      tx.one("SELECT version FROM room WHERE room_no = $1", [](const db::Row& row) { return row.str(0); }, room_no);
+  if (version) rules_ = find_room_version(*version);
+}
+
+Result<EventPtr> ViewerSight::event(uint32_t event_no) {
+  if (auto it = events_.find(event_no); it != events_.end()) return it->second;
+  if (rules_ == nullptr) return fail(Code::kCorrupt, "an event of a room of unknown version");
+  Result<EventPtr> out = fail(Code::kCorrupt, "an event that is referred to is not there");
+  tx_.query(
+      "SELECT event_id, json FROM event WHERE ref = $1",
+      [&](const db::Row& row) { out = Event::restore(row.bytes(1), EventId::trusted(row.str(0)), *rules_); },
+      EventRef{room_no_, event_no}.row());
+  if (out) events_[event_no] = *out;
+  return out;
+}
+
+Result<EventPtr> ViewerSight::state_event(const StateRoot& root, std::optional<uint32_t> key_no) {
+  if (!key_no) return EventPtr();
+  MYELIN_TRY(auto event_no, StateMap(pages_, root).find(*key_no));
+  if (!event_no) return EventPtr();
+  return event(*event_no);
+}
+
+Result<ViewerSight::AtRoot> ViewerSight::at(const StateRoot& root) {
+  if (auto it = roots_.find(root.fingerprint); it != roots_.end()) return it->second;
+  MYELIN_TRY(auto visibility, state_event(root, visibility_key_));
+  MYELIN_TRY(auto member, state_event(root, member_key_));
+  AtRoot out{history_visibility_of(visibility.get()), std::string(membership_of(member.get()))};
+  roots_[root.fingerprint] = out;
+  return out;
+}
+
+// The viewer's newest member event is in table member; each names the one that it replaced.
+Result<int64_t> ViewerSight::last_joined() {
+  if (last_joined_) return *last_joined_;
+  last_joined_ = -1;
+  auto row = tx_.one(
+      "SELECT ref FROM member WHERE user_id = $1 AND room_no = $2", [](const db::Row& r) { return r.i64(0); },
+      viewer_.str(), room_no_);
+  for (int step = 0; row && step < kMaxMemberSteps; ++step) {
+    auto number = EventRef::from_row(*row).event;
+    MYELIN_TRY(auto member, event(number));
+    if (membership_of(member.get()) == "join") {
+      last_joined_ = number;
+      break;
+    }
+    auto replaces = tx_.one(
+        "SELECT replaces FROM event WHERE ref = $1",
+        [](const db::Row& r) { return r.null(0) ? std::optional<int64_t>() : std::optional(r.i64(0)); }, *row);
+    row = replaces.value_or(std::nullopt);
+  }
+  return *last_joined_;
+}
+
+Result<Seen> ViewerSight::see(const SeenRow& row) {
+  MYELIN_TRY(auto here, at(row.before));
+  MYELIN_TRY(auto joined, last_joined());
+  bool later = joined > int64_t{row.ref.event};
+  Seen out{is_visible(here.visibility, here.membership, later), here.membership};
+  bool is_member = row.type == "m.room.member", is_visibility = row.type == "m.room.history_visibility";
+  if (!is_member && !is_visibility) return out;
+  // For events that change one of the two, before or after suffices.
+  MYELIN_TRY(auto changed, event(row.ref.event));
+  if (is_visibility && changed->state_key() == "")
+    out.visible |= is_visible(history_visibility_of(changed.get()), here.membership, later);
+  if (is_member && changed->state_key() == viewer_.str()) {
+    out.membership = membership_of(changed.get());
+    out.visible |= is_visible(here.visibility, out.membership, later);
+  }
+  return out;
+}
+
+Task<Result<std::vector<Seen>>> Reader::seen(std::vector<EventRef> refs, Viewer viewer) {
+  co_return co_await db_.read([this, refs, viewer](db::ReadTx& tx) -> Result<std::vector<Seen>> {
+    std::unordered_map<int64_t, SeenRow> rows;
+    std::vector<int64_t> numbers;
+    for (auto ref : refs) numbers.push_back(ref.row());
+    tx.query(
+        "SELECT ref, type, state_before FROM event WHERE ref IN {ints $1}",
+        [&](const db::Row& row) {
+          rows[row.i64(0)] = {EventRef::from_row(row.i64(0)), row.str(1), decode_root(row.blob(2))};
+        },
+        db::int_set(numbers));
+    std::map<uint32_t, ViewerSight> sights;
+    std::vector<Seen> out;
+    for (auto ref : refs) {
+      auto row = rows.find(ref.row());
+      if (row == rows.end()) return fail(Code::kCorrupt, "an event that is referred to is not there");
+      auto it = sights.find(ref.room);
+      if (it == sights.end()) it = sights.try_emplace(ref.room, tx, pages_, ref.room, viewer.user).first;
+      MYELIN_TRY(auto sees, it->second.see(row->second));
+      out.push_back(std::move(sees));
+    }
+    return out;
+  });
+}
+
+Task<Result<std::vector<bool>>> Reader::visible(std::vector<EventRef> refs, Viewer viewer) {
+  MYELIN_CO_TRY(auto all, co_await seen(std::move(refs), std::move(viewer)));
+  std::vector<bool> out;
+  for (const auto& one : all) out.push_back(one.visible);
+  co_return out;
+}
+
+}  // namespace myelin::rooms

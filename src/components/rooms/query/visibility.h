@@ -1,0 +1,48 @@
+// What a viewer may see of one room's history (client-server API, Room History Visibility). Thread: the closure's.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "components/rooms/rooms.h"
+#include "components/rooms/state/row_pages.h"
+#include "matrix/visibility.h"
+
+namespace myelin::rooms {
+
+// Of an event, what its visibility hangs on.
+struct SeenRow {
+  EventRef ref;
+  std::string type;
+  StateRoot before;
+};
+
+// Events that share a root share the answer: two point reads per root.
+class ViewerSight {
+ public:
+  ViewerSight(db::ReadTx&, PageCache&, uint32_t room_no, const UserId& viewer);
+  Result<Seen> see(const SeenRow&);
+
+ private:
+  struct AtRoot {
+    HistoryVisibility visibility = HistoryVisibility::kShared;
+    std::string membership = "leave";
+  };
+  Result<AtRoot> at(const StateRoot&);
+  Result<EventPtr> event(uint32_t event_no);
+  Result<EventPtr> state_event(const StateRoot&, std::optional<uint32_t> key_no);
+  Result<int64_t> last_joined();  // the number of the viewer's newest join; -1: none
+
+  db::ReadTx& tx_;
+  RowPages pages_;
+  uint32_t room_no_;
+  const UserId& viewer_;
+  const RoomRules* rules_ = nullptr;
+  std::optional<uint32_t> visibility_key_, member_key_;
+  std::unordered_map<uint32_t, EventPtr> events_;  // visibility and member events looked at
+  std::map<Fingerprint, AtRoot> roots_;
+  std::optional<int64_t> last_joined_;
+};
+
+}  // namespace myelin::rooms
