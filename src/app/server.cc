@@ -77,6 +77,7 @@ class Server {
                     *push_} {
     api::client::add_all(router_, components_);
     api::add_operations(router_, components_);
+    api::add_unserved(router_);
     net::Limits limits;
     limits.body_bytes = static_cast<size_t>(config_.max_body_kb) * 1024;
     auto handle = [this](net::Request request) { return router_.handle(std::move(request)); };

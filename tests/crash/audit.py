@@ -52,7 +52,7 @@ class World:
     def set_up(self):
         for name in ("alice", "bob", "carol"):
             status, body, _ = self.call(Connection(self.server.port), "POST", "/_matrix/client/v3/register",
-                                        {"username": name, "password": "pw-" + name, "device_id": "D" + name,
+                                        {"username": name, "password": "password-of-" + name, "device_id": "D" + name,
                                          "auth": {"type": "m.login.dummy"}})
             assert status == 200, body
             self.users[name] = body

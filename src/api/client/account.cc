@@ -26,9 +26,8 @@ Task<Result<std::string>> change_password(Components& on, Call call) {
   MYELIN_CO_TRY(bool logout_devices, optional_flag(body, "logout_devices", true));
   MYELIN_CO_CHECK(co_await on.accounts.user_auth(with_password(call, "/account/password", body)));
   MYELIN_CO_TRY(auto password, required_text(body, "new_password"));
-  auto changed = logout_devices
-                     ? co_await on.accounts.change_password(call.session().user, password, call.session())
-                     : co_await on.accounts.set_password(call.session().user, password);
+  auto changed = logout_devices ? co_await on.accounts.change_password(call.session().user, password, call.session())
+                                : co_await on.accounts.set_password(call.session().user, password);
   if (!changed) co_return std::unexpected(changed.error());
   co_return ok();
 }

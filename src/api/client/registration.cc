@@ -1,6 +1,4 @@
 // Client-server API, Account registration; shared-secret registration as Synapse's admin API has it.
-#include <algorithm>
-
 #include "api/client/account_bodies.h"
 #include "api/client/fields.h"
 #include "api/client/routes.h"
@@ -8,16 +6,9 @@
 namespace myelin::api::client {
 namespace {
 
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 Result<accounts::Registration> registration_of(const json::Object& body) {
   accounts::Registration out;
   MYELIN_TRY(out.username, optional_text(body, "username"));
-  if (out.username) out.username = lower_case(*out.username);
   MYELIN_TRY(out.password, optional_text(body, "password"));
   MYELIN_TRY(out.inhibit_login, optional_flag(body, "inhibit_login", false));
   MYELIN_TRY(out.device, device_request(body));

@@ -25,6 +25,10 @@ Task<Result<std::string>> join(Components& on, Call call, RoomId room) {
   rooms::JoinRoom request{.room = room, .user = call.session().user};
   MYELIN_CO_TRY(request.reason, optional_text(body, "reason"));
   MYELIN_CO_TRY(request.third_party_signed, optional_object(body, "third_party_signed"));
+  for (const char* key :
+       {"reason", "third_party_signed", "membership", "displayname", "avatar_url", "join_authorised_via_users_server"})
+    body.erase(key);
+  request.more_content = std::move(body);
   MYELIN_CO_TRY(request.profile, co_await profile_of(on, request.user));
   MYELIN_CO_CHECK(co_await on.rooms.commands().join(std::move(request)));
   co_return json::serialize(json::Object{{"room_id", room.str()}});

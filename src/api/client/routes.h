@@ -42,10 +42,12 @@ void add_sending(Router&, Components&);          // send, state PUT, redact
 void add_room_state(Router&, Components&);       // state GET, members, joined_members, aliases
 void add_room_events(Router&, Components&);      // event, messages, context
 void add_directory(Router&, Components&);        // aliases, list visibility
+void add_public_rooms(Router&, Components&);       // publicRooms
 void add_keys(Router&, Components&);             // keys/*
 void add_to_device(Router&, Components&);
 void add_key_backup(Router&, Components&);
 void add_typing(Router&, Components&);
+void add_presence(Router&, Components&);
 void add_receipts(Router&, Components&);  // receipt, read_markers
 void add_sync(Router&, Components&);
 void add_pushers(Router&, Components&);
@@ -53,5 +55,6 @@ void add_all(Router&, Components&);  // every one of them
 }  // namespace client
 
 void add_operations(Router&, Components&);  // /_myelin/health, /_myelin/metrics (api/admin)
+void add_unserved(Router&);                 // what the spec has and this server not yet
 
 }  // namespace myelin::api

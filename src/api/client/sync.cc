@@ -42,6 +42,9 @@ Task<Result<std::string>> get_sync(Call call, Components& on) {
   MYELIN_CO_TRY(request.full_state, flag(call, "full_state"));
   MYELIN_CO_TRY(request.use_state_after, flag(call, "use_state_after"));
   MYELIN_CO_TRY(request.filter, co_await filter_text(call, on));
+  auto state = presence::state_from(call.query("set_presence").value_or("online"));
+  if (!state) co_return fail(Code::kInvalidParam, "set_presence must be online, unavailable or offline");
+  on.presence.seen(call.session().user, *state, request.timeout);
   co_return co_await on.sync.wait(std::move(request));
 }
 

@@ -1,4 +1,5 @@
 // Construction, start and stop, and the work that goes on by itself.
+#include "base/bytes.h"
 #include "base/log.h"
 #include "components/accounts/accounts_impl.h"
 #include "components/accounts/tables.h"
@@ -37,7 +38,12 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Que
 }
 
 std::optional<UserId> AccountsImpl::local_user(const std::string& name) const {
-  auto user = UserId::parse(name.starts_with('@') ? name : "@" + name + ":" + config_.server_name.str());
+  // Names are made in lower case; people type them as they like.
+  auto server = ":" + config_.server_name.str();
+  bool is_full = name.starts_with('@');
+  if (is_full && !name.ends_with(server)) return std::nullopt;
+  auto localpart = is_full ? name.substr(1, name.size() - 1 - server.size()) : name;
+  auto user = UserId::parse("@" + ascii_lower(std::move(localpart)) + server);
   if (!user || !is_local(*user)) return std::nullopt;
   return *user;
 }

@@ -48,7 +48,7 @@ Result<void> spend_registration_token(db::Tx& tx, const std::string& token) {
 }  // namespace
 
 Task<Result<void>> AccountsImpl::check_username(std::string localpart) {
-  MYELIN_CO_TRY(auto user, UserId::make(localpart, config_.server_name));
+  MYELIN_CO_TRY(auto user, UserId::make(ascii_lower(std::move(localpart)), config_.server_name));
   MYELIN_CO_TRY(bool exists, co_await user_exists(user));
   if (exists) co_return fail(Code::kUserInUse, "this user name is taken");
   co_return Result<void>{};
@@ -56,11 +56,8 @@ Task<Result<void>> AccountsImpl::check_username(std::string localpart) {
 
 Task<Result<Login>> AccountsImpl::register_user(Registration request) {
   if (!request.remote_address.empty()) MYELIN_CO_CHECK(registrations_.take(network_of(request.remote_address)));
-  auto localpart = request.username.value_or("");
-  if (localpart.empty()) {
-    localpart = random_.token(12);
-    for (auto& c : localpart) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
+  auto localpart = ascii_lower(request.username.value_or(""));
+  if (localpart.empty()) localpart = ascii_lower(random_.token(12));
   MYELIN_CO_TRY(auto user, UserId::make(localpart, config_.server_name));
   MYELIN_CO_TRY(auto device, device_id_for(request.device, random_));
   std::optional<std::string> hash;
@@ -83,6 +80,8 @@ Task<Result<Login>> AccountsImpl::register_user(Registration request) {
             "$2, $3, $4, $5, 0) ON CONFLICT (user_id) DO NOTHING",
             user.str(), hash, admin ? 1 : 0, guest ? 1 : 0, now);
         if (added == 0) return fail(Code::kUserInUse, "this user name is taken");
+        tx.exec("INSERT INTO profile (user_id, field, value) VALUES ($1, 'displayname', $2)", user.str(),
+                json::serialize(json::Value(user.localpart())));
         if (!log_in) return {};
         put_device(tx, user, device, name);
         insert_tokens(tx, user, device, made);

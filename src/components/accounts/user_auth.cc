@@ -9,7 +9,10 @@ constexpr Milliseconds kSessionLifetime = 3'600'000;
 
 using Stages = std::vector<std::string>;
 
-bool holds(const Stages& stages, const std::string& stage) { return std::ranges::find(stages, stage) != stages.end(); }
+bool holds(const Stages& stages, const std::string& stage) {
+  return std::ranges::find(stages, stage) != stages.end();
+}
+
 json::Array to_array(const Stages& stages) { return json::Array(stages.begin(), stages.end()); }
 
 std::optional<Stages> stored_stages(db::ReadTx& tx, const std::string& id, const std::string& endpoint,
@@ -29,6 +32,14 @@ bool complete(const std::vector<Stages>& flows, const Stages& done) {
   return std::ranges::any_of(flows, [&](const Stages& flow) {
     return std::ranges::all_of(flow, [&](const auto& stage) { return holds(done, stage); });
   });
+}
+
+// Whom m.login.password is for; nullopt when it does not say.
+std::optional<std::string> named_user(const json::Object& auth) {
+  const auto* identifier = json::object_at(auth, "identifier");
+  auto name = json::string_at(identifier != nullptr ? *identifier : auth, "user");  // or the form of old clients
+  if (!name) return std::nullopt;
+  return std::string(*name);
 }
 
 std::unexpected<Error> incomplete(const UiaRequest& request, const std::string& session, const Stages& done,
@@ -64,14 +75,6 @@ Task<Result<std::optional<std::string>>> AccountsImpl::run_stage(const UiaReques
   if (stage != "m.login.password" || !request.user) co_return fail(Code::kUnrecognized, "unknown stage");
   auto password = json::string_at(auth, "password");
   if (!password) co_return fail(Code::kMissingParam, "password is required");
-  auto name = json::string_at(auth, "user");  // the form of old clients
-  if (const auto* identifier = json::object_at(auth, "identifier")) {
-    if (json::string_at(*identifier, "type") != "m.id.user")
-      co_return fail(Code::kUnrecognized, "only m.id.user identifiers are known here");
-    name = json::string_at(*identifier, "user");
-  }
-  if (name && local_user(std::string(*name)) != request.user)
-    co_return fail(Code::kForbidden, "this is another user's request");
   MYELIN_CO_CHECK(co_await check_password(*request.user, std::string(*password), request.remote_address));
   co_return stage;
 }
@@ -97,6 +100,9 @@ Task<Result<void>> AccountsImpl::user_auth(UiaRequest request) {
 
   std::optional<Error> failure;
   if (auth != nullptr) {
+    auto name = named_user(*auth);
+    if (name && request.user && local_user(*name) != request.user)
+      co_return fail(Code::kForbidden, "another user's authentication does not help here");
     auto stage = co_await run_stage(request, *auth);
     if (stage && *stage) {
       if (!holds(done, **stage)) done.push_back(**stage);

@@ -102,6 +102,13 @@ class DirectoryImpl final : public Directory {
     });
   }
 
+  Task<Result<std::vector<RoomId>>> published_rooms() override {
+    co_return co_await db_.read([](db::ReadTx& tx) {
+      return tx.all("SELECT room_id FROM published_room ORDER BY room_id",
+                    [](const db::Row& row) { return RoomId::trusted(row.str(0)); });
+    });
+  }
+
   Task<Result<bool>> may_change_aliases(RoomId room, UserId user) override {
     MYELIN_CO_TRY(auto member, co_await rooms_.queries().membership(room, user));
     if (!member || member->membership != rooms::Membership::kJoin) co_return false;

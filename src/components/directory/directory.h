@@ -23,6 +23,7 @@ class Directory {
   virtual Task<Result<std::vector<RoomAlias>>> aliases(RoomId) = 0;
   virtual Task<Result<void>> publish(RoomId, bool listed) = 0;
   virtual Task<Result<bool>> published(RoomId) = 0;
+  virtual Task<Result<std::vector<RoomId>>> published_rooms() = 0;
   // May this user list the room, and remove others' aliases of it: joined, with the level for m.room.canonical_alias.
   virtual Task<Result<bool>> may_change_aliases(RoomId, UserId) = 0;
 };

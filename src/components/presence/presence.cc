@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "components/presence/receipts.h"
+#include "components/presence/statuses.h"
 #include "components/presence/typing.h"
 
 namespace myelin::presence {
@@ -15,6 +16,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kShortest{1'000}, kLongest{120'000};
 constexpr milliseconds kRenewal{1'000};  // a time-out that moves by less is not worth a notice to other processes
 constexpr const char* kHint = "typing";
+constexpr const char* kStatusHint = "presence";
+constexpr std::chrono::seconds kStatusCheck{5};
 
 // To the other processes: who types where, and for how long from now on.
 struct TypingHint {
@@ -49,11 +52,22 @@ class PresenceImpl final : public Presence {
         clock_(clock),
         process_(random.next()),
         typing_(clock),
+        statuses_(clock),
         receipts_(db, accounts, rooms, clock),
         changed_(loop),
         tasks_(loop) {
     bus_.on_hint(kHint, [this](std::string payload) { heard(payload); });
+    bus_.on_hint(kStatusHint, [this](std::string payload) { heard_status(payload); });
   }
+
+  void set_status(UserId user, State state, std::optional<std::string> message) override {
+    if (statuses_.set(user, state, std::move(message))) tell(user);
+  }
+  void seen(UserId user, State state, milliseconds stay) override {
+    if (statuses_.seen(user, state, stay)) tell(user);
+  }
+  std::optional<Status> status(const UserId& user) const override { return statuses_.find(user); }
+  void on_status_changed(std::function<void(UserId)> listener) override { status_listener_ = std::move(listener); }
 
   Task<Result<void>> set_typing(RoomId room, UserId user, bool typing, milliseconds timeout) override {
     MYELIN_CO_TRY(auto membership, co_await rooms_.membership(room, user));
@@ -80,6 +94,7 @@ class PresenceImpl final : public Presence {
 
   Task<Result<void>> start() override {
     tasks_.supervise("presence: typing expiry", [this] { return expire(); });
+    tasks_.supervise("presence: status expiry", [this] { return expire_statuses(); });
     co_return Result<void>{};
   }
   Task<> stop() override {
@@ -88,6 +103,38 @@ class PresenceImpl final : public Presence {
   }
 
  private:
+  // A status of this process has changed: for clients here and on the other processes.
+  void tell(const UserId& user) {
+    auto status = statuses_.find(user);
+    if (!status) return;
+    std::string out;
+    append_varint(out, process_);
+    append_string(out, user.str());
+    append_string(out, to_string(status->state));
+    append_string(out, status->message.value_or(""));
+    bus_.hint(kStatusHint, std::move(out));
+    if (status_listener_) status_listener_(user);
+  }
+
+  void heard_status(std::string_view in) {
+    auto process = read_varint(in);
+    auto user = read_string(in), state = read_string(in), message = read_string(in);
+    if (!process || *process == process_ || !user || !state || !message) return;
+    auto known = state_from(*state);
+    if (!known) return;
+    auto id = UserId::trusted(std::string(*user));
+    std::optional<std::string> said;
+    if (!message->empty()) said = *message;
+    if (statuses_.told(id, *known, std::move(said)) && status_listener_) status_listener_(id);
+  }
+
+  Task<> expire_statuses() {
+    while (true) {
+      co_await sleep_for(kStatusCheck);
+      for (const auto& user : statuses_.expire()) tell(user);
+    }
+  }
+
   void heard(const std::string& payload) {
     auto hint = decode(payload);
     if (!hint || hint->process == process_) return;
@@ -118,8 +165,10 @@ class PresenceImpl final : public Presence {
   const Clock& clock_;
   uint64_t process_;
   Typing typing_;
+  Statuses statuses_;
   Receipts receipts_;
   std::function<void(RoomId)> listener_;
+  std::function<void(UserId)> status_listener_;
   Doorbell changed_;
   TaskSet tasks_;
 };

@@ -93,6 +93,7 @@ struct JoinRoom {
   MemberProfile profile;
   std::optional<std::string> reason{};
   json::Object third_party_signed{};
+  json::Object more_content{};  // further keys for the member event
 };
 enum class MembershipAction : uint8_t { kLeave, kInvite, kKick, kBan, kUnban, kProfile };
 struct ChangeMembership {

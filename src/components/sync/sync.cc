@@ -7,6 +7,7 @@
 #include "components/sync/apply/user_apply.h"
 #include "components/sync/feed.h"
 #include "components/sync/notify_out.h"
+#include "components/sync/presence_news.h"
 #include "components/sync/typing.h"
 #include "components/sync/v3/answer.h"
 #include "components/sync/v3/snapshot.h"
@@ -31,7 +32,8 @@ class SyncImpl final : public Sync {
         room_apply_(name, rooms.queries(), judge_, feed_),
         user_apply_(name, db, judge_, feed_),
         typing_(presence, random),
-        answers_(db, accounts, keys, rooms.queries(), typing_, clock),
+        presence_(presence, typing_, clock),
+        answers_(db, accounts, keys, rooms.queries(), typing_, presence_, clock),
         tasks_(loop) {
     bus.declare({"sync", rooms::kRoomOut,
                  [this](std::vector<bus::Message> batch) { return room_apply_.apply(std::move(batch)); },
@@ -45,6 +47,7 @@ class SyncImpl final : public Sync {
                    auto decoded = accounts::decode_user_out(message.body);
                    return decoded ? decoded->user.str() : std::string();
                  }});
+    presence.on_status_changed([this](UserId user) { tasks_.spawn("sync: presence", presence_changed(std::move(user))); });
     presence.on_typing_changed([this](RoomId room) { tasks_.spawn("sync: typing", typing_changed(std::move(room))); });
     rooms_ = &rooms.queries();
   }
@@ -76,6 +79,7 @@ class SyncImpl final : public Sync {
     while (true) {
       auto bell = subscriber->bell.generation();
       if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
+          presence_.news(*subscriber, *since) ||
           since->to_device >= 0) {
         std::optional<std::vector<uint32_t>> changed;
         if (since) changed = feed_.changed_rooms(*subscriber, since->position);
@@ -196,6 +200,17 @@ class SyncImpl final : public Sync {
     return position < subscriber.known_from || subscriber.last_change > position;
   }
 
+  Task<> presence_changed(UserId user) {
+    auto memberships = co_await rooms_->memberships(user);
+    if (!memberships) co_return;
+    std::vector<uint32_t> joined;
+    for (const auto& entry : *memberships)
+      if (entry.membership == rooms::Membership::kJoin) joined.push_back(entry.room_no);
+    std::ranges::sort(joined);
+    presence_.changed(user, joined);
+    for (auto room_no : joined) feed_.typing_changed(room_no);
+  }
+
   Task<> typing_changed(RoomId room) {
     auto info = co_await rooms_->room(room);
     if (!info) co_return;
@@ -212,6 +227,7 @@ class SyncImpl final : public Sync {
   RoomApply room_apply_;
   UserApply user_apply_;
   Typing typing_;
+  PresenceNews presence_;
   Answers answers_;
   TaskSet tasks_;
   bool stopping_ = false;

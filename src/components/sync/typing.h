@@ -22,8 +22,11 @@ class Typing {
   std::vector<uint32_t> changed_rooms(const Subscriber&, const Token&) const;
   void mark(Token&) const;  // writes this process's count into the token
 
- private:
   uint64_t seen_by(const Token&) const;
+  uint64_t count() const { return count_; }
+  uint64_t next() { return ++count_; }  // for what is counted along with typing
+
+ private:
   presence::Presence& presence_;
   uint32_t process_;
   uint64_t count_ = 0;

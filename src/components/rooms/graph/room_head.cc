@@ -18,6 +18,7 @@ std::string encode(const RoomHead& head) {
     append_varint(out, extremity.event_no);
     append_varint(out, static_cast<uint64_t>(extremity.depth));
     append_string(out, extremity.event_id.str());
+    append_string(out, extremity.reference_hash);
   }
   return out;
 }
@@ -38,10 +39,10 @@ Result<RoomHead> decode_room_head(std::string_view in) {
   head.current = decode_root(*root);
   for (uint64_t i = 0; i < *count; ++i) {
     auto number = read_varint(in), extremity_depth = read_varint(in);
-    auto id = read_string(in);
-    if (!number || !extremity_depth || !id) return fail(Code::kCorrupt, "room.head is cut short");
+    auto id = read_string(in), hash = read_string(in);
+    if (!number || !extremity_depth || !id || !hash) return fail(Code::kCorrupt, "room.head is cut short");
     head.extremities.push_back(
-        {static_cast<uint32_t>(*number), static_cast<int64_t>(*extremity_depth), EventId::trusted(std::string(*id))});
+        {static_cast<uint32_t>(*number), static_cast<int64_t>(*extremity_depth), EventId::trusted(std::string(*id)), std::string(*hash)});
   }
   return head;
 }

@@ -14,6 +14,7 @@ struct Extremity {
   uint32_t event_no = 0;
   int64_t depth = 0;
   EventId event_id;
+  std::string reference_hash{};  // only where the room version names events together with it
   friend bool operator==(const Extremity&, const Extremity&) = default;
 };
 

@@ -25,6 +25,7 @@ Result<Step> plan_join(const RoomState& room, const JoinRoom& request, const std
   auto current = membership_of(member.get());
   if (current == "join") return member->event_id();
   auto draft = member_draft(request.user, request.user, "join");
+  for (const auto& [key, value] : request.more_content) draft.content.emplace(key, value);
   add_profile(draft.content, request.profile);
   if (request.reason) draft.content["reason"] = *request.reason;
   if (via && current != "invite") draft.content["join_authorised_via_users_server"] = via->str();

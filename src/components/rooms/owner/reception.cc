@@ -132,7 +132,8 @@ class Receiver {
     std::erase_if(head_.extremities, [&](const Extremity& extremity) {
       return std::ranges::find(event_->prev_events(), extremity.event_id) != event_->prev_events().end();
     });
-    head_.extremities.push_back({staged_.ref.event, staged_.depth, event_->event_id()});
+    MYELIN_TRY(auto added, as_extremity(staged_, *room_.rules));
+    head_.extremities.push_back(std::move(added));
     if (head_.extremities.size() > kMaxPrevEvents) {  // the next event of ours names them all
       std::ranges::sort(head_.extremities, std::greater(), &Extremity::depth);
       head_.extremities.resize(kMaxPrevEvents);

@@ -91,10 +91,16 @@ Result<EventPtr> Stager::build(const RoomState& room, Draft& draft, const Surrou
   pdu.redacts = draft.redacts_id;
   pdu.auth_events = around.auth_events;
   pdu.depth = 0;
+  const bool with_hashes = room.rules->format.event_references_with_hashes;
   for (const auto& extremity : room.head.extremities) {
+    if (with_hashes) pdu.reference_hashes[extremity.event_id] = extremity.reference_hash;
     pdu.prev_events.push_back(extremity.event_id);
     pdu.depth = std::max(pdu.depth, extremity.depth);
   }
+  if (with_hashes)
+    for (const auto& event : around.alive) {
+      MYELIN_TRY(pdu.reference_hashes[event->event_id()], reference_hash(event->object(), *room.rules));
+    }
   pdu.depth = std::min(pdu.depth + 1, kMaxDepth);
   pdu.origin_server_ts = draft.ts.value_or(clock_.now());
   MYELIN_TRY(auto verified, OwnEvent::build(std::move(pdu), *room.rules, server_name_, key_));
@@ -124,6 +130,14 @@ Result<void> Stager::change_state(RoomState& room, RoomHead& head, StagedEvent& 
   return {};
 }
 
+Result<Extremity> as_extremity(const StagedEvent& staged, const RoomRules& rules) {
+  Extremity out{staged.ref.event, staged.depth, staged.event->event_id()};
+  if (rules.format.event_references_with_hashes) {
+    MYELIN_TRY(out.reference_hash, reference_hash(staged.event->object(), rules));
+  }
+  return out;
+}
+
 Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, Draft draft) const {
   Look look(room);
   MYELIN_TRY(auto around, gather(room, draft, look));
@@ -145,7 +159,8 @@ Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, Draft 
   staged.room_after = staged.after;
   head.current = staged.after;
   head.max_depth = std::max(head.max_depth, staged.depth);
-  head.extremities = {{staged.ref.event, staged.depth, staged.event->event_id()}};
+  MYELIN_TRY(auto extremity, as_extremity(staged, *room.rules));
+  head.extremities = {std::move(extremity)};
   room.head = std::move(head);
   return staged;
 }

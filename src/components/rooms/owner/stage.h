@@ -55,6 +55,8 @@ struct StagedWrite {
   std::vector<StagedEvent> events;
 };
 
+Result<Extremity> as_extremity(const StagedEvent&, const RoomRules&);
+
 struct Draft {
   UserId sender;
   std::string type;

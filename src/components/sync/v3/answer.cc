@@ -18,9 +18,9 @@ struct Answers::Context {
   bool empty = true;
 };
 
-Answers::Answers(db::Database& db, accounts::Accounts& accounts, keys::Keys& keys, rooms::Queries& rooms, Typing& typing,
+Answers::Answers(db::Database& db, accounts::Accounts& accounts, keys::Keys& keys, rooms::Queries& rooms, Typing& typing, PresenceNews& presence,
                  const Clock& clock)
-    : db_(db), accounts_(accounts), keys_(keys), rooms_(rooms), typing_(typing), sections_(db, rooms, clock) {}
+    : db_(db), accounts_(accounts), keys_(keys), rooms_(rooms), typing_(typing), presence_(presence), sections_(db, rooms, clock) {}
 
 Result<Filter> Answers::parse_filter(const std::string& text) const {
   if (text.empty()) return Filter{};
@@ -201,6 +201,21 @@ Task<Result<void>> Answers::add_quiet_rooms(Context& context) {
   co_return Result<void>{};
 }
 
+// Those whose status changed, and those who came to share a room; everybody for a new client.
+Task<Result<std::vector<std::string>>> Answers::presence_events(Context& context) {
+  if (context.filter.presence().includes_no_type()) co_return std::vector<std::string>{};
+  std::set<UserId> users;
+  if (context.since && !context.request.full_state) {
+    users = presence_.changed_users(context.subscriber, *context.since);
+    for (const auto& user : context.snapshot.device_lists_changed) users.insert(UserId::trusted(user));
+    users.erase(context.request.session.user);
+  } else {
+    MYELIN_CO_TRY(auto sharing, co_await rooms_.users_sharing_a_room(context.request.session.user));
+    users.insert(sharing.begin(), sharing.end());
+  }
+  co_return presence_.events(users);
+}
+
 Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::optional<Token> since,
                                     std::optional<std::vector<uint32_t>> changed_rooms, const Subscriber& subscriber) {
   Context context{std::move(request), std::move(filter), since, subscriber, {}, {}, {}, {}, {}, {}, {}, {}, true};
@@ -237,9 +252,10 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   if (lists)
     body += R"(,"device_lists":{"changed":)" + names(snapshot.device_lists_changed) + R"(,"left":)" +
             names(snapshot.device_lists_left) + '}';
-  if (!since) body += R"(,"presence":{"events":[]})";
+  MYELIN_CO_TRY(auto presence, co_await presence_events(context));
+  if (!presence.empty() || !since) body += R"(,"presence":)" + events_section(presence);
   body += '}';
-  bool empty = context.empty && context.account_data.empty() && snapshot.to_device.empty() && !lists &&
+  bool empty = context.empty && context.account_data.empty() && snapshot.to_device.empty() && !lists && presence.empty() &&
                !snapshot.key_counts_changed;
   co_return Answer{std::move(body), empty, next.position};
 }

@@ -6,6 +6,7 @@
 
 #include "components/sync/feed.h"
 #include "components/sync/sync.h"
+#include "components/sync/presence_news.h"
 #include "components/sync/typing.h"
 #include "components/sync/v3/room_section.h"
 #include "components/sync/v3/snapshot.h"
@@ -21,7 +22,7 @@ struct Answer {
 
 class Answers {
  public:
-  Answers(db::Database&, accounts::Accounts&, keys::Keys&, rooms::Queries&, Typing&, const Clock&);
+  Answers(db::Database&, accounts::Accounts&, keys::Keys&, rooms::Queries&, Typing&, PresenceNews&, const Clock&);
   Result<Filter> parse_filter(const std::string& text) const;
   // `changed_rooms`: the joined rooms with news, where memory knows them.
   Task<Result<Answer>> build(SyncRequest, Filter, std::optional<Token> since,
@@ -36,12 +37,14 @@ class Answers {
   Task<Result<std::string>> joined_room(Context&, const RoomSnapshot&, bool& empty);
   Task<Result<std::string>> account_data(Context&, std::optional<RoomId>, const std::set<std::string>* types);
   Task<Result<std::string>> key_counts(const accounts::Session&);
+  Task<Result<std::vector<std::string>>> presence_events(Context&);
   Task<Result<void>> forget_to_device(accounts::Session, int64_t upto);
   db::Database& db_;
   accounts::Accounts& accounts_;
   keys::Keys& keys_;
   rooms::Queries& rooms_;
   Typing& typing_;
+  PresenceNews& presence_;
   RoomSections sections_;
 };
 

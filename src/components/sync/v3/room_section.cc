@@ -117,6 +117,8 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
     MYELIN_CO_TRY(out.root_before, co_await root_before(room, rows, oldest));
     const auto& first = rows[oldest];
     out.prev_batch = rooms::PageToken{first.depth, first.order, first.order}.str();
+    // Before a join there may be what the client has never seen.
+    if (room.is_new && out.events.front()->event->type() != "m.room.create") out.limited = true;
   } else {
     out.root_before = room.root_upto;
     Token token;
