@@ -7,6 +7,7 @@ at a named crash point, or with the JetStream directory deleted, truncated or re
 is down. Ends with one line of counts; exits 1 on any loss. The seed fixes the faults.
 """
 import argparse
+import base64
 import random
 import statistics
 import sys
@@ -58,7 +59,8 @@ class World:
             self.users[name] = body
         alice = self.connection("alice")
         for i in range(3):
-            status, body, _ = self.call(alice, "POST", "/_matrix/client/v3/createRoom", {"preset": "public_chat", "name": f"room {i}"})
+            status, body, _ = self.call(alice, "POST", "/_matrix/client/v3/createRoom", {"preset": "public_chat", "name": f"room {i}",
+                                           "power_level_content_override": {"state_default": 0}})
             assert status == 200, body
             self.rooms.append(body["room_id"])
             for other in ("bob", "carol"):
@@ -120,6 +122,11 @@ class MessageWriter(Worker):
             self.world.ledger.message(self.room, body["event_id"], self.name + " state", self.number, 1)
 
 
+def a_key(number):
+    """32 bytes as unpadded base64, as a curve25519 key has them."""
+    return base64.b64encode(number.to_bytes(32, "big")).decode().rstrip("=")
+
+
 class DeviceWriter(Worker):
     """Messages to carol's device, and one-time keys uploaded and claimed."""
 
@@ -137,7 +144,7 @@ class DeviceWriter(Worker):
         self.world.ledger.to_device[self.number] = True
         if self.number % 10 == 1:
             self.batch += 1
-            keys = {f"signed_curve25519:K{self.batch}x{i}": {"key": f"{self.batch}-{i}", "signatures": {target: {"ed25519:Dcarol": "c2ln"}}} for i in range(10)}
+            keys = {f"signed_curve25519:K{self.batch}x{i}": {"key": a_key(self.batch * 100 + i), "signatures": {target: {"ed25519:Dcarol": "c2ln"}}} for i in range(10)}
             self.expect(self.world.call(self.carol, "POST", "/_matrix/client/v3/keys/upload", {"one_time_keys": keys}), "upload")
         try:
             status, body = self.bob.call("POST", "/_matrix/client/v3/keys/claim", {"one_time_keys": {target: {"Dcarol": "signed_curve25519"}}})

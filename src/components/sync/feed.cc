@@ -120,12 +120,12 @@ void Feed::evict() {
   }
 }
 
-std::optional<std::vector<uint32_t>> Feed::changed_rooms(const Subscriber& subscriber, int64_t since) const {
+std::optional<ChangedRooms> Feed::changed_rooms(const Subscriber& subscriber, int64_t since) const {
   if (since < subscriber.known_from) return std::nullopt;
-  std::vector<uint32_t> changed;
+  ChangedRooms changed{{}, position_};
   for (uint32_t room_no : subscriber.rooms)
     if (auto room = rooms_.find(room_no); room != rooms_.end() && room->second.last_change > since)
-      changed.push_back(room_no);
+      changed.rooms.push_back(room_no);
   return changed;
 }
 

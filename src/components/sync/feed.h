@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -24,6 +25,12 @@ struct Subscriber {
   Doorbell bell;                 // rings at every change
 };
 using SubscriberPtr = std::shared_ptr<Subscriber>;
+
+// Rooms with news, as memory knows them: nothing is missing up to `upto`.
+struct ChangedRooms {
+  std::vector<uint32_t> rooms;
+  int64_t upto = 0;
+};
 
 class Feed {
  public:
@@ -50,7 +57,7 @@ class Feed {
   SubscriberPtr finish_load(const UserId&, uint64_t ticket, std::vector<uint32_t> joined_rooms);
 
   // Of the subscriber's rooms, those changed after `since`; nullopt when that is not known.
-  std::optional<std::vector<uint32_t>> changed_rooms(const Subscriber&, int64_t since) const;
+  std::optional<ChangedRooms> changed_rooms(const Subscriber&, int64_t since) const;
 
  private:
   struct Room {

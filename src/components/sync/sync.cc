@@ -81,7 +81,7 @@ class SyncImpl final : public Sync {
       if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
           presence_.news(*subscriber, *since) ||
           since->to_device >= 0) {
-        std::optional<std::vector<uint32_t>> changed;
+        std::optional<ChangedRooms> changed;
         if (since) changed = feed_.changed_rooms(*subscriber, since->position);
         MYELIN_CO_TRY(auto answer, co_await answers_.build(request, filter, since, std::move(changed), *subscriber));
         if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline) co_return std::move(answer.body);

@@ -217,7 +217,7 @@ Task<Result<std::vector<std::string>>> Answers::presence_events(Context& context
 }
 
 Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::optional<Token> since,
-                                    std::optional<std::vector<uint32_t>> changed_rooms, const Subscriber& subscriber) {
+                                    std::optional<ChangedRooms> changed_rooms, const Subscriber& subscriber) {
   Context context{std::move(request), std::move(filter), since, subscriber, {}, {}, {}, {}, {}, {}, {}, {}, true};
   const auto& session = context.request.session;
   SnapshotQuery query{session.user, session.device, since, std::move(changed_rooms), context.filter.timeline().limit(),

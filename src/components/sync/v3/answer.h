@@ -26,7 +26,7 @@ class Answers {
   Result<Filter> parse_filter(const std::string& text) const;
   // `changed_rooms`: the joined rooms with news, where memory knows them.
   Task<Result<Answer>> build(SyncRequest, Filter, std::optional<Token> since,
-                             std::optional<std::vector<uint32_t>> changed_rooms, const Subscriber&);
+                             std::optional<ChangedRooms>, const Subscriber&);
   // For a client that has everything up to `position`. No SQL.
   Task<Result<std::string>> nothing_new(SyncRequest, Token since, int64_t position);
 

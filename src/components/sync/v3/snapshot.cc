@@ -44,7 +44,8 @@ std::optional<MemberRow> member_of(db::ReadTx& tx, const UserId& user, uint32_t 
 }
 
 // The rooms an answer may speak of, with the user's membership now.
-std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query, const std::map<uint32_t, OwnChange>& changes) {
+std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query, const std::map<uint32_t, OwnChange>& changes,
+                                  int64_t position) {
   std::map<uint32_t, MemberRow> out;
   auto keep = [&](const MemberRow& row) { out.emplace(row.room_no, row); };
   if (!query.since || query.full_state) {
@@ -55,13 +56,18 @@ std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query, co
                if (!gone || (!query.since && query.include_leave)) keep(member);
              },
              query.user.str());
-  } else if (query.changed_rooms) {
-    for (uint32_t room_no : *query.changed_rooms)
-      if (auto member = member_of(tx, query.user, room_no); member && member->membership == Membership::kJoin) keep(*member);
   } else {
-    tx.query("SELECT m.room_no, m.membership, m.ref, m.pos FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
+    int64_t known = query.since->position;
+    if (query.changed_rooms) {
+      known = query.changed_rooms->upto;
+      for (uint32_t room_no : query.changed_rooms->rooms)
+        if (auto member = member_of(tx, query.user, room_no); member && member->membership == Membership::kJoin)
+          keep(*member);
+    }
+    if (known < position)  // this snapshot may be ahead of memory
+      tx.query("SELECT m.room_no, m.membership, m.ref, m.pos FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
              "WHERE m.user_id = $1 AND m.membership = $2 AND r.last_pos > $3",
-             [&](const db::Row& row) { keep(member_row(row)); }, query.user.str(), kJoin, query.since->position);
+             [&](const db::Row& row) { keep(member_row(row)); }, query.user.str(), kJoin, known);
   }
   for (const auto& [room_no, change] : changes)
     if (auto member = member_of(tx, query.user, room_no)) keep(*member);
@@ -235,7 +241,7 @@ Snapshot read_snapshot(db::ReadTx& tx, const SnapshotQuery& query) {
   out.position = tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); }).value_or(0);
   std::map<uint32_t, OwnChange> changes;
   if (query.since) changes = own_changes(tx, query.user, query.since->position);
-  for (const auto& member : candidates(tx, query, changes)) {
+  for (const auto& member : candidates(tx, query, changes, out.position)) {
     auto change = changes.find(member.room_no);
     out.rooms.push_back(read_room(tx, query, member, change == changes.end() ? nullptr : &change->second, out.position));
   }

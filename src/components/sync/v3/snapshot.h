@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "components/sync/feed.h"
 #include "components/sync/token.h"
 #include "components/sync/unread.h"
 
@@ -15,7 +16,7 @@ struct SnapshotQuery {
   UserId user;
   DeviceId device;
   std::optional<Token> since;                       // absent: initial
-  std::optional<std::vector<uint32_t>> changed_rooms;  // joined rooms with news, where memory knows them
+  std::optional<ChangedRooms> changed_rooms;        // of the joined ones, where memory knows them
   size_t timeline_limit = 10;
   bool full_state = false;
   bool include_leave = false;                       // initial: rooms left, too
