@@ -50,7 +50,8 @@ class Client {
 
  private:
   Task<Answer> read() {
-    size_t head = co_await asio::async_read_until(socket_, asio::dynamic_buffer(buffer_), "\r\n\r\n", asio::use_awaitable);
+    size_t head =
+        co_await asio::async_read_until(socket_, asio::dynamic_buffer(buffer_), "\r\n\r\n", asio::use_awaitable);
     std::string_view text(buffer_.data(), head);
     Answer answer;
     std::from_chars(text.data() + 9, text.data() + 12, answer.status);

@@ -1,5 +1,6 @@
-// load PROGRAM DATA_DIR [--json FILE] [--seconds N]: the speed and memory table of the server, measured from outside on a
-// fresh one. Every case that writes checks afterwards that what was acknowledged is there. Figures only: never a verdict.
+// load PROGRAM DATA_DIR [--json FILE] [--seconds N]: the speed and memory table of the server, measured from outside on
+// a fresh one. Every case that writes checks afterwards that what was acknowledged is there. Figures only: never a
+// verdict.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,10 +20,10 @@ double since(Clock::time_point begin) { return std::chrono::duration<double>(Clo
 
 struct Row {
   std::string work, bar;
-  double rate = 0;                       // per second; 0: not a rate
-  double p50 = 0, p99 = 0;               // milliseconds
-  std::string figure;                    // when neither
-  double cpu = 0;                        // server CPU microseconds per operation
+  double rate = 0;          // per second; 0: not a rate
+  double p50 = 0, p99 = 0;  // milliseconds
+  std::string figure;       // when neither
+  double cpu = 0;           // server CPU microseconds per operation
 };
 
 double percentile(std::vector<double>& sorted, double p) {
@@ -39,7 +40,8 @@ class Bench {
     double start = server_.start();
     rows_.push_back({"fresh start to first answer", "< 500 ms", 0, 0, 0, fmt::format("{:.0f} ms", start * 1000)});
     std::this_thread::sleep_for(std::chrono::seconds(1));
-    rows_.push_back({"fresh server, idle: RSS", "< 60 MB", 0, 0, 0, fmt::format("{:.1f} MB", static_cast<double>(server_.rss_bytes()) / 1e6)});
+    rows_.push_back({"fresh server, idle: RSS", "< 60 MB", 0, 0, 0,
+                     fmt::format("{:.1f} MB", static_cast<double>(server_.rss_bytes()) / 1e6)});
     on_loop([this] { return set_up(); });
     on_loop([this] { return send_case("PUT /send, 1 client", "p50 < 3 ms, p99 < 15 ms", 1, 1); });
     on_loop([this] { return send_case("PUT /send, 10 clients in 1 room", ">= 2 000/s", 10, 1); });
@@ -56,12 +58,17 @@ class Bench {
     boost::json::array out;
     for (const auto& row : rows_) {
       if (row.figure.empty())
-        fmt::print("{:<44} {:>10} {:>9.2f} {:>9.2f} {:>9.0f}  {}\n", row.work, row.rate > 0 ? fmt::format("{:.0f}", row.rate) : "",
-                   row.p50, row.p99, row.cpu, row.bar);
+        fmt::print("{:<44} {:>10} {:>9.2f} {:>9.2f} {:>9.0f}  {}\n", row.work,
+                   row.rate > 0 ? fmt::format("{:.0f}", row.rate) : "", row.p50, row.p99, row.cpu, row.bar);
       else
         fmt::print("{:<44} {:>40}  {}\n", row.work, row.figure, row.bar);
-      out.push_back({{"work", row.work}, {"bar", row.bar}, {"per_second", row.rate}, {"p50_ms", row.p50}, {"p99_ms", row.p99},
-                     {"figure", row.figure}, {"server_cpu_us", row.cpu}});
+      out.push_back({{"work", row.work},
+                     {"bar", row.bar},
+                     {"per_second", row.rate},
+                     {"p50_ms", row.p50},
+                     {"p99_ms", row.p99},
+                     {"figure", row.figure},
+                     {"server_cpu_us", row.cpu}});
     }
     if (!json_file.empty()) std::ofstream(json_file) << boost::json::serialize(out) << '\n';
   }
@@ -94,7 +101,8 @@ class Bench {
   }
 
   // `clients` loops of `operation` for the set time: rate, percentiles, server CPU.
-  Task<size_t> measure(std::string work, std::string bar, size_t clients, std::function<Task<>(size_t client, size_t n)> operation) {
+  Task<size_t> measure(std::string work, std::string bar, size_t clients,
+                       std::function<Task<>(size_t client, size_t n)> operation) {
     std::vector<double> times;
     double cpu = server_.cpu_seconds();
     auto begin = Clock::now();
@@ -109,14 +117,20 @@ class Bench {
     double took = since(begin);
     std::ranges::sort(times);
     auto count = static_cast<double>(times.size());
-    rows_.push_back({work, bar, count / took, percentile(times, .5), percentile(times, .99), {},
+    rows_.push_back({work,
+                     bar,
+                     count / took,
+                     percentile(times, .5),
+                     percentile(times, .99),
+                     {},
                      (server_.cpu_seconds() - cpu) / count * 1e6});
     co_return times.size();
   }
 
   Task<std::string> register_user(std::string name) {
-    auto answer = co_await client().ok("POST", "/_matrix/client/v3/register",
-                                       fmt::format(R"({{"username":"{}","password":"pw","auth":{{"type":"m.login.dummy"}}}})", name));
+    auto answer = co_await client().ok(
+        "POST", "/_matrix/client/v3/register",
+        fmt::format(R"({{"username":"{}","password":"pw","auth":{{"type":"m.login.dummy"}}}})", name));
     co_return std::string(answer.at("access_token").as_string());
   }
 
@@ -125,7 +139,9 @@ class Bench {
     co_return std::string(answer.at("room_id").as_string());
   }
 
-  Task<> join(std::string token, std::string room) { co_await client(token).ok("POST", "/_matrix/client/v3/join/" + room, "{}"); }
+  Task<> join(std::string token, std::string room) {
+    co_await client(token).ok("POST", "/_matrix/client/v3/join/" + room, "{}");
+  }
 
   Task<> set_up() {
     for (int i = 0; i < 10; ++i) tokens_.push_back(co_await register_user(fmt::format("user{}", i)));
@@ -140,12 +156,15 @@ class Bench {
     auto reader = client(tokens_[0]);
     std::string from;
     for (int page = 0; page < 2000 && !wanted.empty(); ++page) {
-      auto answer = co_await reader.ok("GET", "/_matrix/client/v3/rooms/" + room + "/messages?dir=b&limit=500" + (from.empty() ? "" : "&from=" + from));
-      for (const auto& event : answer.at("chunk").as_array()) wanted.erase(std::string(event.at("event_id").as_string()));
+      auto answer = co_await reader.ok("GET", "/_matrix/client/v3/rooms/" + room + "/messages?dir=b&limit=500" +
+                                                  (from.empty() ? "" : "&from=" + from));
+      for (const auto& event : answer.at("chunk").as_array())
+        wanted.erase(std::string(event.at("event_id").as_string()));
       if (!answer.contains("end")) break;
       from = std::string(answer.at("end").as_string());
     }
-    if (!wanted.empty()) throw std::runtime_error(fmt::format("{} acknowledged events are not in {}", wanted.size(), room));
+    if (!wanted.empty())
+      throw std::runtime_error(fmt::format("{} acknowledged events are not in {}", wanted.size(), room));
   }
 
   Task<> send_case(std::string work, std::string bar, size_t clients, size_t rooms) {
@@ -156,7 +175,8 @@ class Bench {
     auto send = [&](size_t i, size_t n) -> Task<> {
       const auto& room = rooms_[i % rooms];
       auto target = fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/b{}c{}n{}", room, run_, i, n);
-      auto answer = co_await senders[i].ok("PUT", target, fmt::format(R"({{"msgtype":"m.text","body":"{} {:0>200}"}})", i, n));
+      auto answer =
+          co_await senders[i].ok("PUT", target, fmt::format(R"({{"msgtype":"m.text","body":"{} {:0>200}"}})", i, n));
       acknowledged[room].insert(std::string(answer.at("event_id").as_string()));
     };
     co_await measure(std::move(work), std::move(bar), clients, send);
@@ -198,8 +218,9 @@ class Bench {
       co_await timer.async_wait(asio::use_awaitable);
       for (size_t n = 0; n < messages; ++n) {
         auto begin = Clock::now();
-        auto answer = co_await writer.ok("PUT", fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/f{}", room, n),
-                                         R"({"msgtype":"m.text","body":"to all"})");
+        auto answer =
+            co_await writer.ok("PUT", fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/f{}", room, n),
+                               R"({"msgtype":"m.text","body":"to all"})");
         sent[std::string(answer.at("event_id").as_string())] = begin;
         timer.expires_after(std::chrono::milliseconds(100));
         co_await timer.async_wait(asio::use_awaitable);
@@ -212,7 +233,8 @@ class Bench {
     std::ranges::sort(times);
     if (times.size() < devices * messages)
       fmt::print("fan-out: {} of {} deliveries were seen with their send time\n", times.size(), devices * messages);
-    rows_.push_back({fmt::format("send -> seen by {} long-polling devices", devices), "p99 < 30 ms", 0, percentile(times, .5), percentile(times, .99)});
+    rows_.push_back({fmt::format("send -> seen by {} long-polling devices", devices), "p99 < 30 ms", 0,
+                     percentile(times, .5), percentile(times, .99)});
   }
 
   Task<> empty_sync() {
@@ -234,7 +256,8 @@ class Bench {
     std::vector<Client> readers;
     for (size_t i = 0; i < 4; ++i) readers.push_back(client(tokens_[i]));
     co_await measure("/messages limit 50", ">= 1 500/s", 4, [&](size_t i, size_t) -> Task<> {
-      auto answer = co_await readers[i].call("GET", "/_matrix/client/v3/rooms/" + rooms_[i] + "/messages?dir=b&limit=50");
+      auto answer =
+          co_await readers[i].call("GET", "/_matrix/client/v3/rooms/" + rooms_[i] + "/messages?dir=b&limit=50");
       if (answer.status != 200) throw std::runtime_error("messages: " + answer.body);
     });
   }

@@ -23,7 +23,8 @@ bool answers(uint16_t port) {
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   bool ok = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   if (ok) {
-    constexpr std::string_view kRequest = "GET /_matrix/client/versions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    constexpr std::string_view kRequest =
+        "GET /_matrix/client/versions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     char reply[16] = {};
     ok = ::write(fd, kRequest.data(), kRequest.size()) > 0 && ::read(fd, reply, 12) == 12 &&
          std::string_view(reply, 12) == "HTTP/1.1 200";
@@ -44,8 +45,9 @@ Server::~Server() {
 }
 
 double Server::start() {
-  std::vector<std::string> words{program_, "serve", "--data", data_, "--server-name", "localhost", "--registration", "open",
-                                 "--rate-limits", "off", "--listen", "127.0.0.1:" + std::to_string(port_)};
+  std::vector<std::string> words{program_,        "serve",     "--data",         data_,
+                                 "--server-name", "localhost", "--registration", "open",
+                                 "--rate-limits", "off",       "--listen",       "127.0.0.1:" + std::to_string(port_)};
   words.insert(words.end(), extra_.begin(), extra_.end());
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
@@ -65,7 +67,8 @@ double Server::start() {
       pid_ = -1;
       throw std::runtime_error("the server ended at start: see " + log);
     }
-    if (std::chrono::steady_clock::now() - begin > std::chrono::seconds(20)) throw std::runtime_error("no answer in 20 s");
+    if (std::chrono::steady_clock::now() - begin > std::chrono::seconds(20))
+      throw std::runtime_error("no answer in 20 s");
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -11,10 +11,10 @@ namespace myelin::bench {
 class Server {
  public:
   Server(std::string program, std::string data, uint16_t port, std::vector<std::string> extra);
-  ~Server();  // ends it
-  double start();                // seconds from exec to the first answered request
-  size_t rss_bytes() const;      // resident set now
-  double cpu_seconds() const;    // user and system so far
+  ~Server();                   // ends it
+  double start();              // seconds from exec to the first answered request
+  size_t rss_bytes() const;    // resident set now
+  double cpu_seconds() const;  // user and system so far
   uint16_t port() const { return port_; }
 
  private:

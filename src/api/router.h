@@ -19,12 +19,12 @@ namespace myelin::api {
 class Call {
  public:
   const net::Request& request() const;
-  const std::string& path(std::string_view name) const;              // a path parameter, percent-decoded
-  std::optional<std::string> query(std::string_view name) const;     // the first of that name, decoded
+  const std::string& path(std::string_view name) const;           // a path parameter, percent-decoded
+  std::optional<std::string> query(std::string_view name) const;  // the first of that name, decoded
   std::vector<std::string> queries(std::string_view name) const;
-  Result<json::Object> body() const;                                 // kNotJson, kBadJson; an empty body is kNotJson
-  Result<json::Object> body_or_empty() const;                        // an empty body is {}
-  const accounts::Session& session() const;                          // of an authenticated route
+  Result<json::Object> body() const;           // kNotJson, kBadJson; an empty body is kNotJson
+  Result<json::Object> body_or_empty() const;  // an empty body is {}
+  const accounts::Session& session() const;    // of an authenticated route
   const std::string& remote_address() const;
   std::string access_token() const;
 
@@ -49,9 +49,13 @@ class Router {
   void add(net::Method, std::string pattern, Auth, Endpoint);
   // For what is not JSON (metrics).
   void add_raw(net::Method, std::string pattern, std::function<Task<net::Response>(Call)>);
-  Task<net::Response> handle(net::Request) const;                    // 404 and 405 M_UNRECOGNIZED, OPTIONS, CORS
-  struct RouteInfo { net::Method method; std::string pattern; Auth auth; };
-  std::vector<RouteInfo> routes() const;                             // for contract tests and fuzzing
+  Task<net::Response> handle(net::Request) const;  // 404 and 405 M_UNRECOGNIZED, OPTIONS, CORS
+  struct RouteInfo {
+    net::Method method;
+    std::string pattern;
+    Auth auth;
+  };
+  std::vector<RouteInfo> routes() const;  // for contract tests and fuzzing
 
  private:
   struct Node;

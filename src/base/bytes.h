@@ -8,12 +8,13 @@
 
 namespace myelin {
 
-std::string base64(std::string_view bytes);      // unpadded (appendices, Unpadded Base64)
-std::string base64url(std::string_view bytes);   // unpadded, - and _
-std::optional<std::string> from_base64(std::string_view text);  // either alphabet, padding optional; nullopt if malformed
+std::string base64(std::string_view bytes);     // unpadded (appendices, Unpadded Base64)
+std::string base64url(std::string_view bytes);  // unpadded, - and _
+std::optional<std::string> from_base64(
+    std::string_view text);  // either alphabet, padding optional; nullopt if malformed
 std::string hex(std::string_view bytes);
-std::string sha256(std::string_view bytes);      // 32 bytes
-std::string ascii_lower(std::string text);        // A-Z only
+std::string sha256(std::string_view bytes);  // 32 bytes
+std::string ascii_lower(std::string text);   // A-Z only
 bool equal_constant_time(std::string_view a, std::string_view b);
 
 inline std::span<const uint8_t> as_bytes(std::string_view text) {

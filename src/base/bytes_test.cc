@@ -9,8 +9,9 @@ namespace {
 
 // Appendices, Unpadded Base64: the specification's examples.
 TEST(Base64, FollowsTheSpecification) {
-  std::pair<const char*, const char*> examples[] = {{"", ""},         {"f", "Zg"},       {"fo", "Zm8"},       {"foo", "Zm9v"},
-                                                    {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
+  std::pair<const char*, const char*> examples[] = {
+      {"", ""},           {"f", "Zg"},          {"fo", "Zm8"},         {"foo", "Zm9v"},
+      {"foob", "Zm9vYg"}, {"fooba", "Zm9vYmE"}, {"foobar", "Zm9vYmFy"}};
   for (auto [plain, encoded] : examples) {
     EXPECT_EQ(base64(plain), encoded);
     EXPECT_EQ(from_base64(encoded), plain);
@@ -35,7 +36,8 @@ TEST(Base64, TakesPaddingAndRefusesTheRest) {
 }
 
 TEST(Varint, GoesThereAndBack) {
-  for (uint64_t value : {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, uint64_t{300}, uint64_t{1} << 63, UINT64_MAX}) {
+  for (uint64_t value :
+       {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, uint64_t{300}, uint64_t{1} << 63, UINT64_MAX}) {
     std::string out;
     append_varint(out, value);
     std::string_view in = out;
@@ -48,7 +50,9 @@ TEST(Varint, RefusesWhatIsCutShortOrTooLong) {
   std::string_view cut = "\x80", over = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02";
   EXPECT_FALSE(read_varint(cut));
   EXPECT_FALSE(read_varint(over));
-  std::string_view text = "\x05" "abc";
+  std::string_view text =
+      "\x05"
+      "abc";
   EXPECT_FALSE(read_string(text));
 }
 

@@ -10,8 +10,8 @@ using Milliseconds = int64_t;  // since the Unix epoch where it names a moment
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Milliseconds now() const = 0;                                 // wall, ms since the epoch; may jump
-  virtual std::chrono::steady_clock::time_point steady() const = 0;     // never goes back
+  virtual Milliseconds now() const = 0;                              // wall, ms since the epoch; may jump
+  virtual std::chrono::steady_clock::time_point steady() const = 0;  // never goes back
 };
 
 class SystemClock final : public Clock {

@@ -21,14 +21,55 @@ enum class Code : unsigned char {
   kCommitUnknown,  // COMMIT was sent and its answer lost: neither done nor not done
   kCorrupt,        // stored data fails its check
   // Matrix.
-  kForbidden, kUnknownToken, kMissingToken, kUserLocked, kUserSuspended, kBadJson, kNotJson, kNotFound, kLimitExceeded,
-  kUnrecognized, kUnknown, kUnauthorized, kUserDeactivated, kUserInUse, kInvalidUsername, kRoomInUse, kInvalidRoomState,
-  kThreepidInUse, kThreepidNotFound, kThreepidAuthFailed, kThreepidDenied, kServerNotTrusted, kUnsupportedRoomVersion,
-  kIncompatibleRoomVersion, kBadState, kGuestAccessForbidden, kCaptchaNeeded, kCaptchaInvalid, kMissingParam,
-  kInvalidParam, kTooLarge, kExclusive, kResourceLimitExceeded, kCannotLeaveServerNoticeRoom, kWeakPassword, kNoValidSession,
-  kBadAlias, kWrongRoomKeysVersion, kUnknownPos, kUnableToAuthoriseJoin, kUnableToGrantJoin, kInviteBlocked,
-  kUserLimitExceeded, kMethodNotAllowed,  // M_UNRECOGNIZED with status 405
-  kInvalidSignature, kTokenIncorrect, kProfileTooLarge, kKeyTooLarge, kNotJoined,
+  kForbidden,
+  kUnknownToken,
+  kMissingToken,
+  kUserLocked,
+  kUserSuspended,
+  kBadJson,
+  kNotJson,
+  kNotFound,
+  kLimitExceeded,
+  kUnrecognized,
+  kUnknown,
+  kUnauthorized,
+  kUserDeactivated,
+  kUserInUse,
+  kInvalidUsername,
+  kRoomInUse,
+  kInvalidRoomState,
+  kThreepidInUse,
+  kThreepidNotFound,
+  kThreepidAuthFailed,
+  kThreepidDenied,
+  kServerNotTrusted,
+  kUnsupportedRoomVersion,
+  kIncompatibleRoomVersion,
+  kBadState,
+  kGuestAccessForbidden,
+  kCaptchaNeeded,
+  kCaptchaInvalid,
+  kMissingParam,
+  kInvalidParam,
+  kTooLarge,
+  kExclusive,
+  kResourceLimitExceeded,
+  kCannotLeaveServerNoticeRoom,
+  kWeakPassword,
+  kNoValidSession,
+  kBadAlias,
+  kWrongRoomKeysVersion,
+  kUnknownPos,
+  kUnableToAuthoriseJoin,
+  kUnableToGrantJoin,
+  kInviteBlocked,
+  kUserLimitExceeded,
+  kMethodNotAllowed,  // M_UNRECOGNIZED with status 405
+  kInvalidSignature,
+  kTokenIncorrect,
+  kProfileTooLarge,
+  kKeyTooLarge,
+  kNotJoined,
   kServerManaged,  // M_BAD_JSON with status 405: account data that only the server writes
   kConflict,       // M_UNKNOWN with status 409: the room alias exists already
   kUiaIncomplete,  // status 401 whose body is `fields`: the stages of user-interactive authentication
@@ -39,7 +80,7 @@ int http_status(Code);           // the status the spec gives it, else 400
 
 struct Error {
   Code code = Code::kInternal;
-  std::string message;                                 // for a person; no secrets
+  std::string message;                                  // for a person; no secrets
   std::shared_ptr<const boost::json::object> fields{};  // further fields of the Matrix error object, or null
 };
 
@@ -66,11 +107,9 @@ inline std::unexpected<Error> fail(Code code, std::string message, boost::json::
 #define MYELIN_CO_TRY(declaration, expression) \
   MYELIN_TRY_IMPL_(MYELIN_CONCAT(try_result_, __LINE__), declaration, expression, co_return)
 // The same for Result<void>, or when the value is not wanted.
-#define MYELIN_CHECK(expression)                                                           \
-  if (auto check_result = (expression); !check_result)                                     \
-  return std::unexpected(std::move(check_result).error())
-#define MYELIN_CO_CHECK(expression)                                                        \
-  if (auto check_result = (expression); !check_result)                                     \
-  co_return std::unexpected(std::move(check_result).error())
+#define MYELIN_CHECK(expression) \
+  if (auto check_result = (expression); !check_result) return std::unexpected(std::move(check_result).error())
+#define MYELIN_CO_CHECK(expression) \
+  if (auto check_result = (expression); !check_result) co_return std::unexpected(std::move(check_result).error())
 
 }  // namespace myelin

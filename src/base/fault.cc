@@ -11,7 +11,7 @@
 namespace myelin::fault {
 std::atomic<bool> armed = false;
 namespace {
-std::string wanted;              // written before armed is set, then only read
+std::string wanted;  // written before armed is set, then only read
 std::atomic<long> countdown = 1;
 }  // namespace
 

@@ -1,8 +1,8 @@
 // Coroutines. One io_context thread, "the loop", runs every coroutine of the server: component state that only
 // coroutines touch needs no lock (docs/decisions/0002-one-loop.md). Blocking or heavy work goes to pools.
 #pragma once
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -59,6 +59,7 @@ class Mutex {
    public:
     Turn() = default;
     explicit Turn(std::shared_ptr<void> held) : held_(std::move(held)) {}
+
    private:
     std::shared_ptr<void> held_;
   };

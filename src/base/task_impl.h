@@ -19,7 +19,8 @@ Task<Result<std::invoke_result_t<F>>> WorkerPool::run(F work) {
       [this, executor](auto handler, F job) {
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         auto finish = [shared, executor](Out out) {
-          boost::asio::post(executor, [shared, out = std::move(out)]() mutable { std::move (*shared)(std::move(out)); });
+          boost::asio::post(executor,
+                            [shared, out = std::move(out)]() mutable { std::move (*shared)(std::move(out)); });
         };
         auto held = std::make_shared<F>(std::move(job));
         bool queued = submit([held, finish] {

@@ -1,10 +1,10 @@
 #include "base/task.h"
 
+#include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
-#include <gtest/gtest.h>
 
 namespace myelin {
 namespace {

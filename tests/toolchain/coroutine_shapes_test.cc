@@ -1,5 +1,5 @@
-// Does this compiler run everyday coroutine shapes correctly? g++ 12 fails 11 of them. Every shape runs to its end, and is
-// destroyed at each of its suspensions: objects made must equal objects destroyed.
+// Does this compiler run everyday coroutine shapes correctly? g++ 12 fails 11 of them. Every shape runs to its end, and
+// is destroyed at each of its suspensions: objects made must equal objects destroyed.
 #include <gtest/gtest.h>
 
 #include <coroutine>
@@ -233,7 +233,8 @@ const Case kCases[] = {
 
 class CoroutineShape : public testing::TestWithParam<Case> {};
 
-// Runs the shape, stopping (and destroying it) at suspension `stop_at`; -1 = to the end. Returns its value, if it ended.
+// Runs the shape, stopping (and destroying it) at suspension `stop_at`; -1 = to the end. Returns its value, if it
+// ended.
 std::optional<std::string> run(const Case& shape, int stop_at) {
   steps = 0;
   waiting = nullptr;
@@ -263,6 +264,7 @@ TEST_P(CoroutineShape, CanBeDestroyedAtEverySuspension) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Everyday, CoroutineShape, testing::ValuesIn(kCases), [](const auto& param) { return std::string(param.param.name); });
+INSTANTIATE_TEST_SUITE_P(Everyday, CoroutineShape, testing::ValuesIn(kCases),
+                         [](const auto& param) { return std::string(param.param.name); });
 
 }  // namespace

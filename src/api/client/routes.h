@@ -42,7 +42,7 @@ void add_sending(Router&, Components&);          // send, state PUT, redact
 void add_room_state(Router&, Components&);       // state GET, members, joined_members, aliases
 void add_room_events(Router&, Components&);      // event, messages, context
 void add_directory(Router&, Components&);        // aliases, list visibility
-void add_public_rooms(Router&, Components&);       // publicRooms
+void add_public_rooms(Router&, Components&);     // publicRooms
 void add_keys(Router&, Components&);             // keys/*
 void add_to_device(Router&, Components&);
 void add_key_backup(Router&, Components&);

@@ -9,9 +9,7 @@ constexpr Milliseconds kSessionLifetime = 3'600'000;
 
 using Stages = std::vector<std::string>;
 
-bool holds(const Stages& stages, const std::string& stage) {
-  return std::ranges::find(stages, stage) != stages.end();
-}
+bool holds(const Stages& stages, const std::string& stage) { return std::ranges::find(stages, stage) != stages.end(); }
 
 json::Array to_array(const Stages& stages) { return json::Array(stages.begin(), stages.end()); }
 

@@ -20,7 +20,9 @@ class CreatingRooms : public OnBothDatabases {
     EXPECT_TRUE(held_.back()) << type;
     return held_.back()->event->content();
   }
-  Code refusal(CreateRoom request) { return error_of(world.loop.run(world.rooms->commands().create(std::move(request)))); }
+  Code refusal(CreateRoom request) {
+    return error_of(world.loop.run(world.rooms->commands().create(std::move(request))));
+  }
 
  private:
   std::vector<PlacedPtr> held_;
@@ -34,17 +36,21 @@ TEST_P(CreatingRooms, SendsTheEventsInTheSpecsOrder) {
   request.invite = {world.bob, world.carol, world.bob};
   request.invite_profiles = {{"Bob", "mxc://here/bob"}, {"Carol", {}}, {}};
   request.is_direct = true;
-  request.initial_state = {json::Object{{"type", "m.room.encryption"}, {"content", {{"algorithm", "m.megolm.v1.aes-sha2"}}}},
-                           json::Object{{"type", "org.example"}, {"state_key", "x"}, {"content", json::Object()}}};
+  request.initial_state = {
+      json::Object{{"type", "m.room.encryption"}, {"content", {{"algorithm", "m.megolm.v1.aes-sha2"}}}},
+      json::Object{{"type", "org.example"}, {"state_key", "x"}, {"content", json::Object()}}};
   auto room = world.create(std::move(request));
   EXPECT_EQ(types(room, world.alice),
             (std::vector<std::string>{"m.room.create", "m.room.member", "m.room.power_levels", "m.room.canonical_alias",
                                       "m.room.join_rules", "m.room.history_visibility", "m.room.guest_access",
-                                      "m.room.encryption", "org.example", "m.room.name", "m.room.topic", "m.room.member",
-                                      "m.room.member"}));
+                                      "m.room.encryption", "org.example", "m.room.name", "m.room.topic",
+                                      "m.room.member", "m.room.member"}));
   EXPECT_EQ(content(room, "m.room.topic").at("m.topic").at("m.text").at(0).at("body").as_string(), "Topic");
   const auto& invite = content(room, "m.room.member", world.bob.str());
-  EXPECT_EQ(invite, (json::Object{{"membership", "invite"}, {"displayname", "Bob"}, {"avatar_url", "mxc://here/bob"}, {"is_direct", true}}));
+  EXPECT_EQ(
+      invite,
+      (json::Object{
+          {"membership", "invite"}, {"displayname", "Bob"}, {"avatar_url", "mxc://here/bob"}, {"is_direct", true}}));
   EXPECT_EQ(world.membership(room, world.carol), "invite");
   EXPECT_EQ(world.membership(room, world.alice), "join");
 }
@@ -54,9 +60,9 @@ TEST_P(CreatingRooms, PresetsDecideTheState) {
     const char *preset, *rule, *guests;
     int invite;
   };
-  for (auto [preset, rule, guests, invite] : {Row{"private_chat", "invite", "can_join", 0},
-                                              Row{"trusted_private_chat", "invite", "can_join", 0},
-                                              Row{"public_chat", "public", "forbidden", 50}}) {
+  for (auto [preset, rule, guests, invite] :
+       {Row{"private_chat", "invite", "can_join", 0}, Row{"trusted_private_chat", "invite", "can_join", 0},
+        Row{"public_chat", "public", "forbidden", 50}}) {
     auto room = world.create(world.room_of(world.alice, preset, "11"));
     EXPECT_EQ(content(room, "m.room.join_rules").at("join_rule").as_string(), rule) << preset;
     EXPECT_EQ(content(room, "m.room.guest_access").at("guest_access").as_string(), guests) << preset;
@@ -87,9 +93,9 @@ TEST_P(CreatingRooms, Version12NamesTheRoomByItsCreateEvent) {
   EXPECT_EQ(room.str(), "!" + create->event_id().str().substr(1));
   EXPECT_EQ(create->object().contains("room_id"), false);
   EXPECT_EQ(create->room_id(), room);
-  EXPECT_EQ(create->content(), (json::Object{{"additional_creators", {"@carol:here", "@bob:here"}},
-                                             {"type", "m.space"},
-                                             {"room_version", "12"}}));
+  EXPECT_EQ(create->content(),
+            (json::Object{
+                {"additional_creators", {"@carol:here", "@bob:here"}}, {"type", "m.space"}, {"room_version", "12"}}));
   const auto& levels = content(room, "m.room.power_levels");
   EXPECT_EQ(levels.at("users"), json::Object());
   EXPECT_EQ(levels.at("events").at("m.room.tombstone").as_int64(), 150);
@@ -117,10 +123,13 @@ TEST_P(CreatingRooms, RefusesWhatCannotBe) {
   EXPECT_EQ(with([](auto& r) { r.preset = "cosy"; }), Code::kInvalidParam);
   EXPECT_EQ(with([](auto& r) { r.initial_state = {1}; }), Code::kBadJson);
   EXPECT_EQ(with([](auto& r) { r.initial_state = {json::Object{{"type", "x"}}}; }), Code::kBadJson);
-  EXPECT_EQ(with([](auto& r) { r.initial_state = {json::Object{{"type", "x"}, {"state_key", 1}, {"content", json::Object()}}}; }),
+  EXPECT_EQ(with([](auto& r) {
+              r.initial_state = {json::Object{{"type", "x"}, {"state_key", 1}, {"content", json::Object()}}};
+            }),
             Code::kBadJson);
-  EXPECT_EQ(with([](auto& r) { r.initial_state = {json::Object{{"type", "m.room.create"}, {"content", json::Object()}}}; }),
-            Code::kInvalidRoomState);
+  EXPECT_EQ(
+      with([](auto& r) { r.initial_state = {json::Object{{"type", "m.room.create"}, {"content", json::Object()}}}; }),
+      Code::kInvalidRoomState);
   EXPECT_EQ(with([](auto& r) { r.creation_content = {{"additional_creators", {"no user id"}}}; }), Code::kBadJson);
   EXPECT_EQ(with([](auto& r) { r.power_level_content_override = {{"users", {{"@alice:here", 100}}}}; }),
             Code::kInvalidRoomState);  // creators are not among the users

@@ -137,7 +137,8 @@ TEST_F(Memberships, AreListedPerUserAndRoom) {
   world.join(room, world.bob);
   world.change(closed, world.alice, world.bob, Action::kInvite);
   std::map<RoomId, Membership> found;
-  for (const auto& row : value(world.loop.run(world.queries().memberships(world.bob)))) found[row.room] = row.membership;
+  for (const auto& row : value(world.loop.run(world.queries().memberships(world.bob))))
+    found[row.room] = row.membership;
   EXPECT_EQ(found, (std::map<RoomId, Membership>{{room, Membership::kJoin}, {closed, Membership::kInvite}}));
   EXPECT_EQ(value(world.loop.run(world.queries().members(world.info(closed).room_no, Membership::kJoin))),
             std::vector<UserId>{world.alice});

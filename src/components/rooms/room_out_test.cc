@@ -75,8 +75,13 @@ TEST(RoomOut, EveryCutIsNoticed) {
 }
 
 TEST(RoomHead, ComesBackAsItWas) {
-  RoomHead head{70'000, 300, 9, 65'000, 66'000, {8, 3, {1, 2, 3}}, {{69'999, 66'000, EventId::trusted("$a")},
-                                                                    {69'998, 65'999, EventId::trusted("$b")}}};
+  RoomHead head{70'000,
+                300,
+                9,
+                65'000,
+                66'000,
+                {8, 3, {1, 2, 3}},
+                {{69'999, 66'000, EventId::trusted("$a")}, {69'998, 65'999, EventId::trusted("$b")}}};
   auto bytes = encode(head);
   EXPECT_EQ(decode_room_head(bytes).value(), head);
   for (size_t length = 0; length < bytes.size(); ++length)

@@ -19,10 +19,10 @@ namespace myelin::sync {
 struct Subscriber {
   Subscriber(UserId who, Executor loop) : user(std::move(who)), bell(loop) {}
   UserId user;
-  std::vector<uint32_t> rooms;   // joined, sorted
-  int64_t known_from = 0;        // changes after this position are all in last_change
-  int64_t last_change = 0;       // position of the newest change that concerns the user
-  Doorbell bell;                 // rings at every change
+  std::vector<uint32_t> rooms;  // joined, sorted
+  int64_t known_from = 0;       // changes after this position are all in last_change
+  int64_t last_change = 0;      // position of the newest change that concerns the user
+  Doorbell bell;                // rings at every change
 };
 using SubscriberPtr = std::shared_ptr<Subscriber>;
 
@@ -37,7 +37,7 @@ class Feed {
   Feed(Executor loop, size_t max_subscribers);
 
   int64_t position() const { return position_; }
-  Doorbell& advanced() { return advanced_; }          // rings when position() grows
+  Doorbell& advanced() { return advanced_; }  // rings when position() grows
 
   // After a commit: first what changed at its positions, then complete(first, last). position() moves only over
   // completed positions without a gap, so it never passes a change that is not noted yet.
@@ -48,10 +48,10 @@ class Feed {
   void user_changed(const UserId&, int64_t position);
   void joined(const UserId&, uint32_t room_no);
   void left(const UserId&, uint32_t room_no);
-  void typing_changed(uint32_t room_no);              // wakes, changes no position
+  void typing_changed(uint32_t room_no);  // wakes, changes no position
 
-  // The subscriber, or null: load its rooms between begin_load and finish_load. finish_load fails (null) when the user's
-  // membership changed meanwhile: load again.
+  // The subscriber, or null: load its rooms between begin_load and finish_load. finish_load fails (null) when the
+  // user's membership changed meanwhile: load again.
   SubscriberPtr find(const UserId&);
   uint64_t begin_load(const UserId&);
   SubscriberPtr finish_load(const UserId&, uint64_t ticket, std::vector<uint32_t> joined_rooms);
@@ -71,12 +71,12 @@ class Feed {
   Executor loop_;
   size_t max_subscribers_;
   int64_t position_ = 0;
-  std::map<int64_t, int64_t> ahead_;                  // completed ranges behind a gap
+  std::map<int64_t, int64_t> ahead_;  // completed ranges behind a gap
   Doorbell advanced_;
   std::unordered_map<UserId, std::list<SubscriberPtr>::iterator> by_user_;
-  std::list<SubscriberPtr> recent_;                   // most recently used first
+  std::list<SubscriberPtr> recent_;  // most recently used first
   std::unordered_map<uint32_t, Room> rooms_;
-  std::unordered_map<UserId, uint64_t> loading_;      // user -> membership changes seen while loading
+  std::unordered_map<UserId, uint64_t> loading_;  // user -> membership changes seen while loading
 };
 
 }  // namespace myelin::sync

@@ -1,5 +1,5 @@
-// Messages on topic notify.out: events that may make somebody's device ring. Partition: of the room id. Written by sync's
-// transaction, so a pushed count is never ahead of what /sync says; read by push.
+// Messages on topic notify.out: events that may make somebody's device ring. Partition: of the room id. Written by
+// sync's transaction, so a pushed count is never ahead of what /sync says; read by push.
 #pragma once
 #include "components/sync/sync.h"
 
@@ -9,8 +9,8 @@ inline constexpr bus::Topic kNotifyOut{"notify.out"};
 
 struct NotifyOut {
   RoomId room;
-  rooms::EventRef ref;               // absent (event 0): only the badge of `readers` changed
-  std::vector<UserId> readers;       // whose badge went down (a receipt)
+  rooms::EventRef ref;          // absent (event 0): only the badge of `readers` changed
+  std::vector<UserId> readers;  // whose badge went down (a receipt)
 };
 std::string encode(const NotifyOut&);
 Result<NotifyOut> decode_notify_out(std::string_view);

@@ -47,7 +47,8 @@ class SyncImpl final : public Sync {
                    auto decoded = accounts::decode_user_out(message.body);
                    return decoded ? decoded->user.str() : std::string();
                  }});
-    presence.on_status_changed([this](UserId user) { tasks_.spawn("sync: presence", presence_changed(std::move(user))); });
+    presence.on_status_changed(
+        [this](UserId user) { tasks_.spawn("sync: presence", presence_changed(std::move(user))); });
     presence.on_typing_changed([this](RoomId room) { tasks_.spawn("sync: typing", typing_changed(std::move(room))); });
     rooms_ = &rooms.queries();
   }
@@ -79,12 +80,12 @@ class SyncImpl final : public Sync {
     while (true) {
       auto bell = subscriber->bell.generation();
       if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
-          presence_.news(*subscriber, *since) ||
-          since->to_device >= 0) {
+          presence_.news(*subscriber, *since) || since->to_device >= 0) {
         std::optional<ChangedRooms> changed;
         if (since) changed = feed_.changed_rooms(*subscriber, since->position);
         MYELIN_CO_TRY(auto answer, co_await answers_.build(request, filter, since, std::move(changed), *subscriber));
-        if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline) co_return std::move(answer.body);
+        if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline)
+          co_return std::move(answer.body);
         checked = answer.position;
       } else if (clock_.steady() >= deadline) {
         co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()));
@@ -102,8 +103,9 @@ class SyncImpl final : public Sync {
       int64_t order, depth;
     };
     MYELIN_CO_TRY(auto place, co_await db_.read([room_no = info.room_no, pos = token->position](db::ReadTx& tx) {
-      return tx.one("SELECT order_no, depth FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
-                    [](const db::Row& row) { return Place{row.i64(0), row.i64(1)}; }, room_no, pos);
+      return tx.one(
+          "SELECT order_no, depth FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
+          [](const db::Row& row) { return Place{row.i64(0), row.i64(1)}; }, room_no, pos);
     }));
     if (!place) co_return co_await rooms_->live_end(info.room_no);
     co_return rooms::PageToken{place->depth, place->order + 1, place->order + 1};
@@ -130,7 +132,8 @@ class SyncImpl final : public Sync {
       return out;
     }));
     Badge badge;
-    for (const auto& room : unread) badge.unread += total(count_unread(room.rows, unread_class(*rules, room.room))).notify;
+    for (const auto& room : unread)
+      badge.unread += total(count_unread(room.rows, unread_class(*rules, room.room))).notify;
     co_return badge;
   }
 
@@ -158,12 +161,13 @@ class SyncImpl final : public Sync {
  private:
   Task<Result<int64_t>> read_position() {
     co_return co_await db_.read([](db::ReadTx& tx) {
-      return tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); }).value_or(0);
+      return tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); })
+          .value_or(0);
     });
   }
 
-  // Where other processes write positions too, their wake-ups are hints and this is the promise (docs/spine.md, rule B9).
-  // (On SQLite there is one process, whose feed sees every commit.)
+  // Where other processes write positions too, their wake-ups are hints and this is the promise (docs/spine.md, rule
+  // B9). (On SQLite there is one process, whose feed sees every commit.)
   Task<> poll_position() {
     while (true) {
       co_await sleep_for(std::chrono::seconds(1));
@@ -177,7 +181,8 @@ class SyncImpl final : public Sync {
     auto deadline = clock_.steady() + kCatchUp;
     while (feed_.position() < position) {
       auto generation = feed_.advanced().generation();
-      if (clock_.steady() >= deadline) co_return fail(Code::kInvalidParam, "the token is from the future of this server");
+      if (clock_.steady() >= deadline)
+        co_return fail(Code::kInvalidParam, "the token is from the future of this server");
       co_await feed_.advanced().wait(generation, deadline);
     }
     co_return Result<void>{};
@@ -188,9 +193,10 @@ class SyncImpl final : public Sync {
       if (auto known = feed_.find(user)) co_return known;
       auto ticket = feed_.begin_load(user);
       MYELIN_CO_TRY(auto rooms, co_await db_.read([user](db::ReadTx& tx) {
-        return tx.all("SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
-                      [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(),
-                      static_cast<int64_t>(rooms::Membership::kJoin));
+        return tx.all(
+            "SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
+            [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(),
+            static_cast<int64_t>(rooms::Membership::kJoin));
       }));
       if (auto loaded = feed_.finish_load(user, ticket, std::move(rooms))) co_return loaded;
     }

@@ -26,9 +26,12 @@ std::vector<uint32_t> Typing::changed_rooms(const Subscriber& subscriber, const 
   return out;
 }
 
-bool Typing::news(const Subscriber& subscriber, const Token& token) const { return !changed_rooms(subscriber, token).empty(); }
+bool Typing::news(const Subscriber& subscriber, const Token& token) const {
+  return !changed_rooms(subscriber, token).empty();
+}
 
-std::optional<std::string> Typing::event(uint32_t room_no, const RoomId& room, const std::optional<Token>& since) const {
+std::optional<std::string> Typing::event(uint32_t room_no, const RoomId& room,
+                                         const std::optional<Token>& since) const {
   auto it = rooms_.find(room_no);
   bool changed = it != rooms_.end() && (!since || it->second > seen_by(*since));
   if (!changed) return std::nullopt;

@@ -1,5 +1,5 @@
-// Typing notices on their way to clients: counted per process, so that a token can say what its client has seen. Losable.
-// Thread: the loop.
+// Typing notices on their way to clients: counted per process, so that a token can say what its client has seen.
+// Losable. Thread: the loop.
 #pragma once
 #include <map>
 #include <optional>

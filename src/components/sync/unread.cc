@@ -14,8 +14,8 @@ namespace {
 bool has_no_notify(const json::Object& rule) {
   const auto* actions = json::array_at(rule, "actions");
   return actions == nullptr || std::ranges::none_of(*actions, [](const json::Value& action) {
-    return action.is_string() && action.as_string() == "notify";
-  });
+           return action.is_string() && action.as_string() == "notify";
+         });
 }
 
 bool is_enabled(const json::Object& rule) { return json::bool_at(rule, "enabled").value_or(true); }
@@ -34,9 +34,9 @@ bool any_rule(const json::Object& push_rules, std::string_view kind, Matches mat
   const auto* global = json::object_at(push_rules, "global");
   const auto* rules = global ? json::array_at(*global, kind) : nullptr;
   return rules != nullptr && std::ranges::any_of(*rules, [&](const json::Value& value) {
-    return value.is_object() && is_enabled(value.as_object()) && has_no_notify(value.as_object()) &&
-           matches(value.as_object());
-  });
+           return value.is_object() && is_enabled(value.as_object()) && has_no_notify(value.as_object()) &&
+                  matches(value.as_object());
+         });
 }
 
 Verdict to_verdict(const PushVerdict& verdict) { return {verdict.notify ? 1 : 0, verdict.highlight ? 1 : 0}; }
@@ -159,7 +159,8 @@ Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room, State
     MYELIN_CO_TRY(facts, co_await room_facts(rooms_, room_no, root, users));
     PowerLevels levels(*info.rules, facts.power_levels.get(), facts.create.get());
     context.sender_level = levels.user_level(event.sender().str());
-    if (facts.power_levels) context.notification_levels = json::object_at(facts.power_levels->content(), "notifications");
+    if (facts.power_levels)
+      context.notification_levels = json::object_at(facts.power_levels->content(), "notifications");
     if (auto* known = rules_->rooms.find(room_no)) context.member_count = known->member_count;
   }
   Judgement out;

@@ -74,7 +74,7 @@ struct ThreadCount {
 struct UnreadRows {
   struct Thread {
     std::string thread;
-    Verdict since_read;            // sums now minus sums at the read event
+    Verdict since_read;  // sums now minus sums at the read event
   };
   struct Difference {
     std::string thread;

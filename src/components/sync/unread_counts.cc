@@ -18,19 +18,23 @@ struct ReadRow {
 
 Verdict sums_at(db::ReadTx& tx, int64_t room_no, const std::string& thread, int64_t order) {
   auto read = [](const db::Row& row) { return two(row, 0); };
-  auto found = thread.empty()
-                   ? tx.one("SELECT notify, highlight FROM sync_timeline WHERE room_no = $1 AND thread = '' AND order_no <= $2 "
-                            "ORDER BY pos DESC LIMIT 1",
-                            read, room_no, order)
-                   : tx.one("SELECT notify, highlight FROM sync_timeline WHERE room_no = $1 AND thread = $2 AND thread <> '' "
-                            "AND order_no <= $3 ORDER BY order_no DESC LIMIT 1",
-                            read, room_no, thread, order);
+  auto found =
+      thread.empty()
+          ? tx.one(
+                "SELECT notify, highlight FROM sync_timeline WHERE room_no = $1 AND thread = '' AND order_no <= $2 "
+                "ORDER BY pos DESC LIMIT 1",
+                read, room_no, order)
+          : tx.one(
+                "SELECT notify, highlight FROM sync_timeline WHERE room_no = $1 AND thread = $2 AND thread <> '' "
+                "AND order_no <= $3 ORDER BY order_no DESC LIMIT 1",
+                read, room_no, thread, order);
   return found.value_or(Verdict{});
 }
 
 UnreadRows read_unread(db::ReadTx& tx, const UserId& user, int64_t room_no) {
-  auto reads = tx.all("SELECT thread, read_order, notify_base, highlight_base FROM unread WHERE user_id = $1 AND room_no = $2",
-                      [](const db::Row& row) { return ReadRow{row.str(0), row.i64(1), two(row, 2)}; }, user.str(), room_no);
+  auto reads = tx.all(
+      "SELECT thread, read_order, notify_base, highlight_base FROM unread WHERE user_id = $1 AND room_no = $2",
+      [](const db::Row& row) { return ReadRow{row.str(0), row.i64(1), two(row, 2)}; }, user.str(), room_no);
   auto find = [&](std::string_view thread) -> const ReadRow* {
     auto it = std::ranges::find(reads, thread, &ReadRow::thread);
     return it == reads.end() ? nullptr : &*it;
@@ -39,8 +43,9 @@ UnreadRows read_unread(db::ReadTx& tx, const UserId& user, int64_t room_no) {
   UnreadRows out;
   if (floor == nullptr) return out;  // never joined
 
-  auto main = tx.one("SELECT notify, highlight FROM sync_room WHERE room_no = $1",
-                     [](const db::Row& row) { return two(row, 0); }, room_no);
+  auto main = tx.one(
+      "SELECT notify, highlight FROM sync_room WHERE room_no = $1", [](const db::Row& row) { return two(row, 0); },
+      room_no);
   const auto* main_read = find("");
   const auto& main_base = main_read != nullptr && main_read->order > floor->order ? main_read->base : floor->base;
   out.threads.push_back({"", main.value_or(Verdict{}) - main_base});
@@ -72,9 +77,12 @@ UnreadRows read_unread(db::ReadTx& tx, const UserId& user, int64_t room_no) {
 
 Verdict by_class(UnreadClass kind, Verdict room) {
   switch (kind) {
-    case UnreadClass::kDefault: return room;
-    case UnreadClass::kMentionsOnly: return {room.highlight, room.highlight};
-    case UnreadClass::kMute: return {};
+    case UnreadClass::kDefault:
+      return room;
+    case UnreadClass::kMentionsOnly:
+      return {room.highlight, room.highlight};
+    case UnreadClass::kMute:
+      return {};
   }
   return room;
 }
@@ -103,9 +111,11 @@ Verdict total(const std::vector<ThreadCount>& threads) {
   return sum;
 }
 
-void mark_read(db::Tx& tx, const UserId& user, int64_t room_no, const std::string& thread, int64_t order, Verdict sums) {
+void mark_read(db::Tx& tx, const UserId& user, int64_t room_no, const std::string& thread, int64_t order,
+               Verdict sums) {
   auto changed = tx.exec(
-      "INSERT INTO unread (user_id, room_no, thread, read_order, notify_base, highlight_base) VALUES ($1, $2, $3, $4, $5, $6) "
+      "INSERT INTO unread (user_id, room_no, thread, read_order, notify_base, highlight_base) VALUES ($1, $2, $3, $4, "
+      "$5, $6) "
       "ON CONFLICT (user_id, room_no, thread) DO UPDATE SET read_order = excluded.read_order, "
       "notify_base = excluded.notify_base, highlight_base = excluded.highlight_base "
       "WHERE unread.read_order < excluded.read_order",
@@ -114,10 +124,11 @@ void mark_read(db::Tx& tx, const UserId& user, int64_t room_no, const std::strin
   if (thread == kEverything) {
     tx.exec("DELETE FROM unread WHERE user_id = $1 AND room_no = $2 AND thread <> '*' AND read_order <= $3", user.str(),
             room_no, order);
-    tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2 AND order_no <= $3", user.str(), room_no, order);
+    tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2 AND order_no <= $3", user.str(), room_no,
+            order);
   } else {
-    tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2 AND order_no <= $3 AND thread = $4", user.str(),
-            room_no, order, thread);
+    tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2 AND order_no <= $3 AND thread = $4",
+            user.str(), room_no, order, thread);
   }
 }
 

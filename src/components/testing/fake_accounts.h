@@ -65,9 +65,7 @@ class FakeAccounts final : public accounts::Accounts {
                                        std::function<Result<void>(json::Object&)>) override {
     co_return none();
   }
-  Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)>) override {
-    co_return none();
-  }
+  Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)>) override { co_return none(); }
   Task<Result<void>> deactivate(UserId, bool) override { co_return none(); }
   Task<Result<std::vector<UserId>>> users() override { co_return none(); }
   Task<Result<void>> rename_device(UserId, DeviceId, std::optional<std::string>) override { co_return none(); }

@@ -21,8 +21,7 @@ class QueuesImpl final : public Queues {
     queues_.emplace(name, std::make_unique<Queue>(std::move(spec), loop_));
   }
   void start() override {
-    for (auto& [name, queue] : queues_)
-      tasks_.supervise("work: " + name, [this, q = queue.get()] { return run(*q); });
+    for (auto& [name, queue] : queues_) tasks_.supervise("work: " + name, [this, q = queue.get()] { return run(*q); });
   }
   void wake(std::string_view name) override {
     if (auto it = queues_.find(name); it != queues_.end()) it->second->ring.ring();

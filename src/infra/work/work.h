@@ -1,5 +1,5 @@
-// Durable work: what waits for another machine or for a time. A row of table `work`: taken in order per key, retried with
-// back-off, deleted in the transaction that holds its result. A slow key delays only itself. Thread: the loop.
+// Durable work: what waits for another machine or for a time. A row of table `work`: taken in order per key, retried
+// with back-off, deleted in the transaction that holds its result. A slow key delays only itself. Thread: the loop.
 #pragma once
 #include <functional>
 #include <memory>
@@ -14,10 +14,10 @@
 namespace myelin::work {
 
 struct Item {
-  int64_t id = 0;        // grows in the order of enqueue() per key
+  int64_t id = 0;  // grows in the order of enqueue() per key
   std::string key;
   std::string body;
-  int attempts = 0;      // failed ones before this
+  int attempts = 0;  // failed ones before this
 };
 
 // What came of one attempt.
@@ -29,8 +29,8 @@ struct Outcome {
 };
 
 struct QueueSpec {
-  std::string name;      // "push"
-  int parallel = 16;     // keys worked on at once
+  std::string name;                                                     // "push"
+  int parallel = 16;                                                    // keys worked on at once
   std::chrono::milliseconds first_retry{1'000}, last_retry{3'600'000};  // doubling, with jitter
   std::function<Task<Outcome>(Item)> attempt;  // has a deadline of its own; a throw counts as kRetry
 };
@@ -41,7 +41,7 @@ class Queues {
   static std::unique_ptr<Queues> make(db::Database&, Executor loop, const Clock&, Random&);
   virtual void declare(QueueSpec) = 0;  // before start()
   virtual void start() = 0;
-  virtual void wake(std::string_view queue) = 0;               // after a commit that enqueued
+  virtual void wake(std::string_view queue) = 0;  // after a commit that enqueued
   virtual void retry_now(std::string_view queue, std::string_view key) = 0;
   virtual Task<> stop() = 0;  // gives running attempts up; their rows stay
 };

@@ -41,8 +41,8 @@ Result<RoomHead> decode_room_head(std::string_view in) {
     auto number = read_varint(in), extremity_depth = read_varint(in);
     auto id = read_string(in), hash = read_string(in);
     if (!number || !extremity_depth || !id || !hash) return fail(Code::kCorrupt, "room.head is cut short");
-    head.extremities.push_back(
-        {static_cast<uint32_t>(*number), static_cast<int64_t>(*extremity_depth), EventId::trusted(std::string(*id)), std::string(*hash)});
+    head.extremities.push_back({static_cast<uint32_t>(*number), static_cast<int64_t>(*extremity_depth),
+                                EventId::trusted(std::string(*id)), std::string(*hash)});
   }
   return head;
 }

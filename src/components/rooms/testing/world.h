@@ -20,7 +20,8 @@ inline json::Object text(std::string_view body) { return {{"msgtype", "m.text"},
 
 class World {
  public:
-  explicit World(db::testing::Kind kind = db::testing::Kind::kSqlite) : database(db::testing::temporary_database(kind)) {
+  explicit World(db::testing::Kind kind = db::testing::Kind::kSqlite)
+      : database(db::testing::temporary_database(kind)) {
     open();
   }
   ~World() { close(); }

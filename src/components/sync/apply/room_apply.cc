@@ -68,13 +68,13 @@ struct RoomRow {
   std::map<std::string, int64_t> thread_orders;
 };
 
-
 class RoomWriter {
  public:
   RoomWriter(db::Tx& tx, RoomRow& row, int64_t room_no, const ServerName& server)
       : tx_(tx), row_(row), room_no_(room_no), server_(server) {}
 
-  void add(const EventAdded& event, const std::string& thread, const Judgement& judgement, bool sender_is_local, int64_t pos) {
+  void add(const EventAdded& event, const std::string& thread, const Judgement& judgement, bool sender_is_local,
+           int64_t pos) {
     auto& sums = thread.empty() ? row_.sums : thread_sums(thread);
     sums += judgement.room;
     if (!thread.empty()) row_.thread_orders[thread] = event.order;
@@ -84,10 +84,11 @@ class RoomWriter {
     auto root = rooms::encode_root(event.after);
     row_.root = root;
     if (!event.soft_failed)
-      tx_.exec("INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after) "
-               "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-               room_no_, pos, event.ref.row(), event.order, row_.top_depth, thread, sums.notify, sums.highlight,
-               db::Blob{root});
+      tx_.exec(
+          "INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+          room_no_, pos, event.ref.row(), event.order, row_.top_depth, thread, sums.notify, sums.highlight,
+          db::Blob{root});
     for (const auto& change : event.memberships) change_member(change, event.order, pos);
     for (const auto& exception : judgement.exceptions) add_exception(exception, judgement.room, event.order, thread);
     if (sender_is_local && !event.soft_failed) {
@@ -97,10 +98,12 @@ class RoomWriter {
 
   void add(const ReceiptAdded& receipt, int64_t pos) {
     row_.last_pos = pos;
-    tx_.exec("INSERT INTO sync_receipt (room_no, user_id, type, thread, event_id, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, $7) "
-             "ON CONFLICT (room_no, user_id, type, thread) DO UPDATE SET event_id = excluded.event_id, ts = excluded.ts, "
-             "pos = excluded.pos",
-             room_no_, receipt.user.str(), receipt.type, receipt.thread, receipt.event_id.str(), receipt.ts, pos);
+    tx_.exec(
+        "INSERT INTO sync_receipt (room_no, user_id, type, thread, event_id, ts, pos) VALUES ($1, $2, $3, $4, $5, $6, "
+        "$7) "
+        "ON CONFLICT (room_no, user_id, type, thread) DO UPDATE SET event_id = excluded.event_id, ts = excluded.ts, "
+        "pos = excluded.pos",
+        room_no_, receipt.user.str(), receipt.type, receipt.thread, receipt.event_id.str(), receipt.ts, pos);
     if (receipt.user.server() != server_.str()) return;
     // An unthreaded receipt reads everything; "main" is the thread ''.
     std::string thread = receipt.thread.empty() ? "*" : receipt.thread == "main" ? "" : receipt.thread;
@@ -109,23 +112,27 @@ class RoomWriter {
   }
 
   void save() {
-    tx_.exec("UPDATE sync_room SET last_pos = $2, last_order = $3, top_depth = $4, notify = $5, highlight = $6, root_after = $7 "
-             "WHERE room_no = $1",
-             room_no_, row_.last_pos, row_.last_order, row_.top_depth, row_.sums.notify, row_.sums.highlight,
-             db::Blob{row_.root});
+    tx_.exec(
+        "UPDATE sync_room SET last_pos = $2, last_order = $3, top_depth = $4, notify = $5, highlight = $6, root_after "
+        "= $7 "
+        "WHERE room_no = $1",
+        room_no_, row_.last_pos, row_.last_order, row_.top_depth, row_.sums.notify, row_.sums.highlight,
+        db::Blob{row_.root});
     for (const auto& [thread, order] : row_.thread_orders)
-      tx_.exec("INSERT INTO sync_thread (room_no, thread, notify, highlight, last_order) VALUES ($1, $2, $3, $4, $5) "
-               "ON CONFLICT (room_no, thread) DO UPDATE SET notify = excluded.notify, highlight = excluded.highlight, "
-               "last_order = excluded.last_order",
-               room_no_, thread, row_.threads[thread].notify, row_.threads[thread].highlight, order);
+      tx_.exec(
+          "INSERT INTO sync_thread (room_no, thread, notify, highlight, last_order) VALUES ($1, $2, $3, $4, $5) "
+          "ON CONFLICT (room_no, thread) DO UPDATE SET notify = excluded.notify, highlight = excluded.highlight, "
+          "last_order = excluded.last_order",
+          room_no_, thread, row_.threads[thread].notify, row_.threads[thread].highlight, order);
   }
 
  private:
   Verdict& thread_sums(const std::string& thread) {
     auto [it, fresh] = row_.threads.try_emplace(thread);
     if (fresh)
-      it->second = tx_.one("SELECT notify, highlight FROM sync_thread WHERE room_no = $1 AND thread = $2",
-                           [](const db::Row& row) { return Verdict{row.i64(0), row.i64(1)}; }, room_no_, thread)
+      it->second = tx_.one(
+                          "SELECT notify, highlight FROM sync_thread WHERE room_no = $1 AND thread = $2",
+                          [](const db::Row& row) { return Verdict{row.i64(0), row.i64(1)}; }, room_no_, thread)
                        .value_or(Verdict{});
     return it->second;
   }
@@ -134,12 +141,14 @@ class RoomWriter {
     std::optional<int64_t> before;
     if (change.before) before = static_cast<int64_t>(*change.before);
     auto after = static_cast<int64_t>(change.after);
-    tx_.exec("INSERT INTO sync_member (user_id, room_no, membership, ref, pos) VALUES ($1, $2, $3, $4, $5) "
-             "ON CONFLICT (user_id, room_no) DO UPDATE SET membership = excluded.membership, ref = excluded.ref, "
-             "pos = excluded.pos",
-             change.user.str(), room_no_, after, change.ref.row(), pos);
-    tx_.exec("INSERT INTO sync_member_change (room_no, pos, user_id, before, after, ref) VALUES ($1, $2, $3, $4, $5, $6)",
-             room_no_, pos, change.user.str(), before, after, change.ref.row());
+    tx_.exec(
+        "INSERT INTO sync_member (user_id, room_no, membership, ref, pos) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (user_id, room_no) DO UPDATE SET membership = excluded.membership, ref = excluded.ref, "
+        "pos = excluded.pos",
+        change.user.str(), room_no_, after, change.ref.row(), pos);
+    tx_.exec(
+        "INSERT INTO sync_member_change (room_no, pos, user_id, before, after, ref) VALUES ($1, $2, $3, $4, $5, $6)",
+        room_no_, pos, change.user.str(), before, after, change.ref.row());
     if (change.user.server() != server_.str() || change.before == change.after) return;
     if (change.after == Membership::kJoin)
       mark_read(tx_, change.user, room_no_, "*", order, row_.sums);
@@ -148,15 +157,17 @@ class RoomWriter {
   }
 
   void add_exception(const Exception& exception, Verdict room, int64_t order, const std::string& thread) {
-    bool joined = tx_.one("SELECT 1 FROM sync_member WHERE user_id = $1 AND room_no = $2 AND membership = $3",
-                          [](const db::Row&) { return true; }, exception.user.str(), room_no_,
-                          static_cast<int64_t>(Membership::kJoin))
+    bool joined = tx_.one(
+                         "SELECT 1 FROM sync_member WHERE user_id = $1 AND room_no = $2 AND membership = $3",
+                         [](const db::Row&) { return true; }, exception.user.str(), room_no_,
+                         static_cast<int64_t>(Membership::kJoin))
                       .has_value();
     if (!joined) return;
-    tx_.exec("INSERT INTO unread_exception (user_id, room_no, order_no, thread, notify, highlight, room_notify, "
-             "room_highlight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id, room_no, order_no) DO NOTHING",
-             exception.user.str(), room_no_, order, thread, exception.own.notify, exception.own.highlight, room.notify,
-             room.highlight);
+    tx_.exec(
+        "INSERT INTO unread_exception (user_id, room_no, order_no, thread, notify, highlight, room_notify, "
+        "room_highlight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id, room_no, order_no) DO NOTHING",
+        exception.user.str(), room_no_, order, thread, exception.own.notify, exception.own.highlight, room.notify,
+        room.highlight);
   }
 
   db::Tx& tx_;
@@ -171,12 +182,14 @@ RoomRow lock_room(db::Tx& tx, int64_t room_no, const RoomId& room) {
     return RoomRow{row.i64(0), row.i64(1), row.i64(2), {row.i64(3), row.i64(4)}, row.bytes(5), {}, {}};
   };
   static constexpr db::Sql kRead =
-      "SELECT last_order, top_depth, last_pos, notify, highlight, root_after FROM sync_room WHERE room_no = $1 {for_update}";
+      "SELECT last_order, top_depth, last_pos, notify, highlight, root_after FROM sync_room WHERE room_no = $1 "
+      "{for_update}";
   if (auto row = tx.one(kRead, read, room_no)) return *row;
   auto empty = rooms::encode_root({});
-  tx.exec("INSERT INTO sync_room (room_no, room_id, last_pos, last_order, top_depth, notify, highlight, root_after) "
-          "VALUES ($1, $2, 0, 0, 0, 0, 0, $3) ON CONFLICT (room_no) DO NOTHING",
-          room_no, room.str(), db::Blob{empty});
+  tx.exec(
+      "INSERT INTO sync_room (room_no, room_id, last_pos, last_order, top_depth, notify, highlight, root_after) "
+      "VALUES ($1, $2, 0, 0, 0, 0, 0, $3) ON CONFLICT (room_no) DO NOTHING",
+      room_no, room.str(), db::Blob{empty});
   return tx.one(kRead, read, room_no).value();
 }
 

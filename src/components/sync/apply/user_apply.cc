@@ -24,9 +24,10 @@ Task<Result<bus::Effects>> UserApply::apply(std::vector<bus::Message> messages) 
   if (!batch->rooms.empty()) {
     auto read = co_await db_.read([batch](db::ReadTx& tx) {
       for (auto& [user, rooms] : batch->rooms)
-        rooms = tx.all("SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
-                       [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(),
-                       static_cast<int64_t>(rooms::Membership::kJoin));
+        rooms = tx.all(
+            "SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
+            [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(),
+            static_cast<int64_t>(rooms::Membership::kJoin));
     });
     MYELIN_CO_CHECK(read);
   }
@@ -53,12 +54,12 @@ struct Writer {
     int64_t seq = 0;
     for (const auto& message : sent.messages)
       if (message.to.server() == server.str())
-        tx.exec("INSERT INTO to_device (user_id, device_id, pos, seq, body) VALUES ($1, $2, $3, $4, $5)", message.to.str(),
-                message.device.str(), pos, seq++, message.body);
+        tx.exec("INSERT INTO to_device (user_id, device_id, pos, seq, body) VALUES ($1, $2, $3, $4, $5)",
+                message.to.str(), message.device.str(), pos, seq++, message.body);
   }
   void add(int64_t kind, std::string_view room, std::string_view what) {
-    tx.exec("INSERT INTO sync_user (user_id, pos, kind, room, what) VALUES ($1, $2, $3, $4, $5)", user.str(), pos, kind, room,
-            what);
+    tx.exec("INSERT INTO sync_user (user_id, pos, kind, room, what) VALUES ($1, $2, $3, $4, $5)", user.str(), pos, kind,
+            room, what);
   }
 };
 

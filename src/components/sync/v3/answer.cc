@@ -18,9 +18,15 @@ struct Answers::Context {
   bool empty = true;
 };
 
-Answers::Answers(db::Database& db, accounts::Accounts& accounts, keys::Keys& keys, rooms::Queries& rooms, Typing& typing, PresenceNews& presence,
-                 const Clock& clock)
-    : db_(db), accounts_(accounts), keys_(keys), rooms_(rooms), typing_(typing), presence_(presence), sections_(db, rooms, clock) {}
+Answers::Answers(db::Database& db, accounts::Accounts& accounts, keys::Keys& keys, rooms::Queries& rooms,
+                 Typing& typing, PresenceNews& presence, const Clock& clock)
+    : db_(db),
+      accounts_(accounts),
+      keys_(keys),
+      rooms_(rooms),
+      typing_(typing),
+      presence_(presence),
+      sections_(db, rooms, clock) {}
 
 Result<Filter> Answers::parse_filter(const std::string& text) const {
   if (text.empty()) return Filter{};
@@ -96,9 +102,12 @@ Task<Result<std::string>> Answers::account_data(Context& context, std::optional<
         continue;
       }
       auto content = co_await accounts_.account_data(user, room, type);
-      if (content) add(type, *content);
-      else if (content.error().code == Code::kNotFound) add(type, "{}");
-      else co_return std::unexpected(content.error());
+      if (content)
+        add(type, *content);
+      else if (content.error().code == Code::kNotFound)
+        add(type, "{}");
+      else
+        co_return std::unexpected(content.error());
     }
   }
   if (events.empty()) co_return std::string();
@@ -106,7 +115,7 @@ Task<Result<std::string>> Answers::account_data(Context& context, std::optional<
 }
 
 Task<Result<std::string>> Answers::joined_room(Context& context, const RoomSnapshot& room, bool& empty) {
-  Viewpoint view{context.request.session, &context.filter, &context.ignored_users, context.request.full_state,
+  Viewpoint view{context.request.session,         &context.filter, &context.ignored_users, context.request.full_state,
                  context.request.use_state_after, !context.since};
   MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
   empty = section.empty && !room.membership_changed;
@@ -161,7 +170,7 @@ Task<Result<void>> Answers::add_rooms(Context& context) {
       }
       case Membership::kLeave:
       case Membership::kBan: {
-        Viewpoint view{context.request.session, &context.filter, &context.ignored_users, false,
+        Viewpoint view{context.request.session,         &context.filter, &context.ignored_users, false,
                        context.request.use_state_after, !context.since};
         MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
         append_member(context.leave, id, '{' + section.fields + R"(,"account_data":{"events":[]}})");
@@ -180,7 +189,8 @@ Task<Result<void>> Answers::add_quiet_rooms(Context& context) {
   std::map<uint32_t, RoomId> quiet;
   for (const auto& [id, types] : context.snapshot.room_account_data) {
     auto info = co_await rooms_.room(RoomId::trusted(id));
-    if (info && std::ranges::binary_search(context.subscriber.rooms, info->room_no)) quiet.emplace(info->room_no, info->room);
+    if (info && std::ranges::binary_search(context.subscriber.rooms, info->room_no))
+      quiet.emplace(info->room_no, info->room);
   }
   for (uint32_t room_no : typing_.changed_rooms(context.subscriber, *context.since)) {
     if (auto info = co_await rooms_.room(room_no)) quiet.emplace(room_no, info->room);
@@ -188,9 +198,11 @@ Task<Result<void>> Answers::add_quiet_rooms(Context& context) {
   for (const auto& [room_no, id] : quiet) {
     if (there.contains(room_no) || !context.filter.matches_room(id)) continue;
     std::string fields;
-    if (auto typing = typing_.event(room_no, id, context.since); typing && context.filter.ephemeral().matches_type("m.typing"))
+    if (auto typing = typing_.event(room_no, id, context.since);
+        typing && context.filter.ephemeral().matches_type("m.typing"))
       append_member(fields, "ephemeral", events_section({*typing}));
-    if (auto types = context.snapshot.room_account_data.find(id.str()); types != context.snapshot.room_account_data.end()) {
+    if (auto types = context.snapshot.room_account_data.find(id.str());
+        types != context.snapshot.room_account_data.end()) {
       MYELIN_CO_TRY(auto data, co_await account_data(context, id, &types->second));
       if (!data.empty()) append_member(fields, "account_data", data);
     }
@@ -220,8 +232,13 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
                                     std::optional<ChangedRooms> changed_rooms, const Subscriber& subscriber) {
   Context context{std::move(request), std::move(filter), since, subscriber, {}, {}, {}, {}, {}, {}, {}, {}, true};
   const auto& session = context.request.session;
-  SnapshotQuery query{session.user, session.device, since, std::move(changed_rooms), context.filter.timeline().limit(),
-                      context.request.full_state, context.filter.include_leave()};
+  SnapshotQuery query{session.user,
+                      session.device,
+                      since,
+                      std::move(changed_rooms),
+                      context.filter.timeline().limit(),
+                      context.request.full_state,
+                      context.filter.include_leave()};
   Token next;
   typing_.mark(next);
   MYELIN_CO_TRY(context.snapshot, co_await db_.read([query](db::ReadTx& tx) { return read_snapshot(tx, query); }));
@@ -233,7 +250,8 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   MYELIN_CO_CHECK(co_await add_rooms(context));
   if (since) MYELIN_CO_CHECK(co_await add_quiet_rooms(context));
   MYELIN_CO_TRY(context.account_data,
-                co_await account_data(context, std::nullopt, since && !context.request.full_state ? &snapshot.account_data : nullptr));
+                co_await account_data(context, std::nullopt,
+                                      since && !context.request.full_state ? &snapshot.account_data : nullptr));
   MYELIN_CO_TRY(auto counts, co_await key_counts(session));
   if (snapshot.delete_to_device) MYELIN_CO_CHECK(co_await forget_to_device(session, since->to_device_position()));
 
@@ -255,8 +273,8 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   MYELIN_CO_TRY(auto presence, co_await presence_events(context));
   if (!presence.empty() || !since) body += R"(,"presence":)" + events_section(presence);
   body += '}';
-  bool empty = context.empty && context.account_data.empty() && snapshot.to_device.empty() && !lists && presence.empty() &&
-               !snapshot.key_counts_changed;
+  bool empty = context.empty && context.account_data.empty() && snapshot.to_device.empty() && !lists &&
+               presence.empty() && !snapshot.key_counts_changed;
   co_return Answer{std::move(body), empty, next.position};
 }
 

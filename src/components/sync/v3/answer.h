@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "components/sync/feed.h"
-#include "components/sync/sync.h"
 #include "components/sync/presence_news.h"
+#include "components/sync/sync.h"
 #include "components/sync/typing.h"
 #include "components/sync/v3/room_section.h"
 #include "components/sync/v3/snapshot.h"
@@ -16,7 +16,7 @@ namespace myelin::sync {
 
 struct Answer {
   std::string body;
-  bool empty = true;      // nothing a long poll should end for
+  bool empty = true;  // nothing a long poll should end for
   int64_t position = 0;
 };
 
@@ -25,8 +25,8 @@ class Answers {
   Answers(db::Database&, accounts::Accounts&, keys::Keys&, rooms::Queries&, Typing&, PresenceNews&, const Clock&);
   Result<Filter> parse_filter(const std::string& text) const;
   // `changed_rooms`: the joined rooms with news, where memory knows them.
-  Task<Result<Answer>> build(SyncRequest, Filter, std::optional<Token> since,
-                             std::optional<ChangedRooms>, const Subscriber&);
+  Task<Result<Answer>> build(SyncRequest, Filter, std::optional<Token> since, std::optional<ChangedRooms>,
+                             const Subscriber&);
   // For a client that has everything up to `position`. No SQL.
   Task<Result<std::string>> nothing_new(SyncRequest, Token since, int64_t position);
 

@@ -7,7 +7,7 @@
 namespace myelin::sync {
 using rooms::Membership;
 namespace {
-constexpr size_t kMoreRows = 100;    // read at once when a filter hides what was read
+constexpr size_t kMoreRows = 100;  // read at once when a filter hides what was read
 constexpr int kMaxRounds = 10;
 // What a stranger may know of a room (client-server API, Stripped state).
 constexpr std::string_view kStrippedTypes[] = {"m.room.create",          "m.room.join_rules", "m.room.name",
@@ -15,7 +15,9 @@ constexpr std::string_view kStrippedTypes[] = {"m.room.create",          "m.room
                                                "m.room.encryption"};
 }  // namespace
 
-void append_quoted(std::string& out, std::string_view text) { out += boost::json::serialize(boost::json::string_view(text)); }
+void append_quoted(std::string& out, std::string_view text) {
+  out += boost::json::serialize(boost::json::string_view(text));
+}
 
 std::string events_section(const std::vector<std::string>& events) {
   std::string out = R"({"events":[)";
@@ -51,7 +53,7 @@ void LazyMembers::forget(const accounts::Session& session, uint32_t room_no) {
 struct RoomSections::Timeline {
   std::vector<rooms::PlacedPtr> events;  // oldest first
   bool limited = false;
-  StateRoot root_before;                 // state before the first event
+  StateRoot root_before;  // state before the first event
   std::string prev_batch;
 };
 
@@ -81,9 +83,8 @@ Task<Result<std::vector<rooms::PlacedPtr>>> RoomSections::shown(const RoomSnapsh
 Task<Result<StateRoot>> RoomSections::root_before(const RoomSnapshot& room, const std::vector<TimelineRow>& rows,
                                                   size_t oldest) {
   if (oldest + 1 < rows.size()) co_return rows[oldest + 1].root_after;
-  co_return co_await db_.read([room_no = room.room_no, pos = rows[oldest].pos - 1](db::ReadTx& tx) {
-    return root_at(tx, room_no, pos);
-  });
+  co_return co_await db_.read(
+      [room_no = room.room_no, pos = rows[oldest].pos - 1](db::ReadTx& tx) { return root_at(tx, room_no, pos); });
 }
 
 Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& room, const Viewpoint& view) {
@@ -93,11 +94,14 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   auto rows = room.rows;
   MYELIN_CO_TRY(auto events, co_await shown(room, view, rows));
   bool exhausted = rows.size() <= limit;  // the snapshot read one row more than the limit
-  auto wanted = [&] { return static_cast<size_t>(std::ranges::count_if(events, [](const auto& e) { return e != nullptr; })); };
+  auto wanted = [&] {
+    return static_cast<size_t>(std::ranges::count_if(events, [](const auto& e) { return e != nullptr; }));
+  };
   for (int round = 0; round < kMaxRounds && !exhausted && wanted() < limit; ++round) {
-    MYELIN_CO_TRY(auto more, co_await db_.read([room_no = room.room_no, after, upto = rows.back().pos - 1](db::ReadTx& tx) {
-      return read_timeline(tx, room_no, after, upto, kMoreRows);
-    }));
+    MYELIN_CO_TRY(auto more,
+                  co_await db_.read([room_no = room.room_no, after, upto = rows.back().pos - 1](db::ReadTx& tx) {
+                    return read_timeline(tx, room_no, after, upto, kMoreRows);
+                  }));
     exhausted = more.size() < kMoreRows;
     MYELIN_CO_TRY(auto further, co_await shown(room, view, more));
     rows.insert(rows.end(), more.begin(), more.end());
@@ -130,8 +134,8 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
 
 // ---- state
 
-Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state_entries(const RoomSnapshot& room, const Viewpoint& view,
-                                                                         StateRoot target) {
+Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state_entries(const RoomSnapshot& room,
+                                                                         const Viewpoint& view, StateRoot target) {
   if (room.is_new || view.full_state) co_return co_await rooms_.state(room.room_no, target);
   MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, room.root_since, target));
   std::vector<rooms::StateEntry> out;
@@ -154,7 +158,8 @@ Task<Result<std::vector<std::string>>> RoomSections::state(const RoomSnapshot& r
       needed.insert(room.heroes.begin(), room.heroes.end());
     }
     if (whole || (timeline.limited && !view.use_state_after))
-      std::erase_if(entries, [&](const auto& entry) { return entry.type == "m.room.member" && !needed.contains(entry.key); });
+      std::erase_if(entries,
+                    [&](const auto& entry) { return entry.type == "m.room.member" && !needed.contains(entry.key); });
     auto missing = view.filter->include_redundant_members() ? std::vector<std::string>(needed.begin(), needed.end())
                                                             : lazy_.missing(view.session, room.room_no, needed);
     std::vector<std::pair<std::string, std::string>> wanted;
@@ -172,8 +177,8 @@ Task<Result<std::vector<std::string>>> RoomSections::state(const RoomSnapshot& r
   std::vector<std::string> out;
   for (const auto& event : events)
     if (event && view.filter->state().matches(*event->event, room.room))
-      out.push_back(rooms::client_event(*event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync,
-                                                                 clock_.now()}));
+      out.push_back(rooms::client_event(
+          *event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()}));
   co_return out;
 }
 
@@ -182,8 +187,8 @@ Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpo
   MYELIN_CO_TRY(auto state_events, co_await state(room, view, shown));
   std::vector<std::string> events;
   for (const auto& event : shown.events)
-    events.push_back(rooms::client_event(*event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync,
-                                                                  clock_.now()}));
+    events.push_back(rooms::client_event(
+        *event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()}));
   RoomSection out;
   out.empty = events.empty() && state_events.empty() && !room.is_new;
   auto section = events_section(events);
@@ -226,7 +231,8 @@ std::string receipts_event(const std::vector<ReceiptRow>& receipts) {
   for (const auto& receipt : receipts) {
     auto& by_type = content[receipt.event_id].is_null() ? content[receipt.event_id].emplace_object()
                                                         : content[receipt.event_id].as_object();
-    auto& users = by_type[receipt.type].is_null() ? by_type[receipt.type].emplace_object() : by_type[receipt.type].as_object();
+    auto& users =
+        by_type[receipt.type].is_null() ? by_type[receipt.type].emplace_object() : by_type[receipt.type].as_object();
     json::Object data{{"ts", receipt.ts}};
     if (!receipt.thread.empty()) data["thread_id"] = receipt.thread;
     users[receipt.user] = std::move(data);

@@ -1,5 +1,5 @@
-// One room of a /sync answer: timeline, state, ephemeral, account data, summary, unread counts (client-server API, Syncing).
-// Thread: the loop.
+// One room of a /sync answer: timeline, state, ephemeral, account data, summary, unread counts (client-server API,
+// Syncing). Thread: the loop.
 #pragma once
 #include <optional>
 #include <set>
@@ -13,7 +13,7 @@
 
 namespace myelin::sync {
 
-void append_quoted(std::string& out, std::string_view text);  // as a JSON string
+void append_quoted(std::string& out, std::string_view text);         // as a JSON string
 std::string events_section(const std::vector<std::string>& events);  // {"events":[…]}
 
 // Which members a device has been given under lazy loading, so that they are not sent again. Losable.
@@ -37,7 +37,7 @@ struct Viewpoint {
 };
 
 struct RoomSection {
-  std::string fields;   // `"timeline":{…},"state":{…}`, without braces
+  std::string fields;  // `"timeline":{…},"state":{…}`, without braces
   bool empty = true;
 };
 
@@ -54,7 +54,8 @@ class RoomSections {
   Task<Result<Timeline>> timeline(const RoomSnapshot&, const Viewpoint&);
   Task<Result<std::vector<std::string>>> state(const RoomSnapshot&, const Viewpoint&, const Timeline&);
   Task<Result<std::vector<rooms::StateEntry>>> state_entries(const RoomSnapshot&, const Viewpoint&, StateRoot target);
-  Task<Result<std::vector<rooms::PlacedPtr>>> shown(const RoomSnapshot&, const Viewpoint&, const std::vector<TimelineRow>&);
+  Task<Result<std::vector<rooms::PlacedPtr>>> shown(const RoomSnapshot&, const Viewpoint&,
+                                                    const std::vector<TimelineRow>&);
   Task<Result<StateRoot>> root_before(const RoomSnapshot&, const std::vector<TimelineRow>&, size_t oldest);
   db::Database& db_;
   rooms::Queries& rooms_;

@@ -28,13 +28,14 @@ struct OwnChange {
 // The user's own membership changes in (since, position], by room.
 std::map<uint32_t, OwnChange> own_changes(db::ReadTx& tx, const UserId& user, int64_t since) {
   std::map<uint32_t, OwnChange> out;
-  tx.query("SELECT room_no, before FROM sync_member_change WHERE user_id = $1 AND pos > $2 ORDER BY pos",
-           [&](const db::Row& row) {
-             OwnChange change;
-             if (!row.null(1)) change.before = static_cast<Membership>(row.i64(1));
-             out.try_emplace(static_cast<uint32_t>(row.i64(0)), change);
-           },
-           user.str(), since);
+  tx.query(
+      "SELECT room_no, before FROM sync_member_change WHERE user_id = $1 AND pos > $2 ORDER BY pos",
+      [&](const db::Row& row) {
+        OwnChange change;
+        if (!row.null(1)) change.before = static_cast<Membership>(row.i64(1));
+        out.try_emplace(static_cast<uint32_t>(row.i64(0)), change);
+      },
+      user.str(), since);
   return out;
 }
 
@@ -44,18 +45,19 @@ std::optional<MemberRow> member_of(db::ReadTx& tx, const UserId& user, uint32_t 
 }
 
 // The rooms an answer may speak of, with the user's membership now.
-std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query, const std::map<uint32_t, OwnChange>& changes,
-                                  int64_t position) {
+std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query,
+                                  const std::map<uint32_t, OwnChange>& changes, int64_t position) {
   std::map<uint32_t, MemberRow> out;
   auto keep = [&](const MemberRow& row) { out.emplace(row.room_no, row); };
   if (!query.since || query.full_state) {
-    tx.query("SELECT room_no, membership, ref, pos FROM sync_member WHERE user_id = $1",
-             [&](const db::Row& row) {
-               auto member = member_row(row);
-               bool gone = member.membership == Membership::kLeave || member.membership == Membership::kBan;
-               if (!gone || (!query.since && query.include_leave)) keep(member);
-             },
-             query.user.str());
+    tx.query(
+        "SELECT room_no, membership, ref, pos FROM sync_member WHERE user_id = $1",
+        [&](const db::Row& row) {
+          auto member = member_row(row);
+          bool gone = member.membership == Membership::kLeave || member.membership == Membership::kBan;
+          if (!gone || (!query.since && query.include_leave)) keep(member);
+        },
+        query.user.str());
   } else {
     int64_t known = query.since->position;
     if (query.changed_rooms) {
@@ -65,9 +67,10 @@ std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query, co
           keep(*member);
     }
     if (known < position)  // this snapshot may be ahead of memory
-      tx.query("SELECT m.room_no, m.membership, m.ref, m.pos FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
-             "WHERE m.user_id = $1 AND m.membership = $2 AND r.last_pos > $3",
-             [&](const db::Row& row) { keep(member_row(row)); }, query.user.str(), kJoin, known);
+      tx.query(
+          "SELECT m.room_no, m.membership, m.ref, m.pos FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
+          "WHERE m.user_id = $1 AND m.membership = $2 AND r.last_pos > $3",
+          [&](const db::Row& row) { keep(member_row(row)); }, query.user.str(), kJoin, known);
   }
   for (const auto& [room_no, change] : changes)
     if (auto member = member_of(tx, query.user, room_no)) keep(*member);
@@ -79,19 +82,23 @@ std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query, co
 void read_summary(db::ReadTx& tx, const UserId& user, RoomSnapshot& room) {
   room.with_summary = true;
   auto count = [&](int64_t membership) {
-    return tx.one("SELECT count(*) FROM sync_member WHERE room_no = $1 AND membership = $2",
-                  [](const db::Row& row) { return row.i64(0); }, room.room_no, membership)
+    return tx
+        .one(
+            "SELECT count(*) FROM sync_member WHERE room_no = $1 AND membership = $2",
+            [](const db::Row& row) { return row.i64(0); }, room.room_no, membership)
         .value_or(0);
   };
   room.joined = count(kJoin);
   room.invited = count(kInvite);
   auto name = [](const db::Row& row) { return row.str(0); };
-  room.heroes = tx.all("SELECT user_id FROM sync_member WHERE room_no = $1 AND membership IN ($2, $3) AND user_id <> $4 "
-                       "ORDER BY pos, user_id LIMIT 5",
-                       name, room.room_no, kJoin, kInvite, user.str());
+  room.heroes = tx.all(
+      "SELECT user_id FROM sync_member WHERE room_no = $1 AND membership IN ($2, $3) AND user_id <> $4 "
+      "ORDER BY pos, user_id LIMIT 5",
+      name, room.room_no, kJoin, kInvite, user.str());
   if (room.heroes.empty())
-    room.heroes = tx.all("SELECT user_id FROM sync_member WHERE room_no = $1 AND user_id <> $2 ORDER BY pos, user_id LIMIT 5",
-                         name, room.room_no, user.str());
+    room.heroes =
+        tx.all("SELECT user_id FROM sync_member WHERE room_no = $1 AND user_id <> $2 ORDER BY pos, user_id LIMIT 5",
+               name, room.room_no, user.str());
 }
 
 void read_receipts(db::ReadTx& tx, const UserId& user, RoomSnapshot& room) {
@@ -103,8 +110,10 @@ void read_receipts(db::ReadTx& tx, const UserId& user, RoomSnapshot& room) {
 }
 
 bool members_changed(db::ReadTx& tx, uint32_t room_no, int64_t since) {
-  return tx.one("SELECT 1 FROM sync_member_change WHERE room_no = $1 AND pos > $2 LIMIT 1",
-                [](const db::Row&) { return true; }, room_no, since)
+  return tx
+      .one(
+          "SELECT 1 FROM sync_member_change WHERE room_no = $1 AND pos > $2 LIMIT 1",
+          [](const db::Row&) { return true; }, room_no, since)
       .has_value();
 }
 
@@ -121,8 +130,9 @@ RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberR
   room.from = query.since ? query.since->position : 0;
   bool inside = member.membership == Membership::kJoin;
   room.upto = inside ? position : member.pos;
-  room.room = RoomId::trusted(tx.one("SELECT room_id FROM sync_room WHERE room_no = $1",
-                                     [](const db::Row& row) { return row.str(0); }, member.room_no)
+  room.room = RoomId::trusted(tx.one(
+                                    "SELECT room_id FROM sync_room WHERE room_no = $1",
+                                    [](const db::Row& row) { return row.str(0); }, member.room_no)
                                   .value_or(""));
   if (member.membership == Membership::kInvite || member.membership == Membership::kKnock) return room;
 
@@ -132,21 +142,23 @@ RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberR
   if (!inside) return room;
   read_receipts(tx, query.user, room);
   room.unread = read_unread(tx, query.user, room.room_no);
-  if (room.is_new || query.full_state || members_changed(tx, room.room_no, room.from)) read_summary(tx, query.user, room);
+  if (room.is_new || query.full_state || members_changed(tx, room.room_no, room.from))
+    read_summary(tx, query.user, room);
   return room;
 }
 
 void read_user_changes(db::ReadTx& tx, const SnapshotQuery& query, Snapshot& out) {
-  tx.query("SELECT kind, room, what FROM sync_user WHERE user_id = $1 AND pos > $2",
-           [&](const db::Row& row) {
-             if (row.i64(0) == kKeyCountsKind)
-               out.key_counts_changed |= row.text(2) == query.device.str();
-             else if (row.text(1).empty())
-               out.account_data.insert(row.str(2));
-             else
-               out.room_account_data[row.str(1)].insert(row.str(2));
-           },
-           query.user.str(), query.since->position);
+  tx.query(
+      "SELECT kind, room, what FROM sync_user WHERE user_id = $1 AND pos > $2",
+      [&](const db::Row& row) {
+        if (row.i64(0) == kKeyCountsKind)
+          out.key_counts_changed |= row.text(2) == query.device.str();
+        else if (row.text(1).empty())
+          out.account_data.insert(row.str(2));
+        else
+          out.room_account_data[row.str(1)].insert(row.str(2));
+      },
+      query.user.str(), query.since->position);
 }
 
 void read_to_device(db::ReadTx& tx, const SnapshotQuery& query, Snapshot& out) {
@@ -165,49 +177,59 @@ void read_to_device(db::ReadTx& tx, const SnapshotQuery& query, Snapshot& out) {
     while (end > 0 && rows[end - 1].pos == rows[end].pos) --end;
     if (end == 0) {
       int64_t pos = rows.front().pos;
-      rows = tx.all("SELECT pos, body FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos = $3 ORDER BY seq",
-                    [](const db::Row& row) { return Row{row.i64(0), row.str(1)}; }, query.user.str(), query.device.str(), pos);
+      rows = tx.all(
+          "SELECT pos, body FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos = $3 ORDER BY seq",
+          [](const db::Row& row) { return Row{row.i64(0), row.str(1)}; }, query.user.str(), query.device.str(), pos);
     } else {
       rows.resize(end);
     }
     out.to_device_upto = rows.back().pos;
   }
   for (auto& row : rows) out.to_device.push_back(std::move(row.body));
-  out.delete_to_device = after > 0 && tx.one("SELECT 1 FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos <= $3 LIMIT 1",
-                                             [](const db::Row&) { return true; }, query.user.str(), query.device.str(), after)
-                                          .has_value();
+  out.delete_to_device =
+      after > 0 && tx.one(
+                         "SELECT 1 FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos <= $3 LIMIT 1",
+                         [](const db::Row&) { return true; }, query.user.str(), query.device.str(), after)
+                       .has_value();
 }
 
 bool share_a_room(db::ReadTx& tx, const std::string& a, const std::string& b) {
-  return tx.one("SELECT 1 FROM sync_member x JOIN sync_member y ON y.room_no = x.room_no AND y.user_id = $2 AND y.membership = $3 "
-                "WHERE x.user_id = $1 AND x.membership = $3 LIMIT 1",
-                [](const db::Row&) { return true; }, a, b, kJoin)
+  return tx
+      .one(
+          "SELECT 1 FROM sync_member x JOIN sync_member y ON y.room_no = x.room_no AND y.user_id = $2 AND y.membership "
+          "= $3 "
+          "WHERE x.user_id = $1 AND x.membership = $3 LIMIT 1",
+          [](const db::Row&) { return true; }, a, b, kJoin)
       .has_value();
 }
 
 }  // namespace
 
 std::vector<TimelineRow> read_timeline(db::ReadTx& tx, int64_t room_no, int64_t after, int64_t upto, size_t limit) {
-  return tx.all("SELECT pos, order_no, depth, ref, root_after FROM sync_timeline WHERE room_no = $1 AND pos > $2 AND pos <= $3 "
-                "ORDER BY pos DESC LIMIT $4",
-                [](const db::Row& row) {
-                  return TimelineRow{row.i64(0), row.i64(1), row.i64(2), rooms::EventRef::from_row(row.i64(3)),
-                                     rooms::decode_root(row.blob(4))};
-                },
-                room_no, after, upto, limit);
+  return tx.all(
+      "SELECT pos, order_no, depth, ref, root_after FROM sync_timeline WHERE room_no = $1 AND pos > $2 AND pos <= $3 "
+      "ORDER BY pos DESC LIMIT $4",
+      [](const db::Row& row) {
+        return TimelineRow{row.i64(0), row.i64(1), row.i64(2), rooms::EventRef::from_row(row.i64(3)),
+                           rooms::decode_root(row.blob(4))};
+      },
+      room_no, after, upto, limit);
 }
 
 StateRoot root_at(db::ReadTx& tx, int64_t room_no, int64_t position) {
-  return tx.one("SELECT root_after FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
-                [](const db::Row& row) { return rooms::decode_root(row.blob(0)); }, room_no, position)
+  return tx
+      .one(
+          "SELECT root_after FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
+          [](const db::Row& row) { return rooms::decode_root(row.blob(0)); }, room_no, position)
       .value_or(StateRoot{});
 }
 
 DeviceLists read_device_lists(db::ReadTx& tx, const UserId& user, int64_t from, int64_t to) {
   DeviceLists out;
   const auto& me = user.str();
-  tx.query("SELECT DISTINCT user_id FROM sync_device_list WHERE pos > $1 AND pos <= $2",
-           [&](const db::Row& row) { out.changed.insert(row.str(0)); }, from, to);
+  tx.query(
+      "SELECT DISTINCT user_id FROM sync_device_list WHERE pos > $1 AND pos <= $2",
+      [&](const db::Row& row) { out.changed.insert(row.str(0)); }, from, to);
   std::erase_if(out.changed, [&](const std::string& other) { return other != me && !share_a_room(tx, me, other); });
 
   auto changes = own_changes(tx, user, from);
@@ -217,17 +239,19 @@ DeviceLists read_device_lists(db::ReadTx& tx, const UserId& user, int64_t from, 
     auto now = member_of(tx, user, room_no);
     bool was_in = change.before == Membership::kJoin, is_in = now && now->membership == Membership::kJoin;
     if (was_in == is_in) continue;
-    tx.query("SELECT user_id FROM sync_member WHERE room_no = $1 AND membership = $2 AND user_id <> $3",
-             [&](const db::Row& row) { (is_in ? out.changed : maybe_left).insert(row.str(0)); }, room_no, kJoin, me);
+    tx.query(
+        "SELECT user_id FROM sync_member WHERE room_no = $1 AND membership = $2 AND user_id <> $3",
+        [&](const db::Row& row) { (is_in ? out.changed : maybe_left).insert(row.str(0)); }, room_no, kJoin, me);
   }
   // Others who came into or went out of the user's rooms.
-  tx.query("SELECT c.user_id, c.before, c.after FROM sync_member m JOIN sync_member_change c ON c.room_no = m.room_no "
-           "WHERE m.user_id = $1 AND m.membership = $2 AND c.pos > $3 AND c.pos <= $4 AND c.user_id <> $1",
-           [&](const db::Row& row) {
-             bool was_in = !row.null(1) && row.i64(1) == kJoin, is_in = row.i64(2) == kJoin;
-             if (was_in != is_in) (is_in ? out.changed : maybe_left).insert(row.str(0));
-           },
-           me, kJoin, from, to);
+  tx.query(
+      "SELECT c.user_id, c.before, c.after FROM sync_member m JOIN sync_member_change c ON c.room_no = m.room_no "
+      "WHERE m.user_id = $1 AND m.membership = $2 AND c.pos > $3 AND c.pos <= $4 AND c.user_id <> $1",
+      [&](const db::Row& row) {
+        bool was_in = !row.null(1) && row.i64(1) == kJoin, is_in = row.i64(2) == kJoin;
+        if (was_in != is_in) (is_in ? out.changed : maybe_left).insert(row.str(0));
+      },
+      me, kJoin, from, to);
   for (const auto& other : maybe_left)
     if (!share_a_room(tx, me, other)) {
       out.left.insert(other);
@@ -238,12 +262,14 @@ DeviceLists read_device_lists(db::ReadTx& tx, const UserId& user, int64_t from, 
 
 Snapshot read_snapshot(db::ReadTx& tx, const SnapshotQuery& query) {
   Snapshot out;
-  out.position = tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); }).value_or(0);
+  out.position =
+      tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); }).value_or(0);
   std::map<uint32_t, OwnChange> changes;
   if (query.since) changes = own_changes(tx, query.user, query.since->position);
   for (const auto& member : candidates(tx, query, changes, out.position)) {
     auto change = changes.find(member.room_no);
-    out.rooms.push_back(read_room(tx, query, member, change == changes.end() ? nullptr : &change->second, out.position));
+    out.rooms.push_back(
+        read_room(tx, query, member, change == changes.end() ? nullptr : &change->second, out.position));
   }
   read_to_device(tx, query, out);
   if (query.since) {

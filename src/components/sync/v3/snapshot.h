@@ -1,5 +1,5 @@
-// Everything one /sync answer takes from sync's own tables, read in one snapshot (docs/spine.md, rule A7). What is immutable
-// (events, state at a root) is fetched afterwards through rooms.
+// Everything one /sync answer takes from sync's own tables, read in one snapshot (docs/spine.md, rule A7). What is
+// immutable (events, state at a root) is fetched afterwards through rooms.
 #pragma once
 #include <optional>
 #include <set>
@@ -15,11 +15,11 @@ namespace myelin::sync {
 struct SnapshotQuery {
   UserId user;
   DeviceId device;
-  std::optional<Token> since;                       // absent: initial
-  std::optional<ChangedRooms> changed_rooms;        // of the joined ones, where memory knows them
+  std::optional<Token> since;                 // absent: initial
+  std::optional<ChangedRooms> changed_rooms;  // of the joined ones, where memory knows them
   size_t timeline_limit = 10;
   bool full_state = false;
-  bool include_leave = false;                       // initial: rooms left, too
+  bool include_leave = false;  // initial: rooms left, too
 };
 
 struct TimelineRow {
@@ -54,11 +54,11 @@ struct RoomSnapshot {
 struct Snapshot {
   int64_t position = 0;
   std::vector<RoomSnapshot> rooms;
-  std::set<std::string> account_data;                               // types changed
-  std::map<std::string, std::set<std::string>> room_account_data;   // room id -> types changed
-  std::vector<std::string> to_device;                               // bodies
-  int64_t to_device_upto = -1;                                      // set when there are more than fit
-  bool delete_to_device = false;                                    // rows at or before `since` remain
+  std::set<std::string> account_data;                              // types changed
+  std::map<std::string, std::set<std::string>> room_account_data;  // room id -> types changed
+  std::vector<std::string> to_device;                              // bodies
+  int64_t to_device_upto = -1;                                     // set when there are more than fit
+  bool delete_to_device = false;                                   // rows at or before `since` remain
   bool key_counts_changed = false;
   std::set<std::string> device_lists_changed, device_lists_left;
 };
