@@ -41,9 +41,10 @@ bool is_public6(const Bytes6& b) {
   if (high_zero && b[10] == 0xff && b[11] == 0xff) return is_public4(embedded4(b, 12));  // ::ffff:a.b.c.d
   if (starts_with({0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0})) return is_public4(embedded4(b, 12));  // 64:ff9b::/96
   if (starts_with({0x20, 0x02})) return is_public4(embedded4(b, 2));                                    // 6to4
-  if ((b[0] & 0xe0) != 0x20) return false;                  // all that is global unicast is in 2000::/3
-  if (starts_with({0x20, 0x01, 0x0d, 0xb8})) return false;  // documentation
-  return !(starts_with({0x20, 0x01}) && b[2] < 2);          // 2001::/23: Teredo and other protocol assignments
+  if ((b[0] & 0xe0) != 0x20) return false;                     // all that is global unicast is in 2000::/3
+  if (starts_with({0x20, 0x01, 0x0d, 0xb8})) return false;     // documentation
+  if (starts_with({0x3f, 0xff}) && b[2] < 0x10) return false;  // 3fff::/20, documentation
+  return !(starts_with({0x20, 0x01}) && b[2] < 2);             // 2001::/23: Teredo and other protocol assignments
 }
 
 }  // namespace

@@ -55,6 +55,11 @@ TEST(AddressPolicy, DeniesAddressesOfOurOwnNetworks) {
                               "2002:7f00:1::1",
                               "2001:db8::1",
                               "2001::1",
+                              "3fff::1",
+                              "64:ff9b:1::1",
+                              "100::1",
+                              "192.0.0.8",
+                              "240.0.0.1",
                               "::127.0.0.1",
                               "fec0::1"})
     EXPECT_FALSE(is_public(address)) << address;
