@@ -11,8 +11,9 @@
 namespace myelin::net {
 
 struct FramingError {
-  int status = 400;      // 400, 413, 431, 501, 505
+  int status = 400;      // 400, 408, 413, 417, 431, 501, 505
   std::string_view why;  // static text
+  bool operator==(const FramingError&) const = default;
 };
 
 struct Head {
@@ -34,8 +35,38 @@ class ChunkDecoder {
 
  private:
   enum class State : uint8_t { kSize, kData, kDataEnd, kLast, kDone };
+  // Each works on the front of `text` and takes what it used; false when more input is needed.
+  bool read_size(std::string_view& text, size_t body_size, std::optional<FramingError>& error);
+  bool read_line_end(std::string_view& text, std::optional<FramingError>& error);
+
   State state_ = State::kSize;
   size_t limit_, left_ = 0;
+};
+
+// Reads one request from bytes that arrive in pieces; where the pieces end makes no difference.
+class RequestReader {
+ public:
+  explicit RequestReader(const Limits& limits) : limits_(limits), chunks_(limits.body_bytes) {}
+  // Takes what it can from the front of `in`, and nothing past the request's end. An error is final.
+  std::optional<FramingError> feed(std::string& in);
+  bool has_begun() const { return has_begun_; }  // something other than an empty line has arrived
+  bool has_head() const { return state_ != State::kHead; }
+  bool is_complete() const { return state_ == State::kComplete; }
+  Head& head() { return head_; }
+
+ private:
+  enum class State : uint8_t { kHead, kBody, kComplete };
+  std::optional<FramingError> skip_empty_lines(std::string& in);
+  std::optional<FramingError> find_head_end(std::string_view in, size_t& end);
+  std::optional<FramingError> read_body(std::string& in);
+
+  const Limits& limits_;
+  State state_ = State::kHead;
+  bool has_begun_ = false;
+  int empty_lines_ = 0;
+  size_t scanned_ = 0, line_start_ = 0;  // of the head
+  Head head_;
+  ChunkDecoder chunks_;
 };
 
 }  // namespace myelin::net

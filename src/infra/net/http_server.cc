@@ -1,21 +1,20 @@
 #include "infra/net/http_server.h"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <list>
 #include <unordered_set>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "infra/net/http_framing.h"
+#include "infra/net/response_head.h"
 
 namespace myelin::net {
 namespace asio = boost::asio;
@@ -24,50 +23,11 @@ using std::chrono::steady_clock;
 
 namespace {
 
-std::string_view reason(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Answer";
-  }
-}
-
-std::string head_of(const Response& response, bool keep_alive) {
-  auto head = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n", response.status,
-                          reason(response.status), response.content_type, response.body.size());
-  for (const auto& field : response.headers) head += fmt::format("{}: {}\r\n", field.name, field.value);
-  if (!keep_alive) head += "Connection: close\r\n";
-  return head += "\r\n";
-}
+constexpr size_t kReadBytes = 16 * 1024;
+constexpr size_t kWriteSlice = 256 * 1024;                // what must go out within one write_timeout
+constexpr size_t kDrainedAfterRefusal = 8'388'608;        // what a client may still send before it reads the refusal
+constexpr std::chrono::milliseconds kRefusalTime{5'000};  // and how long
+constexpr std::chrono::milliseconds kUnwindTime{2'000};
 
 struct Settings {
   Executor loop;
@@ -75,23 +35,35 @@ struct Settings {
   Limits limits;
   Handler handler;
   std::function<Response(int, std::string_view)> reject;
+  ResponseHeads heads{clock};
+  std::array<char, kReadBytes> read_buffer{};  // of all connections: nothing stays in it
 };
 
-// One client connection. Its coroutine owns it; the server's sweeper closes it when a deadline passes.
+// One client connection. Its coroutine owns it; the server's sweeper ends what takes too long.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, std::shared_ptr<const Settings> settings)
+  Connection(tcp::socket socket, std::shared_ptr<Settings> settings)
       : socket_(std::move(socket)), settings_(std::move(settings)) {
-    boost::system::error_code ignored;
-    socket_.set_option(tcp::no_delay(true), ignored);
-    auto peer = socket_.remote_endpoint(ignored);
-    if (!ignored) peer_ = peer.address().to_string();
+    boost::system::error_code error;
+    socket_.set_option(tcp::no_delay(true), error);
+    auto peer = socket_.remote_endpoint(error).address();
+    if (peer.is_v6() && peer.to_v6().is_v4_mapped())
+      peer = asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6());
+    if (!error) peer_ = peer.to_string();
     expect_within(settings_->limits.idle_timeout);
   }
 
-  bool is_idle() const { return idle_; }
-  bool is_late(steady_clock::time_point now) const { return now > deadline_; }
-  void end_after_this() { last_ = true; }
+  void end_when_done() {
+    last_ = true;
+    if (phase_ == Phase::kIdle) close();
+  }
+  void end_if_late(steady_clock::time_point now) {
+    if (now <= deadline_) return;
+    if (phase_ != Phase::kReading) return close();
+    timed_out_ = true;  // serve() answers 408
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
   void close() {
     boost::system::error_code ignored;
     socket_.close(ignored);
@@ -99,105 +71,90 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   Task<> serve() {
-    while (socket_.is_open()) {
-      idle_ = input_.empty();
-      if (last_ && idle_) break;
-      expect_within(idle_ ? settings_->limits.idle_timeout : settings_->limits.header_timeout);
-      Head head;
-      auto problem = co_await read_head(head);
-      if (!socket_.is_open()) co_return;
-      if (!problem) problem = co_await read_body(head);
-      if (!socket_.is_open()) co_return;
-      if (problem) {
-        co_await refuse(*problem);
-        break;
-      }
-      bool keep_alive = head.keep_alive, is_head = head.request.method == Method::kHead;
-      head.request.remote_address = peer_;
-      auto response = co_await answer(std::move(head.request));
-      if (!response || !socket_.is_open()) co_return;
-      keep_alive = keep_alive && !last_;
-      if (!co_await write(*response, keep_alive, is_head) || !keep_alive) break;
-    }
+    bool more = true;
+    while (more && !last_ && socket_.is_open()) more = co_await serve_one();
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_both, ignored);
     socket_.close(ignored);
   }
 
  private:
-  void expect_within(std::chrono::seconds time) { deadline_ = settings_->clock.steady() + time; }
+  enum class Phase : uint8_t { kIdle, kReading, kHandling, kWriting, kClosing };
 
-  // Appends what has arrived; false when the client is gone.
+  void expect_within(std::chrono::milliseconds time) { deadline_ = settings_->clock.steady() + time; }
+
+  // False when the connection ends.
+  Task<bool> serve_one() {
+    RequestReader reader(settings_->limits);
+    auto problem = co_await read(reader);
+    if (!socket_.is_open()) co_return false;
+    if (problem) {
+      co_await refuse(*problem);
+      co_return false;
+    }
+    auto& request = reader.head().request;
+    request.remote_address = peer_;
+    bool only_head = request.method == Method::kHead;
+    auto response = co_await answer(std::move(request));
+    if (!response || !socket_.is_open()) co_return false;
+    bool keep_alive = reader.head().keep_alive && !last_;
+    co_return co_await write(*response, keep_alive, only_head) && keep_alive;
+  }
+
+  // Takes what has arrived; false when the client is gone.
+  bool take() {
+    auto& bytes = settings_->read_buffer;
+    boost::system::error_code error;
+    size_t n = socket_.read_some(asio::buffer(bytes), error);
+    if (error == asio::error::would_block || error == asio::error::try_again) return true;
+    input_.append(bytes.data(), n);
+    return !error && n > 0;
+  }
+
   Task<bool> read_more() {
     boost::system::error_code error;
     co_await socket_.async_wait(tcp::socket::wait_read, asio::redirect_error(asio::use_awaitable, error));
-    if (error) co_return false;
-    char chunk[16 * 1024];  // not kept over a wait: nothing of it stays in the frame while parked
-    size_t n = socket_.read_some(asio::buffer(chunk), error);
-    if (error == asio::error::would_block || error == asio::error::try_again) co_return true;
-    if (error || n == 0) co_return false;
-    input_.append(chunk, n);
-    co_return true;
+    co_return !error && take();
   }
 
-  Task<std::optional<FramingError>> read_head(Head& head) {
+  // Reads one request. A client that goes away in between closes the socket.
+  Task<std::optional<FramingError>> read(RequestReader& reader) {
+    phase_ = Phase::kIdle;
+    expect_within(settings_->limits.idle_timeout);
+    bool has_head = false;
     while (true) {
-      while (input_.starts_with("\r\n")) input_.erase(0, 2);  // RFC 9112, 2.2: empty lines before a request
-      auto end = input_.find("\r\n\r\n");
-      auto lone = input_.find("\n\n");
-      if (lone != std::string::npos && (end == std::string::npos || lone < end))
-        co_return FramingError{400, "lines must end in CRLF"};
-      if (end != std::string::npos) {
-        auto problem = parse_head(std::string_view(input_).substr(0, end + 4), settings_->limits, head);
-        input_.erase(0, end + 4);
-        co_return problem;
-      }
-      if (input_.size() > settings_->limits.header_bytes)
-        co_return FramingError{431, "the request's head is too large"};
-      bool was_empty = input_.empty();
-      if (!co_await read_more()) {
-        close();
-        co_return std::nullopt;
-      }
-      if (was_empty) {
-        idle_ = false;
+      auto problem = reader.feed(input_);
+      if (problem || reader.is_complete()) co_return problem;
+      if (phase_ == Phase::kIdle && reader.has_begun()) {
+        phase_ = Phase::kReading;
         expect_within(settings_->limits.header_timeout);
       }
+      if (reader.has_head() && !has_head) {
+        has_head = true;
+        expect_within(settings_->limits.body_timeout);
+        const auto& head = reader.head();
+        if (head.expects_continue && head.request.body.empty() && input_.empty()) co_await invite_body();
+      }
+      if (co_await read_more()) continue;
+      if (timed_out_) co_return FramingError{408, "the request did not arrive in time"};
+      close();
+      co_return std::nullopt;
     }
   }
 
-  Task<std::optional<FramingError>> read_body(Head& head) {
-    if (!head.chunked && head.content_length == 0) co_return std::nullopt;
-    expect_within(settings_->limits.body_timeout);
-    if (head.expects_continue && input_.empty()) {
-      boost::system::error_code error;
-      co_await asio::async_write(socket_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
-                                 asio::redirect_error(asio::use_awaitable, error));
-    }
-    auto& body = head.request.body;
-    ChunkDecoder chunks(settings_->limits.body_bytes);
-    while (true) {
-      if (head.chunked) {
-        if (auto problem = chunks.feed(input_, body)) co_return problem;
-        if (chunks.done()) co_return std::nullopt;
-      } else if (input_.size() >= head.content_length) {
-        body = input_.substr(0, head.content_length);
-        input_.erase(0, head.content_length);
-        co_return std::nullopt;
-      }
-      if (!co_await read_more()) {
-        close();
-        co_return std::nullopt;
-      }
-    }
+  Task<> invite_body() {
+    boost::system::error_code error;  // shows again when the body is read
+    co_await asio::async_write(socket_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
+                               asio::redirect_error(asio::use_awaitable, error));
   }
 
   // Runs the handler. A client that goes away ends a GET: only reads are given up half-way.
   Task<std::optional<Response>> answer(Request request) {
-    input_.shrink_to_fit();
+    phase_ = Phase::kHandling;
     deadline_ = steady_clock::time_point::max();
-    bool watch = request.method == Method::kGet;
-    if (watch) watch_for_end();
+    input_.shrink_to_fit();
+    watching_ = request.method == Method::kGet || request.method == Method::kHead;
+    if (watching_) watch_for_end();
     std::optional<Response> response;
     try {
       response = co_await asio::co_spawn(settings_->loop, settings_->handler(std::move(request)),
@@ -208,61 +165,72 @@ class Connection : public std::enable_shared_from_this<Connection> {
         response = settings_->reject(500, "internal error");
       }
     }
-    watching_ = false;
     boost::system::error_code ignored;
-    if (watch && socket_.is_open()) socket_.cancel(ignored);
+    if (watching_ && socket_.is_open()) socket_.cancel(ignored);
+    watching_ = false;
     co_return response;
   }
 
+  // Keeps what the client sends ahead, up to a head's size; past that its end shows only after the answer.
   void watch_for_end() {
-    watching_ = true;
     socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](boost::system::error_code error) {
       if (error || !self->watching_) return;
-      char byte;
-      auto n = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-      if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK)) self->close();
+      if (!self->take()) return self->close();
+      if (self->input_.size() <= self->settings_->limits.header_bytes) self->watch_for_end();
     });
   }
 
   Task<bool> write(const Response& response, bool keep_alive, bool only_head) {
-    expect_within(settings_->limits.write_timeout);
-    auto head = head_of(response, keep_alive);
-    std::array<asio::const_buffer, 2> both{asio::buffer(head), asio::buffer(response.body)};
-    if (only_head) both[1] = {};
+    phase_ = Phase::kWriting;
+    auto head = settings_->heads.make(response, keep_alive);
+    std::string_view body = response.body;
+    if (only_head || has_no_body(response.status)) body = {};
     boost::system::error_code error;
-    co_await asio::async_write(socket_, both, asio::redirect_error(asio::use_awaitable, error));
+    bool first = true;
+    while (!error && (first || !body.empty())) {
+      auto slice = body.substr(0, kWriteSlice);
+      std::array<asio::const_buffer, 2> buffers{asio::buffer(first ? head : std::string_view()), asio::buffer(slice)};
+      expect_within(settings_->limits.write_timeout);
+      co_await asio::async_write(socket_, buffers, asio::redirect_error(asio::use_awaitable, error));
+      body.remove_prefix(slice.size());
+      first = false;
+    }
     co_return !error;
   }
 
   // Answers and closes, in a way that lets the client read the answer though it may still be sending.
   Task<> refuse(FramingError problem) {
-    co_await write(settings_->reject(problem.status, problem.why), false, false);
+    if (!co_await write(settings_->reject(problem.status, problem.why), false, false)) co_return;
     boost::system::error_code ignored;
     socket_.shutdown(tcp::socket::shutdown_send, ignored);
-    expect_within(std::chrono::seconds(2));
-    for (size_t drained = 0; drained < 64 * 1024 && co_await read_more(); input_.clear()) drained += input_.size();
+    phase_ = Phase::kClosing;
+    expect_within(kRefusalTime);
+    for (size_t drained = 0; drained < kDrainedAfterRefusal && co_await read_more(); input_.clear())
+      drained += input_.size();
   }
 
   tcp::socket socket_;
-  std::shared_ptr<const Settings> settings_;
+  std::shared_ptr<Settings> settings_;
   std::string input_, peer_;
   steady_clock::time_point deadline_;
   asio::cancellation_signal stop_handler_;
-  bool idle_ = true, last_ = false, watching_ = false;
+  Phase phase_ = Phase::kIdle;
+  bool last_ = false;  // the server drains
+  bool timed_out_ = false, watching_ = false;
 };
 
 class Server final : public HttpServer {
  public:
   Server(Executor loop, const Clock& clock, Limits limits, Handler handler,
          std::function<Response(int, std::string_view)> reject)
-      : settings_(std::make_shared<Settings>(Settings{loop, clock, limits, std::move(handler), std::move(reject)})),
+      : settings_(std::make_shared<Settings>(loop, clock, limits, std::move(handler), std::move(reject))),
         tasks_(loop),
         open_(metrics::gauge("myelin_http_connections", "Open client connections")) {
     tasks_.supervise("http: sweeper", [this] { return sweep(); });
   }
   ~Server() override {
     tasks_.cancel();
-    for (auto& connection : std::vector(connections_.begin(), connections_.end())) connection->close();
+    for (auto& connection : snapshot()) connection->close();
   }
 
   Result<uint16_t> listen(const std::string& address, uint16_t port) override {
@@ -291,56 +259,67 @@ class Server final : public HttpServer {
   Task<> drain(steady_clock::time_point deadline) override {
     boost::system::error_code ignored;
     for (auto& acceptor : acceptors_) acceptor->close(ignored);
-    for (auto& connection : std::vector(connections_.begin(), connections_.end())) {
-      connection->end_after_this();
-      if (connection->is_idle()) connection->close();
-    }
-    while (!connections_.empty() && settings_->clock.steady() < deadline)
-      co_await sleep_for(std::chrono::milliseconds(10));
-    for (auto& connection : std::vector(connections_.begin(), connections_.end())) connection->close();
+    for (auto& connection : snapshot()) connection->end_when_done();
+    while (!connections_.empty() && settings_->clock.steady() < deadline) co_await sleep_for(kPoll);
+    for (auto& connection : snapshot()) connection->close();
+    // What was cancelled unwinds before the components that it uses stop.
+    for (auto left = kUnwindTime; !connections_.empty() && left.count() > 0; left -= kPoll) co_await sleep_for(kPoll);
     tasks_.cancel();
     co_await tasks_.join();
   }
 
  private:
+  static constexpr std::chrono::milliseconds kPoll{10};
+  using Connections = std::unordered_set<std::shared_ptr<Connection>>;
+
+  std::vector<std::shared_ptr<Connection>> snapshot() const { return {connections_.begin(), connections_.end()}; }
+
   Task<> accept(std::shared_ptr<tcp::acceptor> acceptor) {
+    std::weak_ptr alive = alive_;
     while (acceptor->is_open()) {
       boost::system::error_code error;
-      tcp::socket socket(settings_->loop);
+      tcp::socket socket(co_await asio::this_coro::executor);
       co_await acceptor->async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
-      if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
+      if (alive.expired() || error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
       if (error) {  // out of descriptors: wait for some
         log::warning("http: cannot accept: {}", error.message());
         co_await sleep_for(std::chrono::milliseconds(100));
-        continue;
+        if (alive.expired()) co_return;
+      } else if (connections_.size() < settings_->limits.connections) {  // else closed at once
+        start(std::move(socket));
       }
-      if (connections_.size() >= settings_->limits.connections) continue;  // closed at once
-      socket.non_blocking(true, error);
-      auto connection = std::make_shared<Connection>(std::move(socket), settings_);
-      connections_.insert(connection);
-      open_.Set(static_cast<double>(connections_.size()));
-      asio::co_spawn(settings_->loop, connection->serve(),
-                     [this, connection, alive = std::weak_ptr(alive_)](std::exception_ptr) {
-                       if (alive.expired()) return;
-                       connections_.erase(connection);
-                       open_.Set(static_cast<double>(connections_.size()));
-                     });
     }
+  }
+
+  void start(tcp::socket socket) {
+    boost::system::error_code ignored;
+    socket.non_blocking(true, ignored);
+    auto connection = std::make_shared<Connection>(std::move(socket), settings_);
+    connections_.insert(connection);
+    open_.Set(static_cast<double>(connections_.size()));
+    asio::co_spawn(settings_->loop, connection->serve(),
+                   [this, connection, alive = std::weak_ptr(alive_)](const std::exception_ptr&) {
+                     if (alive.expired()) return;
+                     connections_.erase(connection);
+                     open_.Set(static_cast<double>(connections_.size()));
+                   });
   }
 
   Task<> sweep() {
+    const auto& limits = settings_->limits;
+    auto shortest = std::min({limits.header_timeout, limits.body_timeout, limits.idle_timeout, limits.write_timeout});
+    auto pause = std::clamp(shortest / 4, kPoll, std::chrono::milliseconds(1'000));
+    std::weak_ptr alive = alive_;
     while (true) {
-      co_await sleep_for(std::chrono::seconds(1));
+      co_await sleep_for(pause);
+      if (alive.expired()) co_return;
       auto now = settings_->clock.steady();
-      std::vector<std::shared_ptr<Connection>> late;
-      for (const auto& connection : connections_)
-        if (connection->is_late(now)) late.push_back(connection);
-      for (auto& connection : late) connection->close();
+      for (auto& connection : snapshot()) connection->end_if_late(now);
     }
   }
 
-  std::shared_ptr<const Settings> settings_;
-  std::unordered_set<std::shared_ptr<Connection>> connections_;
+  std::shared_ptr<Settings> settings_;
+  Connections connections_;
   std::vector<std::shared_ptr<tcp::acceptor>> acceptors_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   TaskSet tasks_;

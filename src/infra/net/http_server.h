@@ -45,17 +45,17 @@ struct Limits {
   size_t header_bytes = 16 * 1024;
   size_t body_bytes = 1024 * 1024;  // beyond: 413
   size_t connections = 20'000;
-  std::chrono::seconds header_timeout{15};  // from the first byte of a request to the end of its head
-  std::chrono::seconds body_timeout{60};
-  std::chrono::seconds idle_timeout{120};  // between requests
-  std::chrono::seconds write_timeout{60};
+  std::chrono::milliseconds header_timeout{15'000};  // from the first byte of a request to the end of its head
+  std::chrono::milliseconds body_timeout{60'000};
+  std::chrono::milliseconds idle_timeout{120'000};  // between requests
+  std::chrono::milliseconds write_timeout{60'000};  // for each 256 KiB of an answer
 };
 
 class HttpServer {
  public:
   virtual ~HttpServer() = default;
-  // `reject` makes the body of an answer that the server gives by itself (400, 408, 413, 431, 501, 505): a Matrix error
-  // object.
+  // `reject` makes the body of an answer that the server gives by itself (400, 408, 413, 417, 431, 500, 501, 505): a
+  // Matrix error object.
   static std::unique_ptr<HttpServer> make(Executor loop, const Clock&, Limits, Handler,
                                           std::function<Response(int status, std::string_view why)> reject);
   // kUnavailable with the reason when it cannot bind. Port 0 picks one.
