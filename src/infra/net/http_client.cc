@@ -107,11 +107,10 @@ bool is_one_line(std::string_view text) { return text.find_first_of(std::string_
 // Makes libcurl's list of header lines; false when one of them cannot be sent.
 bool add_headers(Transfer& transfer) {
   auto add = [&](const std::string& line) {
-    auto* longer = curl_slist_append(transfer.headers.get(), line.c_str());
-    if (longer == nullptr) return false;
-    (void)transfer.headers.release();
-    transfer.headers.reset(longer);
-    return true;
+    auto* list = transfer.headers.release();
+    auto* longer = curl_slist_append(list, line.c_str());
+    transfer.headers.reset(longer == nullptr ? list : longer);
+    return longer != nullptr;
   };
   bool ok = add("Expect:");  // no waiting for 100 Continue
   for (const auto& header : transfer.request.headers)
@@ -274,8 +273,8 @@ class CurlClient final : public HttpClient {
 }  // namespace
 
 std::unique_ptr<HttpClient> HttpClient::make(Executor loop, ClientOptions options) {
-  static const CURLcode kReady = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (kReady != CURLE_OK) log::error("libcurl does not start: {}", curl_easy_strerror(kReady));
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) log::error("libcurl does not start: {}", curl_easy_strerror(ready));
   return std::make_unique<CurlClient>(std::move(loop), std::move(options));
 }
 

@@ -172,6 +172,8 @@ std::optional<FramingError> parse_head(std::string_view text, const Limits& limi
   if (!line) return FramingError{400, "lines must end in CRLF"};
   if (auto error = parse_request_line(*line, out, http_1_0)) return error;
   FramingFields seen;
+  auto lines = static_cast<size_t>(std::ranges::count(text, '\n'));  // of fields, and the empty one
+  out.request.headers.reserve(std::min(lines - std::min<size_t>(lines, 1), kMaxFields));
   while (true) {
     line = take_line(text);
     if (!line) return FramingError{400, "lines must end in CRLF"};

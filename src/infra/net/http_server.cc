@@ -85,19 +85,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // False when the connection ends.
   Task<bool> serve_one() {
-    RequestReader reader(settings_->limits);
-    auto problem = co_await read(reader);
+    Head head;
+    auto problem = co_await read(head);
     if (!socket_.is_open()) co_return false;
     if (problem) {
       co_await refuse(*problem);
       co_return false;
     }
-    auto& request = reader.head().request;
-    request.remote_address = peer_;
-    bool only_head = request.method == Method::kHead;
-    auto response = co_await answer(std::move(request));
+    head.request.remote_address = peer_;
+    bool only_head = head.request.method == Method::kHead;
+    auto response = co_await answer(std::move(head.request));
     if (!response || !socket_.is_open()) co_return false;
-    bool keep_alive = reader.head().keep_alive && !last_;
+    bool keep_alive = head.keep_alive && !last_;
     co_return co_await write(*response, keep_alive, only_head) && keep_alive;
   }
 
@@ -118,12 +117,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   // Reads one request. A client that goes away in between closes the socket.
-  Task<std::optional<FramingError>> read(RequestReader& reader) {
+  Task<std::optional<FramingError>> read(Head& head) {
+    RequestReader reader(settings_->limits);
     phase_ = Phase::kIdle;
     expect_within(settings_->limits.idle_timeout);
     bool has_head = false;
     while (true) {
       auto problem = reader.feed(input_);
+      if (reader.is_complete()) head = std::move(reader.head());
       if (problem || reader.is_complete()) co_return problem;
       if (phase_ == Phase::kIdle && reader.has_begun()) {
         phase_ = Phase::kReading;
@@ -132,8 +133,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
       if (reader.has_head() && !has_head) {
         has_head = true;
         expect_within(settings_->limits.body_timeout);
-        const auto& head = reader.head();
-        if (head.expects_continue && head.request.body.empty() && input_.empty()) co_await invite_body();
+        const auto& begun = reader.head();
+        if (begun.expects_continue && begun.request.body.empty() && input_.empty()) co_await invite_body();
       }
       if (co_await read_more()) continue;
       if (timed_out_) co_return FramingError{408, "the request did not arrive in time"};
