@@ -44,6 +44,23 @@ Result<std::pair<std::string, uint16_t>> split_address(const std::string& text) 
   return std::pair(host, static_cast<uint16_t>(port));
 }
 
+// Who asks, when a trusted proxy says so: the last address in X-Forwarded-For that is no trusted proxy itself.
+std::string client_address(const net::Request& request, const std::vector<std::string>& trusted) {
+  auto is_trusted = [&](std::string_view address) { return std::ranges::find(trusted, address) != trusted.end(); };
+  auto address = request.remote_address;
+  std::string_view list = request.header("X-Forwarded-For");
+  while (is_trusted(address) && !list.empty()) {
+    auto comma = list.rfind(',');
+    auto last = list.substr(comma == std::string_view::npos ? 0 : comma + 1);
+    list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
+    while (last.starts_with(' ')) last.remove_prefix(1);
+    while (last.ends_with(' ')) last.remove_suffix(1);
+    if (last.empty()) break;
+    address = last;
+  }
+  return address;
+}
+
 // Everything that runs, in the order it is built; it ends in the reverse order.
 class Server {
  public:
@@ -80,7 +97,10 @@ class Server {
     api::add_unserved(router_);
     net::Limits limits;
     limits.body_bytes = static_cast<size_t>(config_.max_body_kb) * 1024;
-    auto handle = [this](net::Request request) { return router_.handle(std::move(request)); };
+    auto handle = [this](net::Request request) {
+      request.remote_address = client_address(request, config_.trusted_proxies);
+      return router_.handle(std::move(request));
+    };
     http_ = net::HttpServer::make(loop, clock_, limits, handle, reject);
   }
 

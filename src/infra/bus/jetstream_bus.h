@@ -9,7 +9,7 @@ namespace myelin::bus {
 
 struct JetStreamOptions {
   engine::Options engine;
-  bool streams_in_memory = true;  // docs/decisions/0004-engine-and-streams.md
+  bool streams_in_memory = true;  // docs/spine.md
 };
 std::unique_ptr<Bus> make_jetstream_bus(JetStreamOptions, db::Database&, Executor loop, const Clock&);
 

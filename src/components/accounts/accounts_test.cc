@@ -1,0 +1,342 @@
+// Accounts through the public interface, on a real database.
+#include "components/accounts/accounts.h"
+
+#include <openssl/hmac.h>
+
+#include "base/bytes.h"
+#include "components/accounts/user_out.h"
+#include "components/testing/databases.h"
+#include "components/testing/fake_bus.h"
+#include "components/testing/fake_rooms.h"
+#include "components/testing/loop.h"
+#include "matrix/push_rules.h"
+
+namespace myelin::accounts {
+namespace {
+using namespace myelin::testing;
+
+constexpr const char* kPassword = "correct horse";
+
+class AccountsTest : public OnBothDatabases {
+ protected:
+  AccountsTest() : database_(db::testing::temporary_database(GetParam())) { open({}); }
+  ~AccountsTest() override { close(); }
+
+  void open(Config config) {
+    config.server_name = ServerName::trusted("here");
+    config.registration_secret = "shared";
+    config.argon2_memory_kib = 8;
+    config.argon2_passes = 1;
+    db_ = database_->open(loop.executor(), clock);
+    bus_ = std::make_unique<FakeBus>(*db_);
+    queues_ = work::Queues::make(*db_, loop.executor(), clock, random_);
+    accounts = make_accounts(config, *db_, *bus_, *queues_, rooms_, loop.executor(), clock, random_);
+    check(loop.run(accounts->start()));
+  }
+  void close() {
+    loop.run(accounts->stop());
+    loop.run(queues_->stop());
+    accounts.reset();
+    queues_.reset();
+    bus_.reset();
+    db_->stop();
+    db_.reset();
+  }
+  void reopen(Config config) {
+    close();
+    open(std::move(config));
+  }
+
+  Login sign_up(const std::string& name, bool refreshable = false) {
+    Registration request;
+    request.username = name;
+    request.password = kPassword;
+    request.device.refresh_token = refreshable;
+    return value(loop.run(accounts->register_user(request)));
+  }
+  Result<Login> log_in(const std::string& name, const std::string& password = kPassword,
+                       std::optional<std::string> device = {}) {
+    PasswordLogin request;
+    request.user = name;
+    request.password = password;
+    request.device.device_id = std::move(device);
+    request.remote_address = "192.0.2.1";
+    return loop.run(accounts->log_in(request));
+  }
+  Result<Session> session_of(const std::string& token) { return loop.run(accounts->authenticate(token, "192.0.2.1")); }
+  bool soft_logout(const Result<Session>& refused) {
+    EXPECT_EQ(error_of(refused), Code::kUnknownToken);
+    return refused.error().fields->at("soft_logout").as_bool();
+  }
+  template <class Kind>
+  size_t count_published() {
+    size_t count = 0;
+    for (const auto& message : value(loop.run(bus_->messages(kUserOut))))
+      count += std::holds_alternative<Kind>(value(decode_user_out(message.body)).what);
+    return count;
+  }
+
+  std::unique_ptr<db::testing::TemporaryDatabase> database_;
+  Loop loop;
+  ManualClock clock;
+  SeededRandom random_{7};
+  FakeRooms rooms_;
+  std::unique_ptr<db::Database> db_;
+  std::unique_ptr<FakeBus> bus_;
+  std::unique_ptr<work::Queues> queues_;
+  std::unique_ptr<Accounts> accounts;
+  const UserId alice = UserId::trusted("@alice:here");
+};
+
+TEST_P(AccountsTest, ANewAccountLogsInUnderAnySpellingOfItsName) {
+  auto login = sign_up("Alice");
+  EXPECT_EQ(login.user, alice);
+  EXPECT_EQ(value(session_of(login.tokens->access_token)).device, *login.device);
+  for (const char* name : {"alice", "ALICE", "@alice:here", "@Alice:here"}) EXPECT_TRUE(log_in(name)) << name;
+  for (const char* name : {"bob", "@alice:elsewhere", "", "@", "al ice"})
+    EXPECT_EQ(error_of(log_in(name)), Code::kForbidden) << name;
+  EXPECT_EQ(error_of(log_in("alice", "wrong")), Code::kForbidden);
+  EXPECT_EQ(value(loop.run(accounts->profile(alice))), (json::Object{{"displayname", "alice"}}));
+}
+
+TEST_P(AccountsTest, NamesAreCheckedAndTakenOnce) {
+  sign_up("alice");
+  auto check_name = [&](const char* name) { return error_of(loop.run(accounts->check_username(name))); };
+  EXPECT_EQ(check_name("alice"), Code::kUserInUse);
+  EXPECT_EQ(check_name("aLiCe"), Code::kUserInUse);
+  for (const char* name : {"", "a b", "ü", "a:b", "@a"}) EXPECT_EQ(check_name(name), Code::kInvalidUsername) << name;
+  Registration again;
+  again.username = "alice";
+  again.password = kPassword;
+  EXPECT_EQ(error_of(loop.run(accounts->register_user(again))), Code::kUserInUse);
+  again.username = "bob";
+  again.password = "short";
+  EXPECT_EQ(error_of(loop.run(accounts->register_user(again))), Code::kWeakPassword);
+}
+
+TEST_P(AccountsTest, ALoginOfAKnownDeviceEndsItsFormerTokens) {
+  sign_up("alice");
+  auto first = value(log_in("alice", kPassword, "PHONE")), other = value(log_in("alice", kPassword, "TABLET"));
+  EXPECT_TRUE(session_of(first.tokens->access_token));
+  auto second = value(log_in("alice", kPassword, "PHONE"));
+  EXPECT_FALSE(soft_logout(session_of(first.tokens->access_token)));
+  EXPECT_TRUE(session_of(second.tokens->access_token));
+  EXPECT_TRUE(session_of(other.tokens->access_token));
+}
+
+TEST_P(AccountsTest, LoggingOutDeletesTheDeviceAndTellsOfIt) {
+  auto login = sign_up("alice");
+  auto other = value(log_in("alice"));
+  auto session = value(session_of(login.tokens->access_token));
+  check(loop.run(accounts->log_out(session)));
+  EXPECT_FALSE(soft_logout(session_of(login.tokens->access_token)));
+  EXPECT_EQ(value(loop.run(accounts->devices(alice))).size(), 1u);
+  EXPECT_EQ(count_published<DeviceDeleted>(), 1u);
+  EXPECT_EQ(count_published<DeviceListChanged>(), 1u);
+  check(loop.run(accounts->log_out_all(value(session_of(other.tokens->access_token)))));
+  EXPECT_TRUE(value(loop.run(accounts->devices(alice))).empty());
+  EXPECT_EQ(error_of(session_of("")), Code::kMissingToken);
+}
+
+TEST_P(AccountsTest, ARefreshKeepsTheFormerPairUntilTheNewOneIsUsed) {
+  auto login = sign_up("alice", true);
+  EXPECT_EQ(login.tokens->expires_in_ms, 3'600'000);
+  auto traded = value(loop.run(accounts->refresh(*login.tokens->refresh_token)));
+  EXPECT_TRUE(session_of(login.tokens->access_token)) << "the answer may have been lost";
+  auto again = value(loop.run(accounts->refresh(*login.tokens->refresh_token)));
+  EXPECT_TRUE(session_of(again.access_token));
+  EXPECT_FALSE(soft_logout(session_of(login.tokens->access_token)));
+  EXPECT_FALSE(soft_logout(session_of(traded.access_token))) << "the pair that was not used";
+  auto refused = loop.run(accounts->refresh(*login.tokens->refresh_token));
+  EXPECT_EQ(error_of(refused), Code::kUnknownToken);
+  EXPECT_TRUE(refused.error().fields->at("soft_logout").as_bool());
+  clock.advance(3'600'001);
+  EXPECT_TRUE(soft_logout(session_of(again.access_token)));
+  EXPECT_TRUE(loop.run(accounts->refresh(*again.refresh_token)));
+}
+
+TEST_P(AccountsTest, ARegistrationTokenIsGoodForItsUses) {
+  auto token = value(loop.run(accounts->new_registration_token(1)));
+  EXPECT_TRUE(value(loop.run(accounts->registration_token_valid(token))));
+  Registration request;
+  request.username = "alice";
+  request.password = kPassword;
+  request.registration_token = token;
+  value(loop.run(accounts->register_user(request)));
+  EXPECT_FALSE(value(loop.run(accounts->registration_token_valid(token))));
+  request.username = "bob";
+  EXPECT_EQ(error_of(loop.run(accounts->register_user(request))), Code::kForbidden);
+  EXPECT_FALSE(value(loop.run(accounts->user_exists(UserId::trusted("@bob:here")))));
+}
+
+std::string mac_of(const std::string& nonce, const std::string& name, bool admin) {
+  std::string text = nonce + '\0' + name + '\0' + kPassword + '\0' + (admin ? "admin" : "notadmin");
+  std::string out(EVP_MAX_MD_SIZE, '\0');
+  unsigned length = 0;
+  HMAC(EVP_sha1(), "shared", 6, as_bytes(text).data(), text.size(), reinterpret_cast<unsigned char*>(out.data()),
+       &length);
+  return hex(out.substr(0, length));
+}
+
+TEST_P(AccountsTest, SharedSecretRegistrationWantsTheSecretAndAFreshNonce) {
+  auto nonce = value(loop.run(accounts->registration_nonce()));
+  auto attempt = [&](const std::string& with, const std::string& name, const std::string& mac) {
+    return loop.run(accounts->register_with_secret(with, name, kPassword, true, mac));
+  };
+  EXPECT_EQ(error_of(attempt(nonce, "root", mac_of(nonce, "root", false))), Code::kForbidden);
+  EXPECT_EQ(error_of(attempt(nonce + "x", "root", mac_of(nonce + "x", "root", true))), Code::kInvalidParam);
+  auto login = value(attempt(nonce, "root", mac_of(nonce, "root", true)));
+  EXPECT_TRUE(value(session_of(login.tokens->access_token)).is_admin);
+  EXPECT_EQ(error_of(attempt(nonce, "other", mac_of(nonce, "other", true))), Code::kInvalidParam) << "used";
+  auto late = value(loop.run(accounts->registration_nonce()));
+  clock.advance(60'001);
+  EXPECT_EQ(error_of(attempt(late, "other", mac_of(late, "other", true))), Code::kInvalidParam);
+}
+
+class UserAuth : public AccountsTest {
+ protected:
+  Result<void> attempt(json::Object auth, const std::string& endpoint = "/x") {
+    UiaRequest request;
+    request.endpoint = endpoint;
+    if (!auth.empty()) request.body["auth"] = std::move(auth);
+    request.user = alice;
+    request.flows = {{"m.login.password", "m.login.dummy"}};
+    return loop.run(accounts->user_auth(request));
+  }
+  json::Object incomplete(const Result<void>& result) {
+    EXPECT_EQ(error_of(result), Code::kUiaIncomplete);
+    return *result.error().fields;
+  }
+};
+
+TEST_P(UserAuth, StagesAddUpInASessionOfOneEndpoint) {
+  sign_up("alice");
+  auto first = incomplete(attempt({}));
+  auto session = std::string(first.at("session").as_string());
+  EXPECT_FALSE(first.contains("completed"));
+  auto wrong = incomplete(attempt({{"type", "m.login.password"}, {"password", "no"}, {"session", session}}));
+  EXPECT_EQ(wrong.at("errcode").as_string(), "M_FORBIDDEN");
+  EXPECT_EQ(wrong.at("session").as_string(), session);
+  auto half = incomplete(attempt({{"type", "m.login.password"}, {"password", kPassword}, {"session", session}}));
+  EXPECT_EQ(half.at("completed"), json::Value(json::Array{"m.login.password"}));
+  auto foreign = incomplete(attempt({{"type", "m.login.dummy"}, {"session", session}}, "/y"));
+  EXPECT_NE(foreign.at("session").as_string(), session) << "a session is for one endpoint";
+  check(attempt({{"type", "m.login.dummy"}, {"session", session}}));
+  incomplete(attempt({{"type", "m.login.dummy"}, {"session", session}}));
+}
+
+TEST_P(UserAuth, AnotherUsersPasswordDoesNotHelp) {
+  sign_up("alice");
+  sign_up("bob");
+  json::Object identifier{{"type", "m.id.user"}, {"user", "bob"}};
+  EXPECT_EQ(error_of(attempt({{"type", "m.login.password"}, {"identifier", identifier}, {"password", kPassword}})),
+            Code::kForbidden);
+}
+
+TEST_P(AccountsTest, ANewPasswordEndsTheOtherDevices) {
+  auto login = sign_up("alice");
+  auto other = value(log_in("alice"));
+  auto kept = value(session_of(login.tokens->access_token));
+  check(loop.run(accounts->change_password(alice, "another password", kept)));
+  EXPECT_TRUE(session_of(login.tokens->access_token));
+  EXPECT_FALSE(soft_logout(session_of(other.tokens->access_token)));
+  EXPECT_EQ(error_of(log_in("alice")), Code::kForbidden);
+  EXPECT_TRUE(log_in("alice", "another password"));
+}
+
+TEST_P(AccountsTest, ADeactivatedAccountIsGoneAndItsNameStaysTaken) {
+  auto login = sign_up("alice");
+  check(loop.run(accounts->put_account_data(alice, std::nullopt, "x", "{}")));
+  check(loop.run(accounts->deactivate(alice, true)));
+  EXPECT_FALSE(soft_logout(session_of(login.tokens->access_token)));
+  EXPECT_EQ(error_of(log_in("alice")), Code::kUserDeactivated);
+  EXPECT_EQ(error_of(loop.run(accounts->check_username("alice"))), Code::kUserInUse);
+  EXPECT_EQ(error_of(loop.run(accounts->account_data(alice, std::nullopt, "x"))), Code::kNotFound);
+  EXPECT_TRUE(value(loop.run(accounts->users())).empty());
+  EXPECT_EQ(error_of(loop.run(accounts->deactivate(alice, true))), Code::kNotFound);
+}
+
+TEST_P(AccountsTest, ProfilesHoldAnyFieldWithinLimits) {
+  sign_up("alice");
+  auto set = [&](const std::string& field, std::optional<json::Value> to) {
+    return loop.run(accounts->set_profile(alice, {field, std::move(to)}));
+  };
+  check(set("displayname", json::Value("Alice")));
+  check(set("m.tz", json::Value("Europe/Paris")));
+  EXPECT_EQ(value(loop.run(accounts->member_profile(alice))).displayname, "Alice");
+  EXPECT_EQ(value(loop.run(accounts->profile(alice))).at("m.tz").as_string(), "Europe/Paris");
+  EXPECT_EQ(error_of(set("displayname", json::Value(5))), Code::kInvalidParam);
+  EXPECT_EQ(error_of(set(std::string(256, 'k'), json::Value(1))), Code::kKeyTooLarge);
+  EXPECT_EQ(error_of(set("big", json::Value(std::string(66'000, 'v')))), Code::kProfileTooLarge);
+  check(set("displayname", json::Value("")));
+  EXPECT_FALSE(value(loop.run(accounts->profile(alice))).contains("displayname"));
+  EXPECT_EQ(error_of(loop.run(accounts->profile(UserId::trusted("@bob:here")))), Code::kNotFound);
+}
+
+TEST_P(AccountsTest, FiltersWithTheSameContentHaveTheSameId) {
+  sign_up("alice");
+  auto id = value(loop.run(accounts->put_filter(alice, {{"a", 1}, {"b", 2}})));
+  EXPECT_EQ(value(loop.run(accounts->put_filter(alice, {{"b", 2}, {"a", 1}}))), id);
+  EXPECT_EQ(value(loop.run(accounts->filter(alice, id))), R"({"a":1,"b":2})");
+  EXPECT_EQ(error_of(loop.run(accounts->filter(UserId::trusted("@bob:here"), id))), Code::kNotFound);
+}
+
+TEST_P(AccountsTest, PushRulesAreTheDefaultUntilTheyAreEdited) {
+  sign_up("alice");
+  EXPECT_EQ(*value(loop.run(accounts->push_rules(alice))), default_push_rules(alice));
+  EXPECT_TRUE(value(loop.run(accounts->with_own_push_rules({alice}))).empty());
+  check(loop.run(accounts->edit_push_rules(alice, [](json::Object& content) {
+    return enable_push_rule(content, PushRuleKind::kOverride, ".m.rule.master", true);
+  })));
+  auto rules = value(loop.run(accounts->push_rules(alice)));
+  EXPECT_TRUE(value(find_push_rule(*rules, PushRuleKind::kOverride, ".m.rule.master"))->at("enabled").as_bool());
+  EXPECT_EQ(value(loop.run(accounts->with_own_push_rules({alice}))), std::vector<UserId>{alice});
+  EXPECT_EQ(count_published<AccountDataChanged>(), 1u);
+}
+
+TEST_P(AccountsTest, AnEditThatFailsOrChangesNothingStoresNothing) {
+  sign_up("alice");
+  auto edit = [&](std::function<Result<void>(json::Object&)> change) {
+    return loop.run(accounts->edit_account_data(alice, std::nullopt, "x", std::move(change)));
+  };
+  auto add = [](json::Object& content) -> Result<void> {
+    content["k"] = 1;
+    return {};
+  };
+  check(edit(add));
+  check(edit(add));
+  EXPECT_EQ(count_published<AccountDataChanged>(), 1u);
+  EXPECT_EQ(error_of(edit([](json::Object& content) -> Result<void> {
+              content["k"] = 2;
+              return fail(Code::kInvalidParam, "no");
+            })),
+            Code::kInvalidParam);
+  EXPECT_EQ(value(loop.run(accounts->account_data(alice, std::nullopt, "x"))), R"({"k":1})");
+}
+
+TEST_P(AccountsTest, GuessingPasswordsIsSlowedDown) {
+  sign_up("alice");
+  Code last = Code::kForbidden;
+  for (int i = 0; i < 11 && last == Code::kForbidden; ++i) last = error_of(log_in("alice", "guess"));
+  EXPECT_EQ(last, Code::kLimitExceeded);
+  auto refused = log_in("alice");
+  EXPECT_EQ(error_of(refused), Code::kLimitExceeded);
+  clock.advance(refused.error().fields->at("retry_after_ms").as_int64());
+  EXPECT_TRUE(log_in("alice"));
+  Config open_door;
+  open_door.rate_limits = false;
+  reopen(open_door);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(error_of(log_in("alice", "guess")), Code::kForbidden);
+}
+
+TEST_P(AccountsTest, SessionsOutliveARestart) {
+  auto login = sign_up("alice");
+  reopen({});
+  EXPECT_EQ(value(session_of(login.tokens->access_token)).user, alice);
+}
+
+MYELIN_ON_BOTH_DATABASES(AccountsTest);
+MYELIN_ON_BOTH_DATABASES(UserAuth);
+
+}  // namespace
+}  // namespace myelin::accounts
