@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +47,7 @@ Server::~Server() {
 }
 
 double Server::start() {
+  if (answers(port_)) throw std::runtime_error(fmt::format("another server answers on port {}", port_));
   std::vector<std::string> words{program_,        "serve",     "--data",         data_,
                                  "--server-name", "localhost", "--registration", "open",
                                  "--rate-limits", "off",       "--listen",       "127.0.0.1:" + std::to_string(port_)};
@@ -56,6 +59,7 @@ double Server::start() {
   auto begin = std::chrono::steady_clock::now();
   pid_ = ::fork();
   if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     int fd = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     ::dup2(fd, 1);
     ::dup2(fd, 2);
