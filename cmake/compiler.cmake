@@ -14,7 +14,7 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
                     -Wimplicit-fallthrough -Wno-missing-field-initializers -fno-omit-frame-pointer
-                    -fmacro-prefix-map=../../= -Xclang -fno-pch-timestamp)
+                    -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -Xclang -fno-pch-timestamp)
 add_compile_definitions(_GLIBCXX_ASSERTIONS BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_ARRAY
                         SPDLOG_FMT_EXTERNAL SPDLOG_COMPILED_LIB SPDLOG_SHARED_LIB)
 add_link_options(-fuse-ld=lld)
