@@ -11,29 +11,40 @@
 namespace myelin::fault {
 std::atomic<bool> armed = false;
 namespace {
-std::string wanted;  // written before armed is set, then only read
-std::atomic<long> countdown = 1;
+struct Point {  // written before armed is set; then only `times` changes
+  std::string name;
+  long nth = 1;
+  std::atomic<long> times = 0;
+  bool is_nth_time_at(const char* here) { return name == here && ++times % nth == 0; }
+};
+Point crash, failure;
+
+void arm(Point& point, const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr || *text == '\0') return;
+  std::string_view spec = text;
+  auto colon = spec.find(':');
+  point.name = std::string(spec.substr(0, colon));
+  if (colon != std::string_view::npos) {
+    auto digits = spec.substr(colon + 1);
+    std::from_chars(digits.data(), digits.data() + digits.size(), point.nth);
+    if (point.nth < 1) point.nth = 1;
+  }
+  armed = true;
+}
 }  // namespace
 
 void reached(const char* name) {
-  if (wanted != name || countdown.fetch_sub(1) != 1) return;
+  if (!crash.is_nth_time_at(name)) return;
   ::kill(::getpid(), SIGKILL);
   ::pause();
 }
 
+bool fails(const char* name) { return failure.is_nth_time_at(name); }
+
 void arm_from_environment() {
-  const char* text = std::getenv("MYELIN_CRASH_AT");
-  if (text == nullptr || *text == '\0') return;
-  std::string_view spec = text;
-  auto colon = spec.find(':');
-  wanted = std::string(spec.substr(0, colon));
-  if (colon != std::string_view::npos) {
-    long n = 1;
-    auto digits = spec.substr(colon + 1);
-    std::from_chars(digits.data(), digits.data() + digits.size(), n);
-    countdown = n;
-  }
-  armed = true;
+  arm(crash, "MYELIN_CRASH_AT");
+  arm(failure, "MYELIN_FAIL_AT");
 }
 
 }  // namespace myelin::fault
