@@ -1,20 +1,25 @@
 // Database: an engine, its lanes and its readers.
 #include "base/log.h"
+#include "base/random.h"
 #include "infra/db/committed.h"
 #include "infra/db/lane.h"
 #include "infra/db/readers.h"
+#include "infra/db/witness.h"
 
 namespace myelin::db {
 namespace {
 
 class EngineDatabase final : public Database {
  public:
-  EngineDatabase(std::unique_ptr<Engine> engine, std::vector<std::unique_ptr<Session>> writers,
-                 std::vector<std::unique_ptr<Session>> readers, const Options& options)
-      : engine_(std::move(engine)), readers_(std::make_unique<Readers>(std::move(readers))) {
+  EngineDatabase(std::unique_ptr<Engine> engine, std::unique_ptr<Witness> witness,
+                 std::vector<std::unique_ptr<Session>> writers, std::vector<std::unique_ptr<Session>> readers,
+                 const Options& options)
+      : engine_(std::move(engine)),
+        witness_(std::move(witness)),
+        readers_(std::make_unique<Readers>(std::move(readers))) {
     for (auto& writer : writers) {
       lanes_.push_back(std::make_unique<Lane>(std::move(writer), LaneLimits{options.batch_closures, options.batch_time},
-                                              committed_));
+                                              committed_, witness_.get()));
     }
   }
   ~EngineDatabase() override { stop(); }
@@ -23,6 +28,7 @@ class EngineDatabase final : public Database {
     committed_.set_receiver(std::move(receiver));
   }
   std::string generation() const override { return engine_->generation(); }
+  std::string history() const override { return engine_->history(); }
   bool is_sqlite() const override { return engine_->dialect() == Dialect::kSqlite; }
 
   void stop() override {
@@ -47,6 +53,7 @@ class EngineDatabase final : public Database {
 
  private:
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Witness> witness_;
   Committed committed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<Readers> readers_;
@@ -57,18 +64,64 @@ class EngineDatabase final : public Database {
 // what the clock says could have been given out (docs/spine.md, rule A14).
 Result<void> move_position(Session& session, const Clock& clock) {
   constexpr int64_t kPositionsPerMillisecond = 1'000;
-  try {
-    session.begin_write();
+  return in_transaction(session, [&] {
     Value floor = clock.now() * kPositionsPerMillisecond;
     session.post("UPDATE sync_head SET pos = $1 WHERE id = 1 AND pos < $1", {&floor, 1});
-    session.settle();
-    auto outcome = session.commit();
-    if (outcome.result != CommitResult::kDone) return std::unexpected(outcome.error);
-    return {};
-  } catch (const Failure& failure) {
-    session.rollback();
-    return std::unexpected(failure.error);
+  });
+}
+
+std::string new_token() {
+  SystemRandom random;
+  return random.token(16);
+}
+
+struct Identity {
+  std::string token;
+  bool is_new = false;
+  int64_t messages = 0;  // ever numbered
+};
+
+Result<Identity> identify(Session& session) {
+  Identity out;
+  auto fresh = new_token();
+  MYELIN_CHECK(in_transaction(session, [&] {
+    Value token = fresh;
+    auto made =
+        session.post("INSERT INTO database_identity (id, token) VALUES (1, $1) ON CONFLICT DO NOTHING", {&token, 1});
+    out.is_new = session.changed(made) == 1;
+    session.run("SELECT token FROM database_identity WHERE id = 1", {},
+                [&](const Row& row) { out.token = row.str(0); });
+    session.run("SELECT CAST(COALESCE(SUM(next_seq - 1), 0) AS BIGINT) FROM outbox_head", {},
+                [&](const Row& row) { out.messages = row.i64(0); });
+  }));
+  return out;
+}
+
+// Asks the witness whether the database went back in time; then its history goes on under another name (rules A13,
+// A15). A PostgreSQL has witnesses on other machines too: that this one knows none, or another history, says nothing
+// there.
+Result<std::unique_ptr<Witness>> ask_witness(Engine& engine, Session& session, const Options& options) {
+  MYELIN_TRY(auto identity, identify(session));
+  engine.identify(identity.token);
+  if (options.witness.empty() || (options.beside_a_server && !identity.is_new)) return nullptr;
+  auto witness = std::make_unique<Witness>(options.witness);
+  const auto& memory = witness->memory();
+  bool is_known = memory && memory->history == engine.history();
+  bool went_back = is_known ? identity.messages < memory->messages : engine.dialect() == Dialect::kSqlite;
+  if (went_back && !identity.is_new) {
+    log::warning(
+        "the database was put back to an earlier state{}: one-time keys that may have been given out since are "
+        "forgotten",
+        is_known ? fmt::format(" ({} messages are missing)", memory->messages - identity.messages) : "");
+    auto token = new_token();
+    MYELIN_CHECK(in_transaction(session, [&] {
+      Value value = token;
+      session.post("UPDATE database_identity SET token = $1 WHERE id = 1", {&value, 1});
+    }));
+    engine.identify(token);
   }
+  MYELIN_CHECK(witness->remember({engine.history(), identity.messages}));
+  return witness;
 }
 
 }  // namespace
@@ -82,13 +135,19 @@ Result<std::unique_ptr<Database>> Database::open(Options options, Executor, cons
     writers.push_back(std::move(session));
   }
   MYELIN_CHECK(migrate(*writers.front(), options.migrations.empty() ? all_migrations() : options.migrations, clock));
-  MYELIN_CHECK(engine->after_migration(*writers.front()));
+  MYELIN_TRY(auto witness, ask_witness(*engine, *writers.front(), options));
   if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), clock));
   for (int i = 0; i < std::max(1, options.readers); ++i) {
     MYELIN_TRY(auto session, engine->connect_reader());
     readers.push_back(std::move(session));
   }
-  return std::make_unique<EngineDatabase>(std::move(engine), std::move(writers), std::move(readers), options);
+  return std::make_unique<EngineDatabase>(std::move(engine), std::move(witness), std::move(writers), std::move(readers),
+                                          options);
+}
+
+Task<Result<void>> renew_history(Database& db) {
+  co_return co_await db.write(
+      {}, [token = new_token()](Tx& tx) { tx.exec("UPDATE database_identity SET token = $1 WHERE id = 1", token); });
 }
 
 }  // namespace myelin::db

@@ -174,7 +174,8 @@ struct Options {
   // Below half a lease (docs/spine.md, rule A3).
   std::chrono::milliseconds session_timeout{4'000};
   int checkpoint_pages = 4'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
-  bool beside_a_server = false;  // which may run on this database: its sync position is not moved
+  bool beside_a_server = false;  // which may run on this database: its sync position and its witness are left alone
+  std::string witness{};         // a file of this machine's that knows when the database went back in time; "" = none
   std::string sqlite_vfs{};      // the name of a registered SQLite VFS; tests put faults under the database with it
 };
 
@@ -210,6 +211,9 @@ class Database {
   // What changes whenever the database may have gone back in time: a new number at every start on SQLite; derived from
   // the system identifier, the timeline and a stored id on PostgreSQL.
   virtual std::string generation() const = 0;
+  // Names what has happened to the database so far: another name after it went back in time, as far as the witness, the
+  // engine or an administrator (renew_history) knows. What left the server in between may be known outside.
+  virtual std::string history() const = 0;
   virtual bool is_sqlite() const = 0;
   virtual void stop() = 0;  // finishes what is queued, closes; blocking
 
@@ -227,6 +231,9 @@ class Database {
   virtual void submit(Write) = 0;
   virtual void submit(Read) = 0;
 };
+
+// An administrator's word that the database went back in time: from the next start on its history has another name.
+Task<Result<void>> renew_history(Database&);
 
 }  // namespace myelin::db
 

@@ -72,10 +72,11 @@ std::optional<int64_t> one_number(Session& session, Sql sql, std::initializer_li
 
 }  // namespace
 
-Lane::Lane(std::unique_ptr<Session> session, LaneLimits limits, Committed& committed)
+Lane::Lane(std::unique_ptr<Session> session, LaneLimits limits, Committed& committed, Witness* witness)
     : session_(std::move(session)),
       limits_(limits),
       committed_(committed),
+      witness_(witness),
       commits_(metrics::counter("myelin_db_commits_total", "Transactions of the lanes", {{"result", "done"}})),
       failed_commits_(metrics::counter("myelin_db_commits_total", "Transactions of the lanes", {{"result", "failed"}})),
       batch_sizes_(
@@ -223,6 +224,7 @@ Lane::End Lane::settle_commit(std::vector<Entry>& entries) {
   crash_point("lane.commit_known");
   commits_.Increment();
   batch_sizes_.Observe(static_cast<double>(entries.size()));
+  if (witness_ != nullptr) witness_->committed(rows_.size());
   committed_.deliver(std::move(rows_));
   return End::kCommitted;
 }
@@ -272,6 +274,7 @@ std::optional<Lane::End> Lane::run_one(Entry& entry, bool alone, bool careful) {
   if (!alone) session_->savepoint();
   try {
     if (auto result = entry.job.run(tx); !result) error = std::move(result).error();
+    if (failure_point("lane.closure")) error = Error{Code::kUnavailable, "a failure point"};
     if (careful) session_->settle();
   } catch (const Failure& failure) {
     error = failure.error;

@@ -21,6 +21,7 @@
 #include "base/metrics.h"
 #include "infra/db/committed.h"
 #include "infra/db/session.h"
+#include "infra/db/witness.h"
 
 namespace myelin::db {
 
@@ -37,8 +38,8 @@ struct LaneLimits {
 
 class Lane {
  public:
-  Lane(std::unique_ptr<Session>, LaneLimits, Committed&);
-  ~Lane();  // stop()
+  Lane(std::unique_ptr<Session>, LaneLimits, Committed&, Witness*);  // nobody remembers: a null witness
+  ~Lane();                                                           // stop()
   void submit(Job);
   void stop();  // finishes what is queued
 
@@ -69,6 +70,7 @@ class Lane {
   std::unique_ptr<Session> session_;
   LaneLimits limits_;
   Committed& committed_;
+  Witness* witness_;
 
   // Of the attempt that runs; the lane's thread.
   Error error_;

@@ -21,20 +21,6 @@ std::map<std::string, int64_t> applied_versions(Session& session) {
   return versions;
 }
 
-Result<void> in_transaction(Session& session, const std::function<void()>& work) {
-  try {
-    session.begin_write();
-    work();
-    session.settle();
-    auto outcome = session.commit();
-    if (outcome.result != CommitResult::kDone) return std::unexpected(outcome.error);
-    return {};
-  } catch (const Failure& failure) {
-    session.rollback();
-    return std::unexpected(failure.error);
-  }
-}
-
 Result<void> check_not_newer(const std::map<std::string, int64_t>& applied, std::span<const Migration> migrations) {
   std::map<std::string, int64_t> known;
   for (const auto& migration : migrations) {

@@ -7,7 +7,6 @@
 
 #include "base/fault.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "infra/db/fatal.h"
 #include "infra/db/postgres_row.h"
 
@@ -364,6 +363,7 @@ class PostgresEngine final : public Engine {
   explicit PostgresEngine(PostgresSettings settings) : settings_(std::move(settings)) {}
   Dialect dialect() const override { return Dialect::kPostgres; }
   std::string generation() const override { return generation_; }
+  std::string history() const override { return generation_; }
 
   Result<std::unique_ptr<Session>> connect_writer() override { return connect_reader(); }
   Result<std::unique_ptr<Session>> connect_reader() override {
@@ -375,23 +375,7 @@ class PostgresEngine final : public Engine {
   }
 
   // The generation: which server, which timeline, which database (rule A13).
-  Result<void> after_migration(Session& session) override {
-    SystemRandom random;
-    auto token = random.token(16);
-    try {
-      session.begin_write();
-      Value value = token;
-      session.post("INSERT INTO database_identity (id, token) VALUES (1, $1) ON CONFLICT DO NOTHING", {&value, 1});
-      session.run("SELECT token FROM database_identity WHERE id = 1", {}, [&](const Row& row) { token = row.str(0); });
-      auto outcome = session.commit();
-      if (outcome.result != CommitResult::kDone) return std::unexpected(outcome.error);
-    } catch (const Failure& failure) {
-      session.rollback();
-      return std::unexpected(failure.error);
-    }
-    generation_ = lineage_ + "-" + token;
-    return {};
-  }
+  void identify(std::string token) override { generation_ = lineage_ + "-" + token; }
 
  private:
   PostgresSettings settings_;

@@ -53,6 +53,9 @@ class Session {
   virtual void maintain() {}  // on a lane, after each of its transactions
 };
 
+// Runs `work` in a transaction of its own.
+Result<void> in_transaction(Session&, const std::function<void()>& work);
+
 // Makes connections. Thread: any.
 class Engine {
  public:
@@ -60,8 +63,10 @@ class Engine {
   virtual Dialect dialect() const = 0;
   virtual Result<std::unique_ptr<Session>> connect_writer() = 0;
   virtual Result<std::unique_ptr<Session>> connect_reader() = 0;
+  // The database's token, from its table database_identity: once it is known, and when it is renewed.
+  virtual void identify(std::string token) = 0;
   virtual std::string generation() const = 0;
-  virtual Result<void> after_migration(Session&) { return {}; }
+  virtual std::string history() const = 0;
   virtual void stop() {}  // before the sessions go
 };
 

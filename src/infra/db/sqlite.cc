@@ -257,6 +257,8 @@ class SqliteEngine final : public Engine {
   }
   Dialect dialect() const override { return Dialect::kSqlite; }
   std::string generation() const override { return generation_; }
+  void identify(std::string token) override { history_ = std::move(token); }
+  std::string history() const override { return history_; }
 
   Result<std::unique_ptr<Session>> connect_writer() override {
     MYELIN_TRY(auto handle, open_sqlite_handle(path_, vfs_, 16 << 10));
@@ -273,7 +275,7 @@ class SqliteEngine final : public Engine {
   }
 
  private:
-  std::string path_, vfs_, generation_;
+  std::string path_, vfs_, generation_, history_;
   int checkpoint_pages_;
   std::shared_ptr<SqliteCheckpointer> checkpointer_;
 };

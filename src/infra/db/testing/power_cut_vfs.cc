@@ -181,7 +181,9 @@ int sync(sqlite3_file* file, int flags) {
   auto& self = file_of(file);
   if (!self.powered()) return SQLITE_IOERR_FSYNC;
   if (!self.content) return below(file).xSync(self.real(), flags);
-  if (self.vfs->sync_fault()) {
+  auto fault = self.vfs->sync_fault();
+  if (fault == PowerCutVfs::Fault::kSyncIgnored) return SQLITE_OK;
+  if (fault) {
     self.content->flush(self.real(), [&] { return self.vfs->chance(50); });
     return SQLITE_IOERR_FSYNC;
   }
@@ -315,7 +317,8 @@ void PowerCutVfs::cut() {
 }
 
 void PowerCutVfs::fail_from(Fault fault, int64_t nth) {
-  if (fault == Fault::kSyncError) {
+  if (fault == Fault::kSyncError || fault == Fault::kSyncIgnored) {
+    sync_kind_ = fault;
     fail_sync_at_ = syncs_ + nth;
     return;
   }
@@ -329,9 +332,10 @@ int PowerCutVfs::write_fault() {
   auto number = ++writes_;
   return fail_write_at_ > 0 && number >= fail_write_at_ ? write_code_.load() : SQLITE_OK;
 }
-bool PowerCutVfs::sync_fault() {
+std::optional<PowerCutVfs::Fault> PowerCutVfs::sync_fault() {
   auto number = ++syncs_;
-  return fail_sync_at_ > 0 && number >= fail_sync_at_;
+  if (fail_sync_at_ > 0 && number >= fail_sync_at_) return sync_kind_.load();
+  return std::nullopt;
 }
 
 bool PowerCutVfs::chance(int percent) {

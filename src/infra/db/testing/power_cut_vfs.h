@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -19,7 +20,7 @@ namespace myelin::db::testing {
 
 class PowerCutVfs {
  public:
-  enum class Fault { kDiskFull, kWriteError, kSyncError };
+  enum class Fault { kDiskFull, kWriteError, kSyncError, kSyncIgnored };  // the last: the disk says that it has synced
 
   // Registers the VFS under `name`. `write_through_percent`: of writes, after which one un-synced sector goes to disk.
   PowerCutVfs(std::string name, uint64_t seed, int write_through_percent = 10);
@@ -41,7 +42,7 @@ class PowerCutVfs {
   bool powered(uint64_t boot) const { return boot == boot_; }
   uint64_t boot() const { return boot_; }
   int write_fault();  // SQLITE_OK, or what this write answers
-  bool sync_fault();
+  std::optional<Fault> sync_fault();
   bool chance(int percent);  // 0: the share of writes that go through
   uint64_t random();
   sqlite3_vfs* real() const { return real_; }
@@ -54,6 +55,7 @@ class PowerCutVfs {
   std::atomic<uint64_t> boot_ = 1;
   std::atomic<int64_t> writes_ = 0, syncs_ = 0, fail_write_at_ = 0, fail_sync_at_ = 0;
   std::atomic<int> write_code_ = SQLITE_OK;
+  std::atomic<Fault> sync_kind_ = Fault::kSyncError;
   std::mutex mutex_;
   std::mt19937_64 random_;
   std::map<std::string, std::shared_ptr<Content>> contents_;
