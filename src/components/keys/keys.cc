@@ -66,7 +66,19 @@ Task<Result<void>> KeysImpl::discard_one_time_keys() {
   co_return Result<void>{};
 }
 
-Task<Result<void>> KeysImpl::start() { co_return Result<void>{}; }
+Task<Result<void>> KeysImpl::start() {
+  MYELIN_CO_TRY(auto known, co_await db_.read([](db::ReadTx& tx) {
+    return tx.one("SELECT history FROM key_history WHERE id = 1", [](const db::Row& row) { return row.str(0); });
+  }));
+  if (known == db_.history()) co_return Result<void>{};
+  MYELIN_CO_CHECK(co_await discard_one_time_keys());
+  co_return co_await db_.write({}, [history = db_.history()](db::Tx& tx) {
+    tx.exec(
+        "INSERT INTO key_history (id, history) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET history = "
+        "excluded.history",
+        history);
+  });
+}
 Task<> KeysImpl::stop() { co_return; }
 
 std::unique_ptr<Keys> make_keys(ServerName server, db::Database& db, bus::Bus& bus, accounts::Accounts& accounts,

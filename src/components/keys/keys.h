@@ -47,10 +47,8 @@ class Keys {
   virtual Task<Result<json::Object>> delete_backup_keys(UserId, std::string version, std::optional<RoomId>,
                                                         std::optional<std::string> session) = 0;
 
-  // After the database has gone back in time: keys that it still holds may have been handed out already
-  // (docs/spine.md, rule A15). Every device uploads new ones.
-  virtual Task<Result<void>> discard_one_time_keys() = 0;
-
+  // Where the database has gone back in time, keys that it still holds may have been handed out already: they are
+  // deleted before anything is served, and every device uploads new ones (docs/spine.md, rule A15).
   virtual Task<Result<void>> start() = 0;
   virtual Task<> stop() = 0;
 };

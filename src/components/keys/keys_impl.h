@@ -31,12 +31,12 @@ class KeysImpl final : public Keys {
                                          std::optional<std::string> session) override;
   Task<Result<json::Object>> delete_backup_keys(UserId, std::string version, std::optional<RoomId>,
                                                 std::optional<std::string> session) override;
-  Task<Result<void>> discard_one_time_keys() override;
   Task<Result<void>> start() override;
   Task<> stop() override;
 
  private:
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
+  Task<Result<void>> discard_one_time_keys();
   bool is_local(const UserId& user) const { return user.server() == server_.str(); }
   static db::WriteOptions lane_of(const UserId& user) { return {.lane = bus::partition_of(user.str())}; }
 

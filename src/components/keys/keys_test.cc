@@ -226,13 +226,19 @@ TEST_P(KeysTest, ADeviceMadeAgainKeepsItsNewKeysWhenTheDeletionComesLate) {
   EXPECT_EQ(json::Value(claim(claim_body())), json::Value(again.one_time_keys(1, 1)));
 }
 
-TEST_P(KeysTest, AfterARestoreNoStoredKeyIsGivenOut) {
+TEST_P(KeysTest, SpineRuleA15AfterARestoreNoStoredKeyIsGivenOut) {
   upload({{"one_time_keys", phone.one_time_keys(1, 3)}});
   EXPECT_EQ(count(), 3);
+  world.restart();
+  EXPECT_EQ(count(), 3) << "a start alone changes nothing";
   auto before = world.count_published<KeyCountsChanged>(world.alice);
-  check(world.loop.run(world.keys->discard_one_time_keys()));
+  check(world.loop.run(db::renew_history(*world.db)));
+  world.restart();
   EXPECT_EQ(count(), 0);
   EXPECT_EQ(world.count_published<KeyCountsChanged>(world.alice), before + 1);
+  upload({{"one_time_keys", phone.one_time_keys(4, 1)}});
+  world.restart();
+  EXPECT_EQ(count(), 1) << "it is done once";
 }
 
 TEST_P(KeysTest, GarbageIsRefused) {
