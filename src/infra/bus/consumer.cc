@@ -36,6 +36,7 @@ Task<Result<void>> Consumer::register_cursors() {
       auto next = tx.one(
           "SELECT next_seq FROM outbox_head WHERE topic = $1 AND partition = $2 {for_update}",
           [](const db::Row& row) { return row.i64(0); }, topic, p);
+      crash_point("register.head_read");
       tx.exec(
           "INSERT INTO cursor (consumer, topic, partition, seq) VALUES ($1, $2, $3, $4) ON CONFLICT (consumer, topic, "
           "partition) DO NOTHING",
@@ -105,13 +106,13 @@ Task<> Consumer::run() {
       }
     }
     auto batch = co_await collect();
+    lag_.Set(static_cast<double>(lag()));
     Result<void> status;
     if (!batch)
       status = std::unexpected(batch.error());
     else if (!batch->messages.empty())
       status = co_await apply(std::move(*batch));
     else {
-      lag_.Set(static_cast<double>(lag()));
       co_await ring_.wait(seen, std::chrono::steady_clock::now() + std::chrono::seconds(30));
       continue;
     }
@@ -228,6 +229,7 @@ Task<Result<void>> Consumer::apply_once(const Batch& batch, std::vector<Message>
                                         std::vector<std::pair<Message, std::string>> park) {
   Effects effects;
   if (!todo.empty()) {
+    if (failure_point("consume.refused")) co_return fail(Code::kInternal, "a failure point");
     MYELIN_CO_TRY(effects, co_await spec_.apply(std::move(todo)));
   }
   struct ParkedRow {

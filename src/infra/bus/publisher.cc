@@ -55,6 +55,7 @@ void Publisher::flush() {
   published_.Increment(static_cast<double>(rows.size()));
   ++under_way_;
   engine_.publish(messages, [self = shared_from_this()](Result<void> stored) {
+    crash_point("publish.unacked");
     --self->under_way_;
     if (!stored) log::debug("bus: a publish failed, consumers will read the outbox: {}", stored.error().message);
   });

@@ -36,11 +36,10 @@ Owner::Owner(Config config, db::Database& db, PageCache& pages, Executor loop, c
       rooms_("rooms", config.cache_bytes / 2) {}
 
 Task<Result<void>> Owner::start() {
-  crash_point("lease.before_bump");
   MYELIN_CO_TRY(lease_, co_await lease::Owner::take_all(db_, clock_, kRoomOut.name, random_.token(12)));
-  crash_point("lease.bumped_before_load");
   // Version numbers never repeat: another process or a former life of this one cannot have used these.
   last_version_ = static_cast<int64_t>(random_.next() >> 2);
+  crash_point("lease.loaded");
   co_return Result<void>{};
 }
 
