@@ -2,6 +2,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "base/fault.h"
 #include "components/accounts/user_out.h"
 #include "components/sync/apply/room_apply.h"
 #include "components/sync/apply/user_apply.h"
@@ -84,13 +85,16 @@ class SyncImpl final : public Sync {
         std::optional<ChangedRooms> changed;
         if (since) changed = feed_.changed_rooms(*subscriber, since->position);
         MYELIN_CO_TRY(auto answer, co_await answers_.build(request, filter, since, std::move(changed), *subscriber));
-        if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline)
+        if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline) {
+          crash_point("sync.response_lost");
           co_return std::move(answer.body);
+        }
         checked = answer.position;
       } else if (clock_.steady() >= deadline) {
         co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()));
       }
       if (stopping_) co_return fail(Code::kUnavailable, "the server is stopping");
+      crash_point("sync.waiter_registered");
       co_await subscriber->bell.wait(bell, deadline);
     }
   }
