@@ -5,40 +5,60 @@
 
 #include "app/components.h"
 #include "app/signing_key.h"
+#include "infra/lease/lease.h"
 
 namespace myelin::app {
 namespace {
 
-// Accounts on the database alone: what they publish waits in the outbox for the server.
+// The database and, on it alone, accounts: what they publish waits in the outbox for the server.
 class Offline {
  public:
   explicit Offline(const Config& config) : config_(config) {}
 
+  // action(Database&)
+  template <class Action>
+  Result<std::string> on_database(Action action) {
+    MYELIN_TRY(auto db, open());
+    auto out = complete(action(*db));
+    db->stop();
+    return out;
+  }
+
+  // action(Accounts&)
   template <class Action>
   Result<std::string> run(Action action) {
-    MYELIN_CHECK(make_data_directory(config_));
-    auto options = database_options(config_);
-    options.beside_a_server = true;
+    MYELIN_TRY(auto db, open());
     MYELIN_TRY(auto key, load_or_make_signing_key(config_.data_dir + "/signing.key", random_));
-    MYELIN_TRY(auto db, db::Database::open(std::move(options), io_.get_executor(), clock_));
     auto loop = Executor(io_.get_executor());
     auto bus = bus::make_jetstream_bus(bus_options(config_), *db, loop, clock_);  // never started
     auto queues = work::Queues::make(*db, loop, clock_, random_);
     auto rooms = rooms::Rooms::make(rooms_config(config_), *db, *bus, loop, clock_, random_, key);
     auto accounts =
         accounts::make_accounts(accounts_config(config_), *db, *bus, *queues, *rooms, loop, clock_, random_);
-    Result<std::string> out;
-    boost::asio::co_spawn(io_, action(*accounts), [&](const std::exception_ptr& failure, Result<std::string> result) {
-      out = failure ? fail(Code::kInternal, "the command failed") : std::move(result);
-      io_.stop();
-    });
-    auto work = boost::asio::make_work_guard(io_);
-    io_.run();
+    auto out = complete(action(*accounts));
     db->stop();
     return out;
   }
 
  private:
+  Result<std::unique_ptr<db::Database>> open() {
+    MYELIN_CHECK(make_data_directory(config_));
+    auto options = database_options(config_);
+    options.beside_a_server = true;
+    return db::Database::open(std::move(options), io_.get_executor(), clock_);
+  }
+
+  Result<std::string> complete(Task<Result<std::string>> task) {
+    Result<std::string> out;
+    boost::asio::co_spawn(io_, std::move(task), [&](const std::exception_ptr& failure, Result<std::string> result) {
+      out = failure ? fail(Code::kInternal, "the command failed") : std::move(result);
+      io_.stop();
+    });
+    auto work = boost::asio::make_work_guard(io_);
+    io_.run();
+    return out;
+  }
+
   Config config_;
   boost::asio::io_context io_{1};
   SystemClock clock_;
@@ -65,6 +85,11 @@ Task<Result<std::string>> change(accounts::Accounts& accounts, UserId user, std:
   co_return "the password of " + user.str() + " is changed and its devices are logged out";
 }
 
+Task<Result<std::string>> renew(db::Database& db) {
+  MYELIN_CO_CHECK(co_await db::renew_history(db));
+  co_return "noted: from the next start on, what left this server before is taken for known outside";
+}
+
 }  // namespace
 
 Result<std::string> add_user(const Config& config, std::string name, std::string password, bool admin) {
@@ -81,6 +106,12 @@ Result<std::string> list_users(const Config& config) { return Offline(config).ru
 Result<std::string> set_password(const Config& config, std::string name, std::string password) {
   MYELIN_TRY(auto user, user_of(config, name));
   return Offline(config).run([&](accounts::Accounts& accounts) { return change(accounts, user, password); });
+}
+
+Result<std::string> restored(const Config& config) {
+  MYELIN_CHECK(make_data_directory(config));
+  MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
+  return Offline(config).on_database(renew);
 }
 
 Result<std::string> new_token(const Config& config, int uses) {

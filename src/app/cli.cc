@@ -98,7 +98,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App program("Myelin, a Matrix homeserver", "myelin");
   program.require_subcommand(1);
   int status = 0;
-  ConfigOptions options[6];
+  ConfigOptions options[7];
 
   auto* serve = program.add_subcommand("serve", "run the server");
   options[0].add_to(*serve);
@@ -149,6 +149,11 @@ int run_command_line(int argc, char** argv) {
   make->add_option("--uses", uses, "accounts it is good for")->check(CLI::PositiveNumber);
   make->callback(
       [&] { status = with_config(options[5], [&](const Config& config) { return report(new_token(config, uses)); }); });
+
+  auto* back = program.add_subcommand("restored", "say that the database was put back to an earlier state");
+  options[6].add_to(*back);
+  back->callback(
+      [&] { status = with_config(options[6], [](const Config& config) { return report(restored(config)); }); });
 
   program.add_subcommand("version", "print the version")->callback([] { fmt::print("myelin {}\n", kVersion); });
 

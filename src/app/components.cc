@@ -10,6 +10,7 @@ db::Options database_options(const Config& config) {
   out.readers = static_cast<int>(config.database_readers);
   out.lanes = static_cast<int>(config.database_lanes);
   out.sqlite_vfs = config.sqlite_vfs;
+  out.witness = config.data_dir + "/witness";
   return out;
 }
 
