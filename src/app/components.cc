@@ -16,6 +16,7 @@ db::Options database_options(const Config& config) {
 
 bus::JetStreamOptions bus_options(const Config& config) {
   bus::JetStreamOptions out;
+  out.streams_in_memory = !config.streams_in_files;
   auto& engine = out.engine;
   if (config.nats != "embedded") engine.url = config.nats;
   engine.store_dir = config.data_dir + "/jetstream";

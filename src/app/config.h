@@ -22,7 +22,8 @@ struct Config {
       nats_tls_key;
   int64_t cache_mb = 0, engine_memory_mb = 0, engine_threads = 0, max_body_kb = 0, database_readers = 0,
           database_lanes = 0, argon2_memory_kib = 0, argon2_passes = 0, drain_seconds = 0;
-  std::string sqlite_vfs;  // tests: the file layer under SQLite
+  std::string sqlite_vfs;         // tests: the file layer under SQLite
+  bool streams_in_files = false;  // tests: what is in a stream outlives the process
 };
 
 enum class KeyType : uint8_t { kText, kFlag, kNumber, kList };

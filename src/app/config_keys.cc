@@ -131,6 +131,8 @@ std::span<const Key> keys() {
       number("drain_seconds", &C::drain_seconds, "10", "How long a stop waits for running requests."),
       text("log_level", &C::log_level, "info", "", "debug, info, warning or error.", kLogLevels),
       hidden(text("sqlite_vfs", &C::sqlite_vfs, "", "", "The file layer under SQLite.")),
+      hidden(flag("streams_in_files", &C::streams_in_files, "false", "",
+                  "Streams in files instead of in memory: what is in them outlives the process.")),
   };
   return table;
 }

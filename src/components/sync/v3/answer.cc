@@ -1,5 +1,6 @@
 #include "components/sync/v3/answer.h"
 
+#include "base/fault.h"
 #include "components/sync/v3/room_section.h"
 
 namespace myelin::sync {
@@ -242,6 +243,7 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   Token next;
   typing_.mark(next);
   MYELIN_CO_TRY(context.snapshot, co_await db_.read([query](db::ReadTx& tx) { return read_snapshot(tx, query); }));
+  crash_point("sync.snapshot_taken");
   auto& snapshot = context.snapshot;
   MYELIN_CO_TRY(context.push_rules, co_await accounts_.push_rules(session.user));
   if (auto list = co_await accounts_.account_data(session.user, std::nullopt, "m.ignored_user_list"))
