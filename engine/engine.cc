@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
@@ -16,7 +17,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 
-// Exported by engine.go and streams.go.
+// Exported by the Go files in archive/.
 extern "C" {
 uint64_t engine_open(char* options, int length, int eventfd, char** message);
 void engine_close(uint64_t handle);
@@ -25,6 +26,8 @@ uint64_t engine_memory();
 int64_t engine_last_sequence(uint64_t handle, char* stream);
 int engine_ensure_stream(uint64_t handle, char* spec, int length, char** message);
 int engine_ensure_consumer(uint64_t handle, char* spec, int length, char** message);
+int engine_delete_stream(uint64_t handle, char* stream, char** message);
+int engine_delete_consumer(uint64_t handle, char* stream, char* consumer, char** message);
 void engine_publish(uint64_t handle, char* flat, int length, uint64_t token);
 void engine_subscribe(uint64_t handle, char* stream, char* consumer, int prefetch, uint64_t token);
 void engine_ack(uint64_t handle, char* replies, int length);
@@ -37,8 +40,9 @@ namespace myelin::engine {
 namespace asio = boost::asio;
 namespace {
 
-enum Status : uint32_t { kOk = 0, kFailed = 1, kMessage = 2, kStreamEnded = 3, kLog = 4 };
+enum Status : uint32_t { kOk = 0, kFailed = 1, kMessage = 2, kLog = 4 };
 constexpr size_t kBuffer = 256 * 1024;
+constexpr std::string_view kClosed = "the engine is closed";
 
 // cgo's functions take pointers to what they only read.
 char* c_text(std::string_view text) { return const_cast<char*>(text.data()); }
@@ -68,57 +72,63 @@ void log_line(std::string_view data) {
 }  // namespace
 
 struct Engine::State {
-  State(uint64_t h, int fd, Executor loop) : handle(h), descriptor(loop, fd), fd(fd) {}
+  State(uint64_t h, int fd, Executor e) : handle(h), loop(e), descriptor(e, fd), buffer(kBuffer, '\0') {}
   using Handler = std::function<void(uint32_t status, std::string_view data)>;
 
-  uint64_t handle;
+  uint64_t handle;  // 0: closed
+  Executor loop;
   asio::posix::stream_descriptor descriptor;
-  int fd;
+  std::string buffer;
   uint64_t last_token = 0;
-  std::unordered_map<uint64_t, Handler> once, always;
+  std::unordered_map<uint64_t, Handler> once;
+  std::unordered_map<uint64_t, std::shared_ptr<MessageHandler>> always;
 
   uint64_t add_once(Handler handler) {
     once.emplace(++last_token, std::move(handler));
     return last_token;
   }
   uint64_t add_always(MessageHandler handler) {
-    always.emplace(++last_token, [handler = std::move(handler)](uint32_t status, std::string_view data) {
-      if (status == kStreamEnded) log::warning("NATS: a subscription ended and is made again: {}", data);
-      if (status != kMessage) return;
-      if (auto reply = read_string(data)) handler(*reply, data);
-    });
+    always.emplace(++last_token, std::make_shared<MessageHandler>(std::move(handler)));
     return last_token;
   }
 
   void dispatch(uint64_t token, uint32_t status, std::string_view data) {
     if (status == kLog) return log_line(data);
-    if (auto it = once.find(token); it != once.end()) {
-      auto handler = std::move(it->second);
-      once.erase(it);
-      return handler(status, data);
+    if (status == kMessage) {
+      auto it = always.find(token);
+      if (it == always.end()) return;
+      auto handler = it->second;  // it may close the engine
+      if (auto reply = read_string(data)) (*handler)(*reply, data);
+      return;
     }
-    if (auto it = always.find(token); it != always.end()) it->second(status, data);
+    auto it = once.find(token);
+    if (it == once.end()) return log::error("engine: {}", data);  // a panic in a goroutine of ours
+    auto handler = std::move(it->second);
+    once.erase(it);
+    handler(status, data);
   }
 
-  void drain() {
-    std::string buffer(kBuffer, '\0');
-    while (handle != 0) {
-      int n = engine_drain(handle, buffer.data(), static_cast<int>(buffer.size()));
-      if (n == 0) return;
-      if (n < 0) {
-        buffer.resize(static_cast<size_t>(-n));
-        continue;
-      }
-      for (size_t at = 0; at + 16 <= static_cast<size_t>(n);) {
-        uint64_t token;
-        uint32_t status, size;
-        std::memcpy(&token, buffer.data() + at, 8);
-        std::memcpy(&status, buffer.data() + at + 8, 4);
-        std::memcpy(&size, buffer.data() + at + 12, 4);
-        dispatch(token, status, std::string_view(buffer).substr(at + 16, size));
-        at += 16 + size;
-      }
+  // One bufferful; false when there was nothing.
+  bool drain() {
+    int n = engine_drain(handle, buffer.data(), static_cast<int>(buffer.size()));
+    if (n < 0) {
+      buffer.resize(static_cast<size_t>(-n));
+      return true;
     }
+    for (size_t at = 0; at + 16 <= static_cast<size_t>(n) && handle != 0;) {
+      uint64_t token;
+      uint32_t status, size;
+      std::memcpy(&token, buffer.data() + at, 8);
+      std::memcpy(&status, buffer.data() + at + 8, 4);
+      std::memcpy(&size, buffer.data() + at + 12, 4);
+      dispatch(token, status, std::string_view(buffer).substr(at + 16, size));
+      at += 16 + size;
+    }
+    if (n == 0 && buffer.size() > kBuffer) {
+      buffer.resize(kBuffer);
+      buffer.shrink_to_fit();
+    }
+    return n > 0;
   }
 
   static Task<> listen(std::shared_ptr<State> state) {
@@ -126,12 +136,21 @@ struct Engine::State {
       boost::system::error_code error;
       co_await state->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
                                             asio::redirect_error(asio::use_awaitable, error));
-      if (error) co_return;
+      if (error || state->handle == 0) co_return;
       uint64_t rung;
-      while (::read(state->fd, &rung, sizeof rung) > 0) {
-      }
-      state->drain();
+      [[maybe_unused]] auto ignored = ::read(state->descriptor.native_handle(), &rung, sizeof rung);
+      while (state->handle != 0 && state->drain()) co_await asio::post(state->loop, asio::use_awaitable);
     }
+  }
+
+  void close() {
+    if (handle == 0) return;
+    engine_close(std::exchange(handle, 0));
+    boost::system::error_code ignored;
+    descriptor.close(ignored);
+    always.clear();
+    auto unanswered = std::exchange(once, {});
+    for (auto& [token, handler] : unanswered) handler(kFailed, kClosed);
   }
 };
 
@@ -140,16 +159,7 @@ Engine::Engine(uint64_t handle, int eventfd, Executor loop) : state_(std::make_s
 }
 
 Engine::~Engine() { close(); }
-
-void Engine::close() {
-  if (state_->handle == 0) return;
-  auto handle = std::exchange(state_->handle, 0);
-  engine_close(handle);
-  state_->once.clear();
-  state_->always.clear();
-  boost::system::error_code ignored;
-  state_->descriptor.close(ignored);
-}
+void Engine::close() { state_->close(); }
 
 Result<std::unique_ptr<Engine>> Engine::open(const Options& options, Executor loop) {
   boost::json::object json{{"store_dir", options.store_dir}, {"max_memory_mb", options.memory_mb},
@@ -186,7 +196,17 @@ Result<void> Engine::ensure_consumer(const std::string& stream, const std::strin
   return outcome(engine_ensure_consumer(state_->handle, text.data(), static_cast<int>(text.size()), &message), message);
 }
 
+Result<void> Engine::delete_stream(const std::string& name) {
+  char* message = nullptr;
+  return outcome(engine_delete_stream(state_->handle, c_text(name), &message), message);
+}
+Result<void> Engine::delete_consumer(const std::string& stream, const std::string& name) {
+  char* message = nullptr;
+  return outcome(engine_delete_consumer(state_->handle, c_text(stream), c_text(name), &message), message);
+}
+
 void Engine::publish(const std::vector<Publish>& messages, std::function<void(Result<void>)> done) {
+  if (state_->handle == 0) return done(fail(Code::kUnavailable, std::string(kClosed)));
   std::string flat;
   for (const auto& message : messages) {
     auto subject = static_cast<uint16_t>(message.subject.size());
@@ -225,6 +245,7 @@ Result<void> Engine::listen(const std::string& subject, const std::string& queue
 
 void Engine::request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                      std::function<void(Result<std::string>)> done) {
+  if (state_->handle == 0) return done(fail(Code::kUnavailable, std::string(kClosed)));
   auto token = state_->add_once([done = std::move(done)](uint32_t status, std::string_view data) {
     if (status == kOk)
       done(std::string(data));

@@ -1,6 +1,7 @@
 // The engine seen from C++: JetStream and core NATS, embedded or remote, through the C functions of the Go archive. One
 // eventfd, one coroutine: what Go completes is drained into our buffer and handed to the handler of its token.
-// Thread: the loop; open() and the ensure_ functions block and are for the start.
+// Thread: the loop; open(), close(), listen(), last_sequence() and the ensure_ and delete_ functions block: they are
+// for the start, the end and tests. Nothing else waits, however slow NATS is: it fails, or drops what may be lost.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -39,16 +40,20 @@ class Engine {
  public:
   static Result<std::unique_ptr<Engine>> open(const Options&, Executor loop);  // kUnavailable says why
   ~Engine();
-  void close();  // blocking; no handler is called afterwards
+  void close();  // what was asked for and not answered fails; no handler is called afterwards
 
+  // Makes it, or brings an existing one up to date without loss, or says why that is impossible. What was ensured is
+  // made again when it vanishes under a subscription.
   Result<void> ensure_stream(const StreamSpec&);
   Result<void> ensure_consumer(const std::string& stream, const std::string& name);
+  Result<void> delete_stream(const std::string& name);  // tests
+  Result<void> delete_consumer(const std::string& stream, const std::string& name);
 
   // `done` tells whether all are stored.
   void publish(const std::vector<Publish>&, std::function<void(Result<void>)> done);
-  // Messages of a durable consumer, at most `prefetch` unacknowledged ones ahead.
+  // Messages of a durable consumer, for ever; about `prefetch` are on their way ahead of what was handled.
   void subscribe(const std::string& stream, const std::string& consumer, int prefetch, MessageHandler);
-  void acknowledge(const std::vector<std::string>& replies);
+  void acknowledge(const std::vector<std::string>& replies);  // may be lost
 
   void hint(const std::string& subject, std::string_view payload);
   Result<void> listen(const std::string& subject, const std::string& queue, MessageHandler);

@@ -1,26 +1,27 @@
 // Package main is the engine: nats-server and nats.go behind a dozen C functions (engine.h shows them to C++).
 //
-// Nothing here blocks C++ but engine_open, engine_ensure_stream and engine_ensure_consumer. Everything else is handed over
-// with a token; what comes of it is a record in a queue that C++ drains after its eventfd rang. A panic never leaves Go.
+// Nothing here blocks C++ but engine_open, engine_close, engine_last_sequence and the engine_ensure_ functions. Everything
+// else is handed over with a token; what comes of it is a record in a queue that C++ drains after its eventfd rang. A panic
+// never leaves Go.
 package main
 
 /*
 #include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
 */
 import "C"
 
 import (
-	"encoding/binary"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -31,19 +32,13 @@ import (
 
 func main() {}
 
-// Kinds of a record's status.
 const (
-	statusOK       = 0
-	statusFailed   = 1
-	statusMessage  = 2 // of a subscription: uvarint length of the reply subject, the subject, the payload
-	statusStream   = 3 // a subscription ended; it is made again
-	statusLog      = 4 // token 0: a line for the log; first byte is the level
-	maxQueuedBytes = 64 << 20
+	startTime  = 20 * time.Second
+	answerTime = 10 * time.Second // for what C++ waits for
 )
 
 type options struct {
 	StoreDir    string `json:"store_dir"`
-	Memory      bool   `json:"memory"`
 	MaxMemoryMB int64  `json:"max_memory_mb"`
 	Threads     int    `json:"threads"`
 	URL         string `json:"url"`
@@ -59,17 +54,18 @@ type options struct {
 
 // engine is one open connection, and the server behind it when embedded.
 type engine struct {
+	*queue
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
 
-	mu      sync.Mutex
-	room    *sync.Cond // signalled when the queue has room again
-	queue   []byte     // records, one after the other
-	eventfd int
-	closed  bool
-	subs    map[uint64]func()
-	batches chan batch
+	alive context.Context // until engine_close
+	end   context.CancelFunc
+
+	batches  chan batch
+	outgoing chan func() // small things to send, in order: acknowledgements, hints
+
+	declared declared
 }
 
 var (
@@ -84,55 +80,62 @@ func find(handle C.uint64_t) *engine {
 	return handles[uint64(handle)]
 }
 
-// complete queues a record: token, status, length, bytes. It waits while C++ is far behind.
-func (e *engine) complete(token uint64, status uint32, data ...[]byte) {
-	size := 0
-	for _, part := range data {
-		size += len(part)
-	}
-	var head [16]byte
-	binary.LittleEndian.PutUint64(head[0:], token)
-	binary.LittleEndian.PutUint32(head[8:], status)
-	binary.LittleEndian.PutUint32(head[12:], uint32(size))
-	e.mu.Lock()
-	for len(e.queue) > maxQueuedBytes && !e.closed {
-		e.room.Wait()
-	}
-	if e.closed {
-		e.mu.Unlock()
-		return
-	}
-	wasEmpty := len(e.queue) == 0
-	e.queue = append(e.queue, head[:]...)
-	for _, part := range data {
-		e.queue = append(e.queue, part...)
-	}
-	fd := e.eventfd
-	e.mu.Unlock()
-	if wasEmpty {
-		one := [8]byte{1}
-		syscall.Write(fd, one[:])
-	}
-}
-
 func (e *engine) guard(token uint64) {
 	if r := recover(); r != nil {
 		e.complete(token, statusFailed, []byte(fmt.Sprint("panic: ", r)))
 	}
 }
 
-// logger passes nats-server's log on; its Fatalf does not exit.
-type logger struct{ e *engine }
-
-func (l logger) line(level byte, format string, v ...any) {
-	l.e.complete(0, statusLog, []byte{level}, []byte(fmt.Sprintf(format, v...)))
+// call runs a blocking step for C++; what went wrong is the message.
+func call(handle C.uint64_t, message **C.char, step func(*engine, context.Context) error) (ok C.int) {
+	defer func() {
+		if r := recover(); r != nil {
+			*message = C.CString(fmt.Sprint("panic: ", r))
+			ok = 0
+		}
+	}()
+	e := find(handle)
+	if e == nil {
+		*message = C.CString("the engine is closed")
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(e.alive, answerTime)
+	defer cancel()
+	if err := step(e, ctx); err != nil {
+		*message = C.CString(err.Error())
+		return 0
+	}
+	return 1
 }
-func (l logger) Noticef(format string, v ...any) { l.line(0, format, v...) }
-func (l logger) Warnf(format string, v ...any)   { l.line(2, format, v...) }
-func (l logger) Fatalf(format string, v ...any)  { l.line(3, format, v...) }
-func (l logger) Errorf(format string, v ...any)  { l.line(3, format, v...) }
-func (l logger) Debugf(format string, v ...any)  {}
-func (l logger) Tracef(format string, v ...any)  {}
+
+// logger passes nats-server's log on, and keeps what was fatal: its Fatalf does not exit.
+type logger struct {
+	*queue
+	mu    *sync.Mutex
+	fatal *string
+}
+
+func (l logger) line(level byte, format string, v ...any) { l.log(level, fmt.Sprintf(format, v...)) }
+func (l logger) Noticef(format string, v ...any)          { l.line(0, format, v...) }
+func (l logger) Warnf(format string, v ...any)            { l.line(2, format, v...) }
+func (l logger) Errorf(format string, v ...any)           { l.line(3, format, v...) }
+func (l logger) Debugf(format string, v ...any)           {}
+func (l logger) Tracef(format string, v ...any)           {}
+func (l logger) Fatalf(format string, v ...any) {
+	l.line(3, format, v...)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*l.fatal = fmt.Sprintf(format, v...)
+}
+
+func (l logger) why() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return *l.fatal
+}
+
+func (e *engine) notice(format string, v ...any)  { e.log(0, fmt.Sprintf(format, v...)) }
+func (e *engine) warning(format string, v ...any) { e.log(2, fmt.Sprintf(format, v...)) }
 
 func (e *engine) startServer(o options) error {
 	if err := os.MkdirAll(o.StoreDir, 0o700); err != nil {
@@ -153,21 +156,33 @@ func (e *engine) startServer(o options) error {
 	if err != nil {
 		return err
 	}
-	s.SetLoggerV2(logger{e}, false, false, false)
+	log := logger{e.queue, new(sync.Mutex), new(string)}
+	s.SetLoggerV2(log, false, false, false)
 	go func() {
 		defer e.guard(0)
 		s.Start()
 	}()
-	if !s.ReadyForConnections(20 * time.Second) {
-		s.Shutdown()
-		return errors.New("the embedded engine is not ready within 20 s")
+	ready, end := false, time.Now().Add(startTime)
+	for !ready && log.why() == "" && time.Now().Before(end) {
+		ready = s.ReadyForConnections(50 * time.Millisecond)
 	}
-	if !s.JetStreamEnabled() {
+	if !ready || !s.JetStreamEnabled() {
 		s.Shutdown()
-		return fmt.Errorf("the embedded engine has no JetStream: is %s writable?", o.StoreDir)
+		return fmt.Errorf("the embedded engine does not start in %s: %s", o.StoreDir, log.why())
 	}
 	e.server = s
 	return nil
+}
+
+// withoutSecrets: NATS URLs, separated by commas, may hold passwords.
+func withoutSecrets(urls string) string {
+	var out []string
+	for _, text := range strings.Split(urls, ",") {
+		if u, err := url.Parse(text); err == nil {
+			out = append(out, u.Redacted())
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 func (e *engine) connect(o options) error {
@@ -176,11 +191,11 @@ func (e *engine) connect(o options) error {
 		nats.Timeout(5 * time.Second), nats.RetryOnFailedConnect(false),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				logger{e}.Warnf("NATS: disconnected: %v", err)
+				e.warning("NATS: disconnected: %v", err)
 			}
 		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { logger{e}.Noticef("NATS: connected again to %s", c.ConnectedUrl()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { logger{e}.Warnf("NATS: %v", err) }),
+		nats.ReconnectHandler(func(c *nats.Conn) { e.notice("NATS: connected again to %s", c.ConnectedUrlRedacted()) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.warning("NATS: %v", err) }),
 	}
 	if o.User != "" {
 		opts = append(opts, nats.UserInfo(o.User, o.Password))
@@ -204,35 +219,20 @@ func (e *engine) connect(o options) error {
 	if o.Cert != "" {
 		opts = append(opts, nats.ClientCert(o.Cert, o.Key))
 	}
-	url := o.URL
 	if e.server != nil {
-		opts, url = append(opts, nats.InProcessServer(e.server)), ""
+		opts = append(opts, nats.InProcessServer(e.server))
 	}
-	conn, err := nats.Connect(url, opts...)
+	conn, err := nats.Connect(o.URL, opts...)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", withoutSecrets(o.URL), err)
 	}
 	e.conn = conn
 	e.js, err = jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096),
-		jetstream.WithPublishAsyncTimeout(2*time.Second), jetstream.WithDefaultTimeout(10*time.Second))
+		jetstream.WithPublishAsyncTimeout(2*time.Second), jetstream.WithDefaultTimeout(answerTime))
 	return err
 }
 
-//export engine_open
-func engine_open(optionsJSON *C.char, length C.int, eventfd C.int, message **C.char) (handle C.uint64_t) {
-	fail := func(text string) C.uint64_t {
-		*message = C.CString(text)
-		return 0
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			handle = fail(fmt.Sprint("panic: ", r))
-		}
-	}()
-	var o options
-	if err := json.Unmarshal(C.GoBytes(unsafe.Pointer(optionsJSON), length), &o); err != nil {
-		return fail(err.Error())
-	}
+func open(o options, eventfd int) (_ *engine, err error) {
 	// GOMAXPROCS, GOGC and GOMEMLIMIT of the environment were read before main(): set them here.
 	if o.Threads > 0 {
 		runtime.GOMAXPROCS(o.Threads)
@@ -240,26 +240,58 @@ func engine_open(optionsJSON *C.char, length C.int, eventfd C.int, message **C.c
 	if o.MaxMemoryMB > 0 {
 		debug.SetMemoryLimit(o.MaxMemoryMB << 20)
 	}
-	e := &engine{eventfd: int(eventfd), subs: map[uint64]func(){}, batches: make(chan batch, 256)}
-	e.room = sync.NewCond(&e.mu)
+	e := &engine{queue: newQueue(eventfd), batches: make(chan batch, 256), outgoing: make(chan func(), 4096)}
+	e.alive, e.end = context.WithCancel(context.Background())
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+		if err != nil {
+			e.stop()
+		}
+	}()
 	if o.URL == "" {
 		if err := e.startServer(o); err != nil {
-			return fail(err.Error())
+			return nil, err
 		}
 	}
 	if err := e.connect(o); err != nil {
-		if e.server != nil {
-			e.server.Shutdown()
-		}
-		return fail(err.Error())
+		return nil, err
 	}
 	go e.publisher()
+	go e.sender()
+	return e, nil
+}
+
+func (e *engine) stop() {
+	e.queue.close() // first: from here on nothing touches the eventfd
+	e.end()
+	if e.conn != nil {
+		e.conn.Close()
+	}
+	if e.server != nil {
+		e.server.Shutdown()
+		e.server.WaitForShutdown()
+	}
+}
+
+//export engine_open
+func engine_open(optionsJSON *C.char, length C.int, eventfd C.int, message **C.char) C.uint64_t {
+	var o options
+	err := json.Unmarshal(C.GoBytes(unsafe.Pointer(optionsJSON), length), &o)
+	var e *engine
+	if err == nil {
+		e, err = open(o, int(eventfd))
+	}
+	if err != nil {
+		*message = C.CString(err.Error())
+		return 0
+	}
 	handlesMu.Lock()
+	defer handlesMu.Unlock()
 	lastID++
-	id := lastID
-	handles[id] = e
-	handlesMu.Unlock()
-	return C.uint64_t(id)
+	handles[lastID] = e
+	return C.uint64_t(lastID)
 }
 
 //export engine_close
@@ -272,55 +304,7 @@ func engine_close(handle C.uint64_t) {
 	handlesMu.Lock()
 	delete(handles, uint64(handle))
 	handlesMu.Unlock()
-	e.mu.Lock()
-	e.closed = true
-	e.room.Broadcast()
-	subs := e.subs
-	e.subs = map[uint64]func(){}
-	e.mu.Unlock()
-	for _, stop := range subs {
-		stop()
-	}
-	close(e.batches)
-	e.conn.Close()
-	if e.server != nil {
-		e.server.Shutdown()
-		e.server.WaitForShutdown()
-	}
-}
-
-//export engine_drain
-func engine_drain(handle C.uint64_t, out *C.char, capacity C.int) C.int {
-	e := find(handle)
-	if e == nil {
-		return 0
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	// Whole records only; a first one that does not fit is asked for with its size, negative.
-	end := 0
-	for end+16 <= len(e.queue) {
-		size := 16 + int(binary.LittleEndian.Uint32(e.queue[end+12:]))
-		if end+size > int(capacity) {
-			if end == 0 {
-				return C.int(-size)
-			}
-			break
-		}
-		end += size
-	}
-	if end == 0 {
-		return 0
-	}
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(out)), int(capacity)), e.queue[:end])
-	rest := len(e.queue) - end
-	copy(e.queue, e.queue[end:])
-	e.queue = e.queue[:rest]
-	if rest == 0 && cap(e.queue) > 1<<20 {
-		e.queue = nil
-	}
-	e.room.Broadcast()
-	return C.int(end)
+	e.stop()
 }
 
 //export engine_memory
@@ -330,22 +314,23 @@ func engine_memory() C.uint64_t {
 	return C.uint64_t(m.Sys - m.HeapReleased)
 }
 
-// storeSize is for tests that ask the real engine what it holds: the stream's last sequence.
+// engine_last_sequence: of a stream, or -1 when there is no such stream.
 //
 //export engine_last_sequence
-func engine_last_sequence(handle C.uint64_t, stream *C.char) (last C.int64_t) {
-	defer func() {
-		if recover() != nil {
-			last = -1
+func engine_last_sequence(handle C.uint64_t, stream *C.char) C.int64_t {
+	last, name := C.int64_t(-1), C.GoString(stream)
+	var ignored *C.char
+	if call(handle, &ignored, func(e *engine, ctx context.Context) error {
+		info, err := e.js.Stream(ctx, name)
+		if err == nil {
+			last = C.int64_t(info.CachedInfo().State.LastSeq)
 		}
-	}()
-	e := find(handle)
-	if e == nil {
-		return -1
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return nil
+		}
+		return err
+	}) == 0 {
+		C.free(unsafe.Pointer(ignored))
 	}
-	info, err := e.js.Stream(contextWithTimeout(), C.GoString(stream))
-	if err != nil {
-		return -1
-	}
-	return C.int64_t(info.CachedInfo().State.LastSeq)
+	return last
 }

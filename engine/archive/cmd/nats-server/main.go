@@ -1,43 +1,80 @@
-// nats-server on its own, from the same modules as the engine: the external server of the tests.
+// nats-server on its own, from the same modules as the engine: the external server of the tests, on loopback only.
 //
-//	nats-server PORT STORE_DIR [USER PASSWORD]
+//	nats-server -make DIR                   writes keys, certificates and credentials of every kind into DIR
+//	nats-server -store DIR [-port N] [how]  prints "ready PORT" and serves until SIGTERM or the end of its standard input
+//
+// How clients prove who they are: -user with -password, -token, -nkey DIR, -tls DIR (both sides), -creds DIR.
 package main
 
 import (
+	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-func main() {
-	if len(os.Args) != 3 && len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "usage: nats-server PORT STORE_DIR [USER PASSWORD]")
-		os.Exit(2)
+func run() error {
+	port := flag.Int("port", server.RANDOM_PORT, "")
+	store := flag.String("store", "", "")
+	user, password, token := flag.String("user", "", ""), flag.String("password", "", ""), flag.String("token", "", "")
+	nkey, tls, creds := flag.String("nkey", "", ""), flag.String("tls", "", ""), flag.String("creds", "", "")
+	makeIn := flag.String("make", "", "")
+	flag.Parse()
+	if *makeIn != "" {
+		return makeSecrets(*makeIn)
 	}
-	port, _ := strconv.Atoi(os.Args[1])
-	opts := &server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: os.Args[2], NoSigs: true, NoLog: true, MaxPayload: 8 << 20}
-	if len(os.Args) == 5 {
-		opts.Username, opts.Password = os.Args[3], os.Args[4]
+	opts := &server.Options{
+		Host: "127.0.0.1", Port: *port, JetStream: true, StoreDir: *store, NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
+		Username: *user, Password: *password, Authorization: *token,
 	}
-	s, err := server.NewServer(opts)
+	var err error
+	if *nkey != "" {
+		err = errors.Join(err, useNKey(opts, *nkey))
+	}
+	if *tls != "" {
+		err = errors.Join(err, useTLS(opts, *tls))
+	}
+	if *creds != "" {
+		err = errors.Join(err, useCredentials(opts, *creds))
+	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
-	go s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
-		fmt.Fprintln(os.Stderr, "not ready")
-		os.Exit(1)
-	}
-	fmt.Println("ready")
+	return serve(opts)
+}
+
+func serve(opts *server.Options) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return err
+	}
+	go s.Start()
+	if !s.ReadyForConnections(10*time.Second) || !s.JetStreamEnabled() {
+		return errors.New("not ready")
+	}
+	fmt.Println("ready", s.Addr().(*net.TCPAddr).Port)
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		stop <- syscall.SIGTERM
+	}()
 	<-stop
 	s.Shutdown()
 	s.WaitForShutdown()
+	return nil
+}
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "nats-server:", err)
+		os.Exit(1)
+	}
 }
