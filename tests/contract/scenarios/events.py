@@ -1,0 +1,144 @@
+"""Sending and reading events, state, members, history, context, redactions."""
+
+
+def sending(w):
+    alice, bob = w.user("alice"), w.user("bob")
+    room = alice.create_room(preset="private_chat")
+    first = alice.send(room, "one", txn="t1")
+    w.check(alice.send(room, "other", txn="t1") == first, "a transaction id gives the same event")
+    w.check(alice.send(room, "two", txn="t2") != first, "another transaction id, another event")
+    seen = alice.get("/rooms/{roomId}/event/{eventId}", room, first,
+                     has=("event_id", "room_id", "sender", "type", "content", "origin_server_ts"))
+    w.check(seen["content"]["body"] == "one" and seen["unsigned"].get("transaction_id") == "t1", f"event: {seen}")
+    bob.get("/rooms/{roomId}/event/{eventId}", room, first, want=(404, "M_NOT_FOUND"))
+    alice.get("/rooms/{roomId}/event/{eventId}", room, "$none", want=(404, "M_NOT_FOUND"))
+    bob.put("/rooms/{roomId}/send/{eventType}/{txnId}", room, "m.room.message", "b1",
+            body={"msgtype": "m.text", "body": "x"}, want=(403, "M_FORBIDDEN"))
+    big = {"msgtype": "m.text", "body": "x" * 65536}
+    alice.put("/rooms/{roomId}/send/{eventType}/{txnId}", room, "m.room.message", "big", body=big,
+              want=(413, "M_TOO_LARGE"))
+    alice.put("/rooms/{roomId}/state/{eventType}", room, "org.example", body=big, want=(413, "M_TOO_LARGE"))
+    # Redactions, by both endpoints.
+    gone = alice.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, first, "r1", body={"reason": "typo"},
+                     has=("event_id",))["event_id"]
+    again = alice.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, first, "r1", body={"reason": "typo"})
+    w.check(again["event_id"] == gone, "a redaction's transaction id")
+    seen = alice.get("/rooms/{roomId}/event/{eventId}", room, first)
+    w.check(seen["content"] == {} and seen["unsigned"]["redacted_because"]["event_id"] == gone, f"redacted: {seen}")
+    w.check(seen["unsigned"]["redacted_because"]["content"].get("redacts") == first, f"redacts, version 12: {seen}")
+    other = alice.send(room, "three")
+    alice.put("/rooms/{roomId}/send/{eventType}/{txnId}", room, "m.room.redaction", "r2", body={"redacts": other},
+              has=("event_id",))
+    w.check(alice.get("/rooms/{roomId}/event/{eventId}", room, other)["content"] == {}, "redacted through /send")
+    alice.invite(room, bob)
+    bob.join(room)
+    message = alice.send(room, "four")
+    bob.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, message, "r3", body={}, want=(403, "M_FORBIDDEN"))
+    alice.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, "$none", "r4", body={}, want=(404, "M_NOT_FOUND"))
+
+
+def state(w):
+    alice, bob, carol = w.user("alice"), w.user("bob"), w.user("carol")
+    room = alice.create_room(preset="private_chat", name="State", invite=[bob.user])
+    bob.join(room)
+    alice.put("/rooms/{roomId}/state/{eventType}", room, "m.room.topic", body={"topic": "no key"}, has=("event_id",))
+    w.check(alice.get("/rooms/{roomId}/state/{eventType}", room, "m.room.topic").json == {"topic": "no key"}, "topic")
+    alice.put("/rooms/{roomId}/state/{eventType}/{stateKey}", room, "m.room.topic", "", body={"topic": "empty key"})
+    keyed = alice.set_state(room, "org.example", {"n": 1}, "a/b#ö")
+    w.check(alice.state(room, "org.example", "a/b#ö").json == {"n": 1}, "a state key with odd characters")
+    event = alice.state(room, "org.example", "a/b#ö", query={"format": "event"})
+    w.check(event.get("event_id") == keyed and event.get("state_key") == "a/b#ö" and event.get("room_id") == room,
+            f"format=event: {event}")
+    alice.set_state(room, "org.example", {"n": 2}, "a/b#ö")
+    replaced = alice.state(room, "org.example", "a/b#ö", query={"format": "event"})
+    w.check(replaced["unsigned"].get("replaces_state") == keyed and replaced["unsigned"].get("prev_content") == {"n": 1},
+            f"unsigned of replaced state: {replaced}")
+    alice.state(room, "org.none", want=(404, "M_NOT_FOUND"))
+    alice.state(room, "m.room.topic", query={"format": "none"}, want=400)
+    whole = alice.get("/rooms/{roomId}/state", room)
+    keys = {(each["type"], each["state_key"]) for each in whole.json}
+    w.check({("m.room.create", ""), ("m.room.member", alice.user), ("m.room.member", bob.user), ("m.room.topic", ""),
+             ("org.example", "a/b#ö")} <= keys, f"state: {keys}")
+    for path in ("state", "members", "joined_members", "state/m.room.topic"):
+        carol.get("/rooms/{roomId}/" + path, room, want=(403, "M_FORBIDDEN"))
+    bob.put("/rooms/{roomId}/state/{eventType}", room, "m.room.topic", body={"topic": "x"}, want=(403, "M_FORBIDDEN"))
+    alice.put("/rooms/{roomId}/state/{eventType}/{stateKey}", room, "org.example", bob.user, body={},
+              want=(403, "M_FORBIDDEN"))  # a state key that is another user's id
+    # Who was a member when.
+    at = alice.sync()["next_batch"]
+    alice.invite(room, carol)
+    bob.post("/rooms/{roomId}/leave", room, body={})
+
+    def members(client=alice, **query):
+        chunk = client.get("/rooms/{roomId}/members", room, query=query, has=("chunk",))["chunk"]
+        return {each["state_key"]: each["content"]["membership"] for each in chunk}
+    now = {alice.user: "join", bob.user: "leave", carol.user: "invite"}
+    w.check(members() == now, f"members: {members()}")
+    w.check(members(membership="join") == {alice.user: "join"}, "members?membership=join")
+    w.check(members(not_membership="leave") == {alice.user: "join", carol.user: "invite"}, "members?not_membership")
+    w.check(members(at=at) == {alice.user: "join", bob.user: "join"}, f"members?at: {members(at=at)}")
+    w.check(members(bob) == {alice.user: "join", bob.user: "leave", carol.user: "invite"}, "members for who left")
+    alice.get("/rooms/{roomId}/members", room, query={"membership": "none"}, want=400)
+    joined = alice.get("/rooms/{roomId}/joined_members", room, has=("joined",))["joined"]
+    w.check(set(joined) == {alice.user} and joined[alice.user]["display_name"], f"joined_members: {joined}")
+    bob.get("/rooms/{roomId}/joined_members", room, want=(403, "M_FORBIDDEN"))
+
+
+def history(w):
+    alice, bob = w.user("alice"), w.user("bob")
+    room = alice.create_room(preset="public_chat")
+    sent = [alice.send(room, f"m{n}") for n in range(20)]
+    route = "/rooms/{roomId}/messages"
+
+    def page(client=alice, **query):
+        answer = client.get(route, room, query=query, has=("start", "chunk"))
+        return answer, [event["event_id"] for event in answer["chunk"]]
+
+    back, ids = page(dir="b", limit=5)
+    w.check(ids == sent[:14:-1], "the newest five, backwards")
+    _, ids = page(dir="b", limit=5, **{"from": back["end"]})
+    w.check(ids == sent[14:9:-1], "the five before")
+    _, ids = page(dir="f", limit=5, **{"from": back["end"]})
+    w.check(ids == sent[15:], "forwards from there")
+    _, ids = page(dir="b", limit=100, to=back["end"])
+    w.check(ids == sent[:14:-1], f"to ends the page: {len(ids)}")
+    forward, ids = page(dir="f", limit=100)
+    w.check(ids[-20:] == sent and "end" not in forward.json, "all, forwards; no end at the end")
+    last, _ = page(dir="b", limit=100)
+    w.check("end" not in last.json, "no end at the room's first event")
+    _, ids = page(dir="b")
+    w.check(len(ids) == 10, "ten by default")
+    bob.join(room)
+    bob.send(room, "from bob")
+    filtered, _ = page(dir="b", limit=100, filter='{"senders":["%s"],"types":["m.room.message"]}' % bob.user)
+    w.check([e["content"]["body"] for e in filtered["chunk"]] == ["from bob"], f"filter: {filtered}")
+    lazy, _ = page(dir="b", limit=1, filter='{"lazy_load_members":true}')
+    w.check([e["state_key"] for e in lazy.get("state", [])] == [bob.user], f"lazy members: {lazy}")
+    since = alice.sync()["next_batch"]
+    after = alice.send(room, "after the sync")
+    _, ids = page(dir="f", **{"from": since})
+    w.check(ids == [after], "from a token of /sync")
+    for query, error in (({}, "M_MISSING_PARAM"), ({"dir": "x"}, "M_INVALID_PARAM"),
+                         ({"dir": "b", "from": "junk"}, "M_INVALID_PARAM"), ({"dir": "b", "limit": "x"}, None),
+                         ({"dir": "b", "filter": "{"}, "M_NOT_JSON"), ({"dir": "b", "to": "junk"}, None)):
+        alice.get(route, room, query=query, want=(400, error))
+    w.user("carol").get(route, room, query={"dir": "b"}, want=(403, "M_FORBIDDEN"))
+    _context(w, alice, room, sent)
+
+
+def _context(w, alice, room, sent):
+    route = "/rooms/{roomId}/context/{eventId}"
+    answer = alice.get(route, room, sent[10], query={"limit": 4},
+                       has=("event", "events_before", "events_after", "state", "start", "end"))
+    w.check(answer["event"]["event_id"] == sent[10], "the event itself")
+    w.check([e["event_id"] for e in answer["events_before"]] == [sent[9], sent[8]], "before, the newest first")
+    w.check([e["event_id"] for e in answer["events_after"]] == [sent[11], sent[12]], "after, the oldest first")
+    w.check(any(e["type"] == "m.room.create" for e in answer["state"]), "the state")
+    more = alice.get("/rooms/{roomId}/messages", room, query={"dir": "b", "from": answer["start"], "limit": 1})["chunk"]
+    w.check([e["event_id"] for e in more] == [sent[7]], "start goes on backwards")
+    more = alice.get("/rooms/{roomId}/messages", room, query={"dir": "f", "from": answer["end"], "limit": 1})["chunk"]
+    w.check([e["event_id"] for e in more] == [sent[13]], "end goes on forwards")
+    none = alice.get(route, room, sent[10], query={"limit": 0})
+    w.check(none["events_before"] == [] and none["events_after"] == [], "limit 0")
+    alice.get(route, room, "$none", want=(404, "M_NOT_FOUND"))
+    w.user("dave").get(route, room, sent[10], want=(404, "M_NOT_FOUND"))
