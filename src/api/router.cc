@@ -10,13 +10,6 @@
 namespace myelin::api {
 namespace {
 
-// Web Browser Clients: every answer carries these.
-void add_cors(net::Response& response) {
-  response.headers.push_back({"Access-Control-Allow-Origin", "*"});
-  response.headers.push_back({"Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, PATCH, OPTIONS"});
-  response.headers.push_back({"Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization"});
-}
-
 std::string decoded_query(std::string_view text) {
   std::string spaces(text);
   std::ranges::replace(spaces, '+', ' ');
@@ -99,6 +92,12 @@ std::string Call::access_token() const {
 
 // ---- answers
 
+void add_cors(net::Response& response) {
+  response.headers.push_back({"Access-Control-Allow-Origin", "*"});
+  response.headers.push_back({"Access-Control-Allow-Methods", "GET, POST, PUT, DELETE, PATCH, OPTIONS"});
+  response.headers.push_back({"Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization"});
+}
+
 net::Response error_response(const Error& error) {
   net::Response response;
   response.status = http_status(error.code);
@@ -114,10 +113,17 @@ net::Response error_response(const Error& error) {
 
 // ---- Router
 
-Router::Router(accounts::Accounts& accounts) : root_(std::make_unique<Node>()), accounts_(accounts) {}
+Router::Router(accounts::Accounts& accounts) : root_(std::make_unique<Node>()), accounts_(accounts) {
+  for (size_t digit = 0; digit < answers_.size(); ++digit)
+    answers_[digit] = &metrics::counter("myelin_http_responses_total", "Answers by class of their status",
+                                        {{"status", std::to_string(digit) + "xx"}});
+}
 Router::~Router() = default;
 
 namespace {
+// What no table and no answer can hold.
+bool is_text(std::string_view value) { return value.find('\0') == value.npos && is_valid_utf8(value); }
+
 std::vector<std::string_view> split(std::string_view path) {
   std::vector<std::string_view> out;
   path.remove_prefix(std::min<size_t>(path.size(), 1));
@@ -178,6 +184,7 @@ std::vector<Router::RouteInfo> Router::routes() const {
 
 Task<net::Response> Router::handle(net::Request request) const {
   auto response = co_await dispatch(std::move(request));
+  answers_.at(static_cast<size_t>(response.status) / 100 % answers_.size())->Increment();
   add_cors(response);
   co_return response;
 }
@@ -207,6 +214,9 @@ Task<net::Response> Router::dispatch(net::Request request) const {
   const auto& target = it->second;
   auto state = std::make_shared<Call::State>();
   state->query = parse_query(request.query());
+  if (!std::ranges::all_of(values, is_text) ||
+      !std::ranges::all_of(state->query, [](const auto& item) { return is_text(item.second); }))
+    co_return error_response({Code::kInvalidParam, "a parameter is not UTF-8 text"});
   state->request = std::move(request);
   const auto& names = node->names.at(method);
   for (size_t i = 0; i < names.size(); ++i) state->path[names[i]] = std::move(values[i]);

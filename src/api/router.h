@@ -1,6 +1,7 @@
 // Routes and what every endpoint shares: path parameters, JSON bodies, the caller's session, error objects, CORS.
 // Thread: the loop.
 #pragma once
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/task.h"
 #include "components/accounts/accounts.h"
 #include "infra/net/http_server.h"
@@ -70,9 +72,11 @@ class Router {
   Task<net::Response> answer(Auth, const Endpoint&, const std::function<Task<net::Response>(Call)>& raw, Call) const;
   std::unique_ptr<Node> root_;
   accounts::Accounts& accounts_;
+  std::array<prometheus::Counter*, 6> answers_;  // by the status's first digit
 };
 
 net::Response error_response(const Error&);
+void add_cors(net::Response&);  // Web Browser Clients: every answer carries these
 inline std::string ok() { return "{}"; }
 
 }  // namespace myelin::api
