@@ -28,6 +28,7 @@ net::Response reject(int status, std::string_view why) {
   auto code = status == 413 ? Code::kTooLarge : status == 405 || status == 501 ? Code::kUnrecognized : Code::kUnknown;
   auto response = api::error_response({code, std::string(why)});
   response.status = status;
+  api::add_cors(response);
   return response;
 }
 
