@@ -113,9 +113,9 @@ Result<json::Object> checked_rule(PushRuleKind kind, std::string_view id, const 
     if (!pattern) return fail(Code::kBadJson, "a content rule needs a pattern");
     rule["pattern"] = *pattern;
   }
+  auto given = body.if_contains("conditions");
+  if (given && !given->is_array()) return fail(Code::kBadJson, "conditions is not a list");
   if (kind == PushRuleKind::kOverride || kind == PushRuleKind::kUnderride) {
-    auto given = body.if_contains("conditions");
-    if (given && !given->is_array()) return fail(Code::kBadJson, "conditions is not a list");
     json::Array conditions = given ? given->get_array() : json::Array();
     for (auto& condition : conditions)
       if (!condition.is_object() || !json::string_at(condition.get_object(), "kind"))

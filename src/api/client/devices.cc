@@ -56,7 +56,7 @@ Task<Result<std::string>> remove_one(Components& on, Call call) {
 
 Task<Result<std::string>> remove_many(Components& on, Call call) {
   MYELIN_CO_TRY(auto body, call.body());
-  if (!body.contains("devices")) co_return fail(Code::kMissingParam, "devices is required");
+  if (!has(body, "devices")) co_return fail(Code::kMissingParam, "devices is required");
   MYELIN_CO_TRY(auto names, optional_array(body, "devices"));
   std::vector<DeviceId> devices;
   for (const auto& name : names) {

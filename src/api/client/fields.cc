@@ -13,6 +13,8 @@ std::unexpected<Error> wrong_type(std::string_view key, std::string_view wanted)
 
 }  // namespace
 
+bool has(const json::Object& body, std::string_view key) { return present(body, key) != nullptr; }
+
 Result<std::optional<std::string>> optional_text(const json::Object& body, std::string_view key) {
   const auto* value = present(body, key);
   if (value == nullptr) return std::nullopt;
@@ -31,6 +33,13 @@ Result<bool> optional_flag(const json::Object& body, std::string_view key, bool 
   if (value == nullptr) return otherwise;
   if (!value->is_bool()) return wrong_type(key, "true or false");
   return value->as_bool();
+}
+
+Result<std::optional<int64_t>> optional_count(const json::Object& body, std::string_view key) {
+  const auto* value = present(body, key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_int64() || value->as_int64() < 0) return wrong_type(key, "a whole number, not negative");
+  return value->as_int64();
 }
 
 Result<json::Object> optional_object(const json::Object& body, std::string_view key) {

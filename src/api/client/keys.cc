@@ -1,4 +1,5 @@
 // Client-server API, End-to-End Encryption: keys/upload, query, claim, changes, device_signing, signatures.
+#include "api/client/fields.h"
 #include "api/client/routes.h"
 
 namespace myelin::api::client {
@@ -38,12 +39,14 @@ void add_keys(Router& router, Components& components) {
   router.add(net::Method::kPost, "/_matrix/client/v3/keys/query", Auth::kToken,
              [&components](Call call) -> Task<Result<std::string>> {
                MYELIN_CO_TRY(auto body, call.body());
+               MYELIN_CO_CHECK(optional_count(body, "timeout"));
                MYELIN_CO_TRY(auto answer, co_await components.keys.query(call.session(), std::move(body)));
                co_return json::serialize(answer);
              });
   router.add(net::Method::kPost, "/_matrix/client/v3/keys/claim", Auth::kToken,
              [&components](Call call) -> Task<Result<std::string>> {
                MYELIN_CO_TRY(auto body, call.body());
+               MYELIN_CO_CHECK(optional_count(body, "timeout"));
                MYELIN_CO_TRY(auto answer, co_await components.keys.claim(std::move(body)));
                co_return json::serialize(answer);
              });

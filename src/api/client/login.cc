@@ -11,7 +11,8 @@ Task<Result<std::string>> login_flows(Components&, Call) {
 }
 
 Result<std::string> user_of(const json::Object& body) {
-  if (!body.contains("identifier")) return required_text(body, "user");
+  MYELIN_CHECK(optional_text(body, "user"));
+  if (!has(body, "identifier")) return required_text(body, "user");  // the form of old clients
   MYELIN_TRY(auto identifier, optional_object(body, "identifier"));
   MYELIN_TRY(auto type, required_text(identifier, "type"));
   if (type != "m.id.user") return fail(Code::kUnknown, "only m.id.user identifiers are known here");

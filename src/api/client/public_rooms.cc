@@ -117,11 +117,10 @@ Task<Result<std::string>> get(Components& on, Call call) {
 
 Result<Query> query_of(const json::Object& body) {
   Query out;
-  if (body.contains("limit")) {
-    auto limit = json::integer_at(body, "limit");
-    if (!limit || *limit < 0) return fail(Code::kBadJson, "limit must be a number");
-    out.limit = static_cast<size_t>(std::min<int64_t>(*limit, 1000));
-  }
+  MYELIN_TRY(auto limit, optional_count(body, "limit"));
+  if (limit) out.limit = static_cast<size_t>(std::min<int64_t>(*limit, 1000));
+  MYELIN_CHECK(optional_flag(body, "include_all_networks", false));  // there are no other networks here
+  MYELIN_CHECK(optional_text(body, "third_party_instance_id"));
   MYELIN_TRY(auto since, optional_text(body, "since"));
   if (since && !since->empty()) {
     MYELIN_TRY(out.offset, offset_of(*since));

@@ -57,7 +57,7 @@ Task<Result<std::string>> delete_rule(Components& on, Call call) {
 Task<Result<std::string>> put_enabled(Components& on, Call call) {
   MYELIN_CO_TRY(auto kind, kind_of(call));
   MYELIN_CO_TRY(auto body, call.body());
-  if (!body.contains("enabled")) co_return fail(Code::kMissingParam, "enabled is required");
+  if (!has(body, "enabled")) co_return fail(Code::kMissingParam, "enabled is required");
   MYELIN_CO_TRY(bool enabled, optional_flag(body, "enabled", true));
   auto change = [kind, id = call.path("ruleId"), enabled](json::Object& content) {
     return enable_push_rule(content, kind, id, enabled);

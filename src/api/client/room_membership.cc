@@ -25,6 +25,8 @@ Task<Result<std::string>> join(Components& on, Call call, RoomId room) {
   rooms::JoinRoom request{.room = room, .user = call.session().user};
   MYELIN_CO_TRY(request.reason, optional_text(body, "reason"));
   MYELIN_CO_TRY(request.third_party_signed, optional_object(body, "third_party_signed"));
+  if (has(body, "third_party_signed"))
+    for (const char* key : {"sender", "mxid", "token"}) MYELIN_CO_CHECK(required_text(request.third_party_signed, key));
   for (const char* key :
        {"reason", "third_party_signed", "membership", "displayname", "avatar_url", "join_authorised_via_users_server"})
     body.erase(key);

@@ -1,10 +1,11 @@
 // Client-server API, Typing notifications.
+#include "api/client/fields.h"
 #include "api/client/routes.h"
 
 namespace myelin::api::client {
 namespace {
 
-constexpr std::chrono::milliseconds kDefaultTimeout{30'000};
+constexpr int64_t kDefaultTimeoutMs = 30'000;
 
 Task<Result<std::string>> set_typing(Components& components, Call call) {
   if (call.path("userId") != call.session().user.str())
@@ -14,13 +15,9 @@ Task<Result<std::string>> set_typing(Components& components, Call call) {
   auto typing = json::bool_at(body, "typing");
   if (!typing)
     co_return fail(body.contains("typing") ? Code::kBadJson : Code::kMissingParam, "typing must be true or false");
-  auto timeout = kDefaultTimeout;
-  if (const auto* given = body.if_contains("timeout"); given != nullptr && !given->is_null()) {
-    auto milliseconds = json::integer_at(body, "timeout");
-    if (!milliseconds || *milliseconds < 0) co_return fail(Code::kBadJson, "timeout must be a number of milliseconds");
-    timeout = std::chrono::milliseconds(*milliseconds);
-  }
-  MYELIN_CO_CHECK(co_await components.presence.set_typing(room, call.session().user, *typing, timeout));
+  MYELIN_CO_TRY(auto timeout, optional_count(body, "timeout"));
+  MYELIN_CO_CHECK(co_await components.presence.set_typing(
+      room, call.session().user, *typing, std::chrono::milliseconds(timeout.value_or(kDefaultTimeoutMs))));
   co_return ok();
 }
 
