@@ -49,7 +49,8 @@ Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
     MYELIN_CO_TRY(out.root, co_await queries.current_root(info->room_no));
     co_return out;
   }
-  if (membership && (membership->membership == kLeave || membership->membership == kBan)) {
+  bool gone = membership && (membership->membership == kLeave || membership->membership == kBan);
+  if (gone && !membership->forgotten) {
     MYELIN_CO_TRY(bool was_joined, co_await was_joined_before(queries, membership->ref, user));
     if (was_joined) {
       MYELIN_CO_TRY(out.root, co_await queries.root_after(membership->ref));

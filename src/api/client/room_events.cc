@@ -36,7 +36,9 @@ Task<Result<PlacedPtr>> visible_event(Components& on, const Call& call, RoomId r
   }
   std::vector<rooms::EventRef> refs{(*event)->ref};
   MYELIN_CO_TRY(auto visible, co_await on.rooms.queries().visible(std::move(refs), {call.session().user}));
-  if ((*event)->rejected || (*event)->soft_failed || !visible.front())
+  MYELIN_CO_TRY(auto membership, co_await on.rooms.queries().membership(room, call.session().user));
+  bool forgotten = membership && membership->forgotten;  // with the room its history is gone
+  if ((*event)->rejected || (*event)->soft_failed || !visible.front() || forgotten)
     co_return fail(Code::kNotFound, "there is no such event, or you may not see it");
   co_return event;
 }

@@ -171,6 +171,10 @@ Task<Result<void>> Answers::add_rooms(Context& context) {
       }
       case Membership::kLeave:
       case Membership::kBan: {
+        if (!context.since) {
+          MYELIN_CO_TRY(auto entry, co_await rooms_.membership(room.room, context.request.session.user));
+          if (entry && entry->forgotten) break;
+        }
         Viewpoint view{context.request.session,         &context.filter, &context.ignored_users, false,
                        context.request.use_state_after, !context.since};
         MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
