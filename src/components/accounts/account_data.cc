@@ -159,7 +159,8 @@ Task<Result<std::vector<UserId>>> AccountsImpl::with_own_push_rules(std::vector<
   for (const auto& user : users) names.push_back(user.str());
   co_return co_await db_.read([names = db::text_set(names)](db::ReadTx& tx) {
     return tx.all(
-        "SELECT user_id FROM push_rules WHERE user_id IN {texts $1}",
+        "SELECT user_id FROM push_rules WHERE user_id IN {texts $1} UNION SELECT user_id FROM account_data WHERE "
+        "user_id IN {texts $1} AND room_id = '' AND type = 'm.ignored_user_list'",
         [](const db::Row& row) { return UserId::trusted(row.str(0)); }, names);
   });
 }

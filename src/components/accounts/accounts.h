@@ -138,7 +138,8 @@ class Accounts {
   virtual Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId) = 0;
   virtual Task<Result<void>> put_push_rules(UserId, json::Object content) = 0;  // the whole new m.push_rules content
   virtual Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) = 0;  // as above
-  // Users on this server whose rules differ from the defaults, among `users` (sync counts them one by one).
+  // Users on this server whose rules differ from the defaults or who ignore others, among `users` (sync counts them one
+  // by one).
   virtual Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) = 0;
 
   virtual Task<Result<void>> start() = 0;

@@ -68,11 +68,21 @@ UnreadClass unread_class(const json::Object& push_rules, const RoomId& room) {
   return UnreadClass::kDefault;
 }
 
+std::set<std::string> ignored_in(std::string_view ignored_user_list) {
+  std::set<std::string> out;
+  auto content = json::parse_object(ignored_user_list);
+  if (!content) return out;
+  if (const auto* users = json::object_at(*content, "ignored_users"))
+    for (const auto& [user, unused] : *users) out.insert(std::string(user));
+  return out;
+}
+
 // The rules of nobody in particular, and of those who have their own.
 struct Judge::Rules {
   struct Own {
     std::shared_ptr<const json::Object> content;
     std::shared_ptr<const PushRules> compiled;
+    std::set<std::string> ignored;
   };
   struct Room {
     std::vector<UserId> special;
@@ -113,6 +123,12 @@ Task<Result<std::vector<UserId>>> Judge::special_members(uint32_t room_no) {
   MYELIN_CO_TRY(auto special, co_await accounts_.with_own_push_rules(std::move(members)));
   if (stamp == rules_->changes) rules_->rooms.put(room_no, {special, count}, 64 + special.size() * 64);
   co_return special;
+}
+
+Task<Result<std::set<std::string>>> Judge::ignored_by(UserId user) {
+  auto list = co_await accounts_.account_data(user, std::nullopt, "m.ignored_user_list");
+  if (!list && list.error().code != Code::kNotFound) co_return std::unexpected(list.error());
+  co_return ignored_in(list.value_or(""));
 }
 
 namespace {
@@ -167,14 +183,19 @@ Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room, State
   out.room = to_verdict(rules_->defaults.evaluate(event, context));
   for (const auto& user : users) {
     MYELIN_CO_TRY(auto content, co_await accounts_.push_rules(user));
+    Rules::Own fresh;
     auto* own = rules_->own.find(user.str());
     if (own == nullptr || own->content != content) {
-      Rules::Own fresh{content, std::make_shared<const PushRules>(PushRules::compile(*content))};
-      own = &rules_->own.put(user.str(), std::move(fresh), 16'384);
+      auto stamp = rules_->changes;
+      MYELIN_CO_TRY(fresh.ignored, co_await ignored_by(user));
+      fresh.content = content;
+      fresh.compiled = std::make_shared<const PushRules>(PushRules::compile(*content));
+      own = stamp == rules_->changes ? &rules_->own.put(user.str(), std::move(fresh), 16'384) : &fresh;
     }
     context.user = user;
     context.display_name = facts.names[user.str()];
-    auto verdict = to_verdict(own->compiled->evaluate(event, context));
+    Verdict verdict;
+    if (!own->ignored.contains(event.sender().str())) verdict = to_verdict(own->compiled->evaluate(event, context));
     if (verdict != by_class(unread_class(*content, room), out.room)) out.exceptions.push_back({user, verdict});
   }
   co_return out;

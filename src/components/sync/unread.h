@@ -6,6 +6,7 @@
 // own). So a message writes the same rows in a room of 2 and of 10 000 members.
 #pragma once
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +35,7 @@ enum class UnreadClass : uint8_t {
   kMute,          // an override rule on the room id without notify: nothing
 };
 UnreadClass unread_class(const json::Object& push_rules, const RoomId&);
+std::set<std::string> ignored_in(std::string_view ignored_user_list);  // the users that m.ignored_user_list names
 Verdict by_class(UnreadClass, Verdict room_verdict);
 
 // A member whose verdict on one event is not what their class makes of the room's.
@@ -46,7 +48,8 @@ struct Judgement {
   std::vector<Exception> exceptions;  // maybe of users who are not in the room: the writer checks
 };
 
-// Judges events as they arrive. Remembers, per room, the local members who have rules of their own. Thread: the loop.
+// Judges events as they arrive. Remembers, per room, the local members who have rules of their own or ignore others.
+// Thread: the loop.
 class Judge {
  public:
   Judge(ServerName, accounts::Accounts&, rooms::Queries&);
@@ -58,6 +61,7 @@ class Judge {
  private:
   struct Rules;
   Task<Result<std::vector<UserId>>> special_members(uint32_t room_no);
+  Task<Result<std::set<std::string>>> ignored_by(UserId);
   ServerName server_name_;
   accounts::Accounts& accounts_;
   rooms::Queries& rooms_;

@@ -37,15 +37,6 @@ Result<Filter> Answers::parse_filter(const std::string& text) const {
 
 namespace {
 
-std::set<std::string> users_of(std::string_view ignored_user_list) {
-  std::set<std::string> out;
-  auto content = json::parse_object(ignored_user_list);
-  if (!content) return out;
-  if (const auto* users = json::object_at(*content, "ignored_users"))
-    for (const auto& [user, unused] : *users) out.insert(std::string(user));
-  return out;
-}
-
 void append_member(std::string& object, std::string_view key, std::string_view value) {
   if (!object.empty()) object += ',';
   append_quoted(object, key);
@@ -163,7 +154,8 @@ Task<Result<void>> Answers::add_rooms(Context& context) {
       case Membership::kInvite:
       case Membership::kKnock: {
         bool invited = room.membership == Membership::kInvite;
-        MYELIN_CO_TRY(auto state, co_await sections_.stripped(room));
+        MYELIN_CO_TRY(auto state, co_await sections_.stripped(room, context.ignored_users));
+        if (state.empty()) break;
         append_member(invited ? context.invite : context.knock, id,
                       fmt::format(R"({{"{}":{}}})", invited ? "invite_state" : "knock_state", state));
         context.empty = false;
@@ -251,7 +243,7 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   auto& snapshot = context.snapshot;
   MYELIN_CO_TRY(context.push_rules, co_await accounts_.push_rules(session.user));
   if (auto list = co_await accounts_.account_data(session.user, std::nullopt, "m.ignored_user_list"))
-    context.ignored_users = users_of(*list);
+    context.ignored_users = ignored_in(*list);
 
   MYELIN_CO_CHECK(co_await add_rooms(context));
   if (since) MYELIN_CO_CHECK(co_await add_quiet_rooms(context));

@@ -176,19 +176,22 @@ Task<Result<std::vector<std::string>>> RoomSections::state(const RoomSnapshot& r
   MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
   std::vector<std::string> out;
   for (const auto& event : events)
-    if (event && view.filter->state().matches(*event->event, room.room))
-      out.push_back(rooms::client_event(
-          *event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()}));
+    if (event && view.filter->state().matches(*event->event, room.room)) out.push_back(text_of(*event, view));
   co_return out;
+}
+
+// In the format that the filter asks for.
+std::string RoomSections::text_of(const rooms::PlacedEvent& event, const Viewpoint& view) const {
+  if (view.filter->event_format() == EventFormat::kFederation) return event.event->text();
+  return rooms::client_event(
+      event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()});
 }
 
 Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpoint view) {
   MYELIN_CO_TRY(auto shown, co_await timeline(room, view));
   MYELIN_CO_TRY(auto state_events, co_await state(room, view, shown));
   std::vector<std::string> events;
-  for (const auto& event : shown.events)
-    events.push_back(rooms::client_event(
-        *event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()}));
+  for (const auto& event : shown.events) events.push_back(text_of(*event, view));
   RoomSection out;
   out.empty = events.empty() && state_events.empty() && !room.is_new;
   auto section = events_section(events);
@@ -200,7 +203,7 @@ Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpo
   co_return out;
 }
 
-Task<Result<std::string>> RoomSections::stripped(const RoomSnapshot& room) {
+Task<Result<std::string>> RoomSections::stripped(const RoomSnapshot& room, const std::set<std::string>& ignored_users) {
   MYELIN_CO_TRY(auto root, co_await rooms_.root_after(room.member_ref));
   std::vector<std::pair<std::string, std::string>> wanted;
   for (auto type : kStrippedTypes) wanted.emplace_back(type, "");
@@ -209,6 +212,7 @@ Task<Result<std::string>> RoomSections::stripped(const RoomSnapshot& room) {
   for (const auto& entry : entries) refs.push_back(entry.ref);
   refs.push_back(room.member_ref);
   MYELIN_CO_TRY(auto members, co_await rooms_.events(refs));
+  if (members.back() && ignored_users.contains(members.back()->event->sender().str())) co_return std::string();
   // The inviter's member event lets a client show who asks.
   if (members.back()) {
     MYELIN_CO_TRY(auto inviter, co_await rooms_.state_of(room.room_no, root,

@@ -46,8 +46,9 @@ class RoomSections {
   RoomSections(db::Database&, rooms::Queries&, const Clock&);
   // Timeline and state of a joined or left room.
   Task<Result<RoomSection>> history(const RoomSnapshot&, Viewpoint);
-  // The stripped state of an invite or knock: {"events":[…]}.
-  Task<Result<std::string>> stripped(const RoomSnapshot&);
+  // The stripped state of an invite or knock: {"events":[…]}; "" when an ignored user invites (client-server API,
+  // Ignoring Users).
+  Task<Result<std::string>> stripped(const RoomSnapshot&, const std::set<std::string>& ignored_users);
 
  private:
   struct Timeline;
@@ -56,6 +57,7 @@ class RoomSections {
   Task<Result<std::vector<rooms::StateEntry>>> state_entries(const RoomSnapshot&, const Viewpoint&, StateRoot target);
   Task<Result<std::vector<rooms::PlacedPtr>>> shown(const RoomSnapshot&, const Viewpoint&,
                                                     const std::vector<TimelineRow>&);
+  std::string text_of(const rooms::PlacedEvent&, const Viewpoint&) const;
   Task<Result<StateRoot>> root_before(const RoomSnapshot&, const std::vector<TimelineRow>&, size_t oldest);
   db::Database& db_;
   rooms::Queries& rooms_;
