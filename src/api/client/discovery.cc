@@ -1,5 +1,6 @@
 // Client-server API, Server Discovery, API Versions, Capabilities negotiation.
 #include "api/client/routes.h"
+#include "matrix/room_version.h"
 
 namespace myelin::api::client {
 namespace {
@@ -21,8 +22,9 @@ Task<Result<std::string>> versions(Components&, Call) {
 
 Task<Result<std::string>> capabilities(Components& on, Call) {
   json::Object off{{"enabled", false}}, enabled{{"enabled", true}};
-  json::Object room_versions{{"default", on.default_room_version},
-                             {"available", json::Object{{"11", "stable"}, {"12", "stable"}}}};
+  json::Object available;
+  for (const auto& rules : all_room_versions()) available[rules.version] = "stable";
+  json::Object room_versions{{"default", on.default_room_version}, {"available", std::move(available)}};
   json::Object list{{"m.room_versions", std::move(room_versions)},
                     {"m.change_password", enabled},
                     {"m.set_displayname", enabled},

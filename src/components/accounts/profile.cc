@@ -6,6 +6,7 @@ namespace myelin::accounts {
 namespace {
 
 constexpr size_t kMaxField = 255, kMaxProfile = 64 * 1024;  // bytes
+constexpr size_t kMaxInMemberEvents = 1024;                 // of a display name, of an avatar's URL
 
 bool is_in_member_events(std::string_view field) { return field == "displayname" || field == "avatar_url"; }
 
@@ -56,6 +57,8 @@ Task<Result<void>> AccountsImpl::set_profile(UserId user, ProfileChange change) 
   if (change.value && propagated) {
     if (!change.value->is_string() && !change.value->is_null())
       co_return fail(Code::kInvalidParam, change.field + " must be a string");
+    if (change.value->is_string() && change.value->as_string().size() > kMaxInMemberEvents)
+      co_return fail(Code::kInvalidParam, change.field + " has at most 1024 bytes");
     bool gone = change.value->is_null() || change.value->as_string().empty();
     if (gone) change.value.reset();
   }

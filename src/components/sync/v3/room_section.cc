@@ -182,7 +182,11 @@ Task<Result<std::vector<std::string>>> RoomSections::state(const RoomSnapshot& r
 
 // In the format that the filter asks for.
 std::string RoomSections::text_of(const rooms::PlacedEvent& event, const Viewpoint& view) const {
-  if (view.filter->event_format() == EventFormat::kFederation) return event.event->text();
+  if (view.filter->event_format() == EventFormat::kFederation) {
+    const auto& id = event.event->event_id().str();
+    if (id.contains(':')) return event.event->text();  // room versions 1 and 2: it holds its id
+    return fmt::format(R"({{"event_id":"{}",{})", id, event.event->text().substr(1));
+  }
   return rooms::client_event(
       event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()});
 }
