@@ -12,8 +12,12 @@ def discovery(w):
         w.check({"v1.1", "v1.11", "v1.19"} <= set(versions["versions"]), f"versions: {versions}")
     capabilities = alice.get("/capabilities", has=("capabilities",))["capabilities"]
     rooms = capabilities.get("m.room_versions", {})
-    w.check(rooms.get("default") == "12" and rooms.get("available") == {"11": "stable", "12": "stable"},
+    w.check(rooms.get("default") == "12" and set(rooms.get("available", {}).values()) == {"stable"},
             f"m.room_versions: {rooms}")
+    w.check({"11", "12"} <= set(rooms["available"]), f"available versions: {rooms}")
+    for version in (*map(str, range(1, 14)), "org.example"):
+        want = 200 if version in rooms["available"] else (400, "M_UNSUPPORTED_ROOM_VERSION")
+        alice.post("/createRoom", body={"room_version": version}, want=want)
     for name, enabled in (("m.change_password", True), ("m.set_displayname", True), ("m.set_avatar_url", True),
                           ("m.profile_fields", True), ("m.3pid_changes", False), ("m.get_login_token", False)):
         w.check(capabilities.get(name, {}).get("enabled") is enabled, f"capability {name}: {capabilities.get(name)}")

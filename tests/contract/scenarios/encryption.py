@@ -41,6 +41,15 @@ def device_key_exchange(w):
     only = bob.post("/keys/query", body={"device_keys": {alice.user: ["NONE"]}})["device_keys"]
     w.check(only.get(alice.user, {}) == {}, f"a device that is not there: {only}")
     _claim(w, alice, bob, key)
+    # A new device with keys is news to the user's other devices too; a device that goes, likewise.
+    since = alice.sync()["next_batch"]
+    phone = log_in(alice)
+    upload_keys(phone)
+    answer = alice.sync(since)
+    w.check(answer.get("device_lists", {}).get("changed") == [alice.user], f"an own new device: {answer}")
+    phone.post("/logout", body={})
+    answer = alice.sync(answer["next_batch"])
+    w.check(answer.get("device_lists", {}).get("changed") == [alice.user], f"an own device that went: {answer}")
     # Wrong signatures, foreign devices, keys that change under one id.
     wrong = device_keys(alice, key)
     wrong["algorithms"] = []

@@ -1,4 +1,5 @@
 """Sending and reading events, state, members, history, context, redactions."""
+import json
 
 
 def sending(w):
@@ -142,3 +143,86 @@ def _context(w, alice, room, sent):
     w.check(none["events_before"] == [] and none["events_after"] == [], "limit 0")
     alice.get(route, room, "$none", want=(404, "M_NOT_FOUND"))
     w.user("dave").get(route, room, sent[10], want=(404, "M_NOT_FOUND"))
+
+
+def sizes(w):
+    """An event has at most 65 536 bytes, as it is signed and hashed; its type and state key at most 255."""
+    alice = w.user("alice")
+    room = alice.create_room(preset="private_chat")
+    route = "/rooms/{roomId}/send/{eventType}/{txnId}"
+
+    def fits(length):
+        answer = alice.put(route, room, "org.example", f"size{length}", body={"a": "x" * length}, want=None)
+        w.check((answer.status, answer.errcode) in ((200, None), (413, "M_TOO_LARGE")), f"{length} bytes: {answer}")
+        return answer.status == 200
+    low, high = 60000, 65536
+    w.check(fits(low) and not fits(high), f"{low} bytes of content fit, {high} do not")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    federation = '{"event_format":"federation","room":{"timeline":{"types":["org.example"],"limit":50}}}'
+    timeline = alice.sync(filter=federation)["rooms"]["join"][room]["timeline"]["events"]
+    for event in timeline:
+        event.pop("event_id")  # what is signed does not hold it
+    largest = max(len(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()) for event in timeline)
+    w.check(largest == 65536, f"the largest event that is taken has {largest} bytes")
+    for event_type, key, want in (("t" * 255, "k", 200), ("t" * 256, "k", (413, "M_TOO_LARGE")), ("t", "k" * 255, 200),
+                                  ("t", "k" * 256, (413, "M_TOO_LARGE")), ("t", "ö" * 128, (413, "M_TOO_LARGE"))):
+        alice.put("/rooms/{roomId}/state/{eventType}/{stateKey}", room, event_type, key, body={}, want=want)
+    alice.post("/rooms/{roomId}/leave", room, body={"reason": "x" * 65536}, want=(413, "M_TOO_LARGE"))
+
+
+def member_events(w):
+    """Memberships through the state endpoint, under the same rules."""
+    alice, bob, carol = w.user("alice"), w.user("bob"), w.user("carol")
+    room = alice.create_room(preset="private_chat")
+    route = "/rooms/{roomId}/state/m.room.member/{stateKey}"
+    alice.put(route, room, bob.user, body={"membership": "invite"}, has=("event_id",))
+    bob.put(route, room, bob.user, body={"membership": "join", "displayname": "Robert"})
+    w.check(alice.get("/rooms/{roomId}/joined_members", room)["joined"][bob.user]["display_name"] == "Robert", "a name")
+    bob.put(route, room, carol.user, body={"membership": "join"}, want=(403, "M_FORBIDDEN"))
+    bob.put(route, room, alice.user, body={"membership": "leave"}, want=(403, "M_FORBIDDEN"))
+    for content in ({"membership": "dancing"}, {"membership": 1}, {}):
+        alice.put(route, room, carol.user, body=content, want=None)
+    w.check(alice.state(room, "m.room.member", carol.user, want=(404, "M_NOT_FOUND")), "nobody dances")
+    alice.put("/rooms/{roomId}/state/{eventType}", room, "m.room.create", body={}, want=(403, "M_FORBIDDEN"))
+    alice.put("/rooms/{roomId}/state/{eventType}", room, "m.room.power_levels", body={"users": {bob.user: "high"}},
+              want=None)
+    w.check(bob.user not in alice.state(room, "m.room.power_levels").get("users", {}), "power levels are numbers")
+
+
+def visibility(w):
+    alice, bob, carol = w.user("alice"), w.user("bob"), w.user("carol")
+    room = alice.create_room(preset="public_chat", initial_state=[
+        {"type": "m.room.history_visibility", "content": {"history_visibility": "joined"}}])
+    early = alice.send(room, "before bob")
+    bob.join(room)
+    seen = alice.send(room, "with bob")
+
+    def messages(client):
+        chunk = client.get("/rooms/{roomId}/messages", room, query={"dir": "b", "limit": 50})["chunk"]
+        return [event["content"]["body"] for event in chunk if event["type"] == "m.room.message"]
+    w.check(messages(bob) == ["with bob"], f"history visibility joined: {messages(bob)}")
+    timeline = bob.sync()["rooms"]["join"][room]["timeline"]["events"]
+    w.check(early not in [event["event_id"] for event in timeline], "nor in /sync")
+    for path in ("event", "context"):
+        bob.get(f"/rooms/{{roomId}}/{path}/{{eventId}}", room, early, want=(404, "M_NOT_FOUND"))
+        bob.get(f"/rooms/{{roomId}}/{path}/{{eventId}}", room, seen)
+    # Who leaves keeps what was, and the state as it was.
+    alice.set_state(room, "m.room.name", {"name": "then"})
+    bob.post("/rooms/{roomId}/leave", room, body={})
+    alice.set_state(room, "m.room.name", {"name": "now"})
+    later = alice.send(room, "after bob")
+    w.check(messages(bob) == ["with bob"], f"after leaving: {messages(bob)}")
+    w.check(bob.state(room, "m.room.name")["name"] == "then", "the state when bob left")
+    bob.get("/rooms/{roomId}/event/{eventId}", room, later, want=(404, "M_NOT_FOUND"))
+    # World-readable: anyone with an account.
+    carol.state(room, "m.room.name", want=(403, "M_FORBIDDEN"))
+    alice.set_state(room, "m.room.history_visibility", {"history_visibility": "world_readable"})
+    open_event = alice.send(room, "for the world")
+    w.check(messages(carol)[0] == "for the world" and "with bob" not in messages(carol), f"world: {messages(carol)}")
+    carol.get("/rooms/{roomId}/state", room)
+    carol.get("/rooms/{roomId}/members", room)
+    for path in ("event", "context"):
+        carol.get(f"/rooms/{{roomId}}/{path}/{{eventId}}", room, open_event)
+        carol.get(f"/rooms/{{roomId}}/{path}/{{eventId}}", room, seen, want=(404, "M_NOT_FOUND"))

@@ -32,6 +32,8 @@ def profile(w):
     bob.delete(route, alice.user, "displayname", want=(403, "M_FORBIDDEN"))
     alice.put(route, alice.user, "displayname", body={}, want=(400, "M_MISSING_PARAM"))
     alice.put(route, alice.user, "displayname", body={"displayname": 1}, want=400)
+    for name in ("displayname", "avatar_url"):  # they go into the member event of every room
+        alice.put(route, alice.user, name, body={name: "mxc://" + "x" * 2000}, want=400)
     alice.put(route, alice.user, "x" * 256, body={"x" * 256: 1}, want=(400, "M_KEY_TOO_LARGE"))
     alice.put(route, alice.user, "big", body={"big": "x" * 70000}, want=(400, "M_PROFILE_TOO_LARGE"))
 
