@@ -147,7 +147,10 @@ std::string nearest(std::string_view name) {
 Result<Config> load(const Sources& sources) {
   Config config;
   for (const auto& key : keys()) key.set(config, key.initial);
-  if (sources.file) MYELIN_CHECK(read_file(config, *sources.file));
+  if (sources.file) {
+    MYELIN_CHECK(read_file(config, *sources.file));
+    config.file = *sources.file;
+  }
   if (sources.environment)
     for (const auto& key : keys()) {
       auto variable = "MYELIN_" + upper(key.name);

@@ -14,6 +14,7 @@
 namespace myelin::app {
 
 struct Config {
+  std::string file;  // that it was read from; "" = none
   std::string server_name, data_dir, database, nats, registration, registration_secret, public_base_url, log_level,
       default_room_version;
   std::vector<std::string> listen, trusted_proxies;

@@ -6,12 +6,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <charconv>
 
-#include "api/client/routes.h"
 #include "app/components.h"
+#include "app/house.h"
 #include "app/signing_key.h"
 #include "base/log.h"
 #include "infra/lease/lease.h"
-#include "infra/net/http_client.h"
 #include "infra/net/http_server.h"
 
 namespace myelin::app {
@@ -67,53 +66,22 @@ class Server {
  public:
   Server(Config config, Executor loop, SigningKey key, std::unique_ptr<db::Database> db)
       : config_(std::move(config)),
-        loop_(loop),
         key_(std::move(key)),
         db_(std::move(db)),
         bus_(bus::make_jetstream_bus(bus_options(config_), *db_, loop, clock_)),
-        queues_(work::Queues::make(*db_, loop, clock_, random_)),
         http_client_(net::HttpClient::make(loop, {.allow_private_addresses = config_.push_allow_private_addresses})),
-        rooms_(rooms::Rooms::make(rooms_config(config_), *db_, *bus_, loop, clock_, random_, key_)),
-        accounts_(
-            accounts::make_accounts(accounts_config(config_), *db_, *bus_, *queues_, *rooms_, loop, clock_, random_)),
-        directory_(directory::make_directory(name_, *db_, *rooms_, clock_)),
-        keys_(keys::make_keys(name_, *db_, *bus_, *accounts_, *rooms_, loop, clock_, random_)),
-        presence_(presence::make_presence(*db_, *bus_, *accounts_, *rooms_, loop, clock_, random_)),
-        sync_(sync::make_sync(name_, *db_, *bus_, *accounts_, *keys_, *presence_, *rooms_, loop, clock_, random_)),
-        push_(push::make_push(name_, *db_, *bus_, *queues_, *http_client_, *accounts_, *sync_, *rooms_, clock_)),
-        router_(*accounts_),
-        components_{name_,
-                    public_base_url(config_),
-                    config_.default_room_version,
-                    clock_,
-                    *accounts_,
-                    *rooms_,
-                    *directory_,
-                    *keys_,
-                    *presence_,
-                    *sync_,
-                    *push_} {
-    api::client::add_all(router_, components_);
-    api::add_operations(router_, components_);
-    api::add_unserved(router_);
+        house_(config_, {*db_, *bus_, *http_client_, loop, clock_, random_}, key_) {
     net::Limits limits;
     limits.body_bytes = static_cast<size_t>(config_.max_body_kb) * 1024;
     auto handle = [this](net::Request request) {
       request.remote_address = client_address(request, config_.trusted_proxies);
-      return router_.handle(std::move(request));
+      return house_.router().handle(std::move(request));
     };
     http_ = net::HttpServer::make(loop, clock_, limits, handle, reject);
   }
 
   Task<Result<void>> start() {
-    MYELIN_CO_CHECK(co_await bus_->start());
-    MYELIN_CO_CHECK(co_await rooms_->start());
-    MYELIN_CO_CHECK(co_await accounts_->start());
-    MYELIN_CO_CHECK(co_await keys_->start());
-    MYELIN_CO_CHECK(co_await presence_->start());
-    MYELIN_CO_CHECK(co_await sync_->start());
-    MYELIN_CO_CHECK(co_await push_->start());
-    queues_->start();
+    MYELIN_CO_CHECK(co_await house_.start());
     for (const auto& text : config_.listen) {
       MYELIN_CO_TRY(auto address, split_address(text));
       MYELIN_CO_CHECK(http_->listen(address.first, address.second));
@@ -123,53 +91,37 @@ class Server {
 
   Task<> stop() {
     co_await http_->drain(clock_.steady() + std::chrono::seconds(config_.drain_seconds));
-    co_await queues_->stop();
+    co_await house_.stop_work();
     (void)co_await bus_->settled(clock_.steady() + kSettle);
-    co_await push_->stop();
-    co_await sync_->stop();
-    co_await presence_->stop();
-    co_await keys_->stop();
-    co_await accounts_->stop();
-    co_await rooms_->stop();
-    co_await bus_->stop();
+    co_await house_.stop();
   }
 
   void close() { db_->stop(); }
 
  private:
   Task<Result<void>> greet() {
-    log::info("Myelin serves {} on {}; data: {}; stop with Ctrl-C or SIGTERM", name_.str(), public_base_url(config_),
-              config_.data_dir);
-    MYELIN_CO_TRY(auto users, co_await accounts_->users());
+    log::info("Myelin serves {} on {}; stop with Ctrl-C or SIGTERM", config_.server_name, public_base_url(config_));
+    log::info("data: {}; configuration: {}", config_.data_dir,
+              config_.file.empty() ? "built in (see `myelin config`; give a file with --config)" : config_.file);
+    MYELIN_CO_TRY(auto users, co_await house_.accounts().users());
     if (!users.empty()) co_return Result<void>{};
-    if (accounts_->registration_mode() == accounts::RegistrationMode::kToken) {
-      MYELIN_CO_TRY(auto token, co_await accounts_->new_registration_token(1));
+    if (house_.accounts().registration_mode() == accounts::RegistrationMode::kToken) {
+      MYELIN_CO_TRY(auto token, co_await house_.accounts().new_registration_token(1));
       log::info("there are no accounts yet: register the first with the registration token {}", token);
-    } else if (accounts_->registration_mode() == accounts::RegistrationMode::kOff) {
+    } else if (house_.accounts().registration_mode() == accounts::RegistrationMode::kOff) {
       log::info("there are no accounts yet, and registration is off: make one with `myelin user add NAME`");
     }
     co_return Result<void>{};
   }
 
   Config config_;
-  Executor loop_;
-  ServerName name_ = ServerName::trusted(config_.server_name);
   SystemClock clock_;
   SystemRandom random_;
   SigningKey key_;
   std::unique_ptr<db::Database> db_;
   std::unique_ptr<bus::Bus> bus_;
-  std::unique_ptr<work::Queues> queues_;
   std::unique_ptr<net::HttpClient> http_client_;
-  std::unique_ptr<rooms::Rooms> rooms_;
-  std::unique_ptr<accounts::Accounts> accounts_;
-  std::unique_ptr<directory::Directory> directory_;
-  std::unique_ptr<keys::Keys> keys_;
-  std::unique_ptr<presence::Presence> presence_;
-  std::unique_ptr<sync::Sync> sync_;
-  std::unique_ptr<push::Push> push_;
-  api::Router router_;
-  api::Components components_;
+  House house_;
   std::unique_ptr<net::HttpServer> http_;
 };
 

@@ -1,0 +1,62 @@
+#include "app/house.h"
+
+#include "app/components.h"
+
+namespace myelin::app {
+
+House::House(const Config& config, Foundations on, const SigningKey& key)
+    : name_(ServerName::trusted(config.server_name)),
+      bus_(on.bus),
+      queues_(work::Queues::make(on.db, on.loop, on.clock, on.random)),
+      rooms_(rooms::Rooms::make(rooms_config(config), on.db, bus_, on.loop, on.clock, on.random, key)),
+      accounts_(accounts::make_accounts(accounts_config(config), on.db, bus_, *queues_, *rooms_, on.loop, on.clock,
+                                        on.random)),
+      directory_(directory::make_directory(name_, on.db, *rooms_, on.clock)),
+      keys_(keys::make_keys(name_, on.db, bus_, *accounts_, *rooms_, on.loop, on.clock, on.random)),
+      presence_(presence::make_presence(on.db, bus_, *accounts_, *rooms_, on.loop, on.clock, on.random)),
+      sync_(sync::make_sync(name_, on.db, bus_, *accounts_, *keys_, *presence_, *rooms_, on.loop, on.clock, on.random)),
+      push_(push::make_push(name_, on.db, bus_, *queues_, on.http_client, *accounts_, *sync_, *rooms_, on.clock)),
+      router_(*accounts_),
+      components_{name_,
+                  public_base_url(config),
+                  config.default_room_version,
+                  on.clock,
+                  *accounts_,
+                  *rooms_,
+                  *directory_,
+                  *keys_,
+                  *presence_,
+                  *sync_,
+                  *push_} {
+  api::client::add_all(router_, components_);
+  api::add_operations(router_, components_);
+  api::add_unserved(router_);
+}
+
+House::~House() = default;
+
+Task<Result<void>> House::start() {
+  MYELIN_CO_CHECK(co_await bus_.start());
+  MYELIN_CO_CHECK(co_await rooms_->start());
+  MYELIN_CO_CHECK(co_await accounts_->start());
+  MYELIN_CO_CHECK(co_await keys_->start());
+  MYELIN_CO_CHECK(co_await presence_->start());
+  MYELIN_CO_CHECK(co_await sync_->start());
+  MYELIN_CO_CHECK(co_await push_->start());
+  queues_->start();
+  co_return Result<void>{};
+}
+
+Task<> House::stop_work() { co_await queues_->stop(); }
+
+Task<> House::stop() {
+  co_await push_->stop();
+  co_await sync_->stop();
+  co_await presence_->stop();
+  co_await keys_->stop();
+  co_await accounts_->stop();
+  co_await rooms_->stop();
+  co_await bus_.stop();
+}
+
+}  // namespace myelin::app
