@@ -25,10 +25,10 @@ void add_member_keys(std::vector<TypeAndKey>& keys, const RoomRules& rules, cons
     auto token = signed_object ? json::string_at(*signed_object, "token") : std::nullopt;
     if (token) add("m.room.third_party_invite", *token);
   }
-  // "If content.join_authorised_via_users_server is present, and the room version supports restricted rooms, then the
-  // m.room.member event with state_key matching content.join_authorised_via_users_server."
+  // "If membership is join, content.join_authorised_via_users_server is present, and the room version supports
+  // restricted rooms, then the m.room.member event with state_key matching content.join_authorised_via_users_server."
   if (auto authoriser = json::string_at(content, "join_authorised_via_users_server");
-      authoriser && rules.auth.restricted)
+      authoriser && membership == "join" && rules.auth.restricted)
     add("m.room.member", *authoriser);
 }
 
