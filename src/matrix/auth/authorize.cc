@@ -21,7 +21,8 @@ std::string_view Case::membership(std::string_view user_id) const {
 
 std::string_view Case::join_rule() const {
   auto rule = state.find("m.room.join_rules", "");
-  return rule ? json::string_at(rule->content(), "join_rule").value_or("invite") : "invite";
+  if (!rule || !rule->content().contains("join_rule")) return "invite";
+  return json::string_at(rule->content(), "join_rule").value_or("");
 }
 
 namespace {

@@ -18,5 +18,20 @@ TEST(OracleFindings, OnlyAJoinSelectsTheMembershipOfItsAuthoriser) {
   for (auto membership : {"leave", "ban", "invite", "knock"}) EXPECT_FALSE(has_carol(membership)) << membership;
 }
 
+// "If the join_rule is invite then allow if membership state is invite or join. … Otherwise, reject": a join rule that
+// is not even a string is none of those named, so it lets nobody in. Only a rule that is not there is `invite`.
+TEST(OracleFindings, AJoinRuleThatIsNoStringLetsNobodyIn) {
+  for (auto& rules : all_room_versions()) {
+    for (auto content : {R"({"join_rule":5})", R"({"join_rule":null})", R"({"join_rule":["invite"]})"}) {
+      Room room(rules);
+      room.put("m.room.join_rules", "", kAlice, content).member(kCarol, "invite");
+      EXPECT_FALSE(room.membership(kCarol, kCarol, "join")) << rules.version << content;
+    }
+    Room room(rules);
+    room.put("m.room.join_rules", "", kAlice, "{}").member(kCarol, "invite");
+    EXPECT_TRUE(room.membership(kCarol, kCarol, "join")) << rules.version;
+  }
+}
+
 }  // namespace
 }  // namespace myelin::auth::scenes

@@ -22,7 +22,7 @@ class Case {
         sender(judged.sender().str()) {}
 
   std::string_view membership(std::string_view user_id) const;  // "leave" where there is no event
-  std::string_view join_rule() const;                           // "invite" where there is no event
+  std::string_view join_rule() const;                           // "invite" where there is none; "" if it is no string
   int64_t sender_level() const { return levels.user_level(sender); }
   bool sender_joined() const { return membership(sender) == "join"; }
 
