@@ -34,9 +34,13 @@ json::Object redacted_content(std::string_view type, const json::Object& content
   if (type == "m.room.member") {
     keep(content, {"membership"}, kept);
     if (rules.keep_authorised_via) keep(content, {"join_authorised_via_users_server"}, kept);
-    if (rules.keep_third_party_signed)
-      if (auto invite = json::object_at(content, "third_party_invite"); invite && invite->contains("signed"))
-        kept["third_party_invite"] = json::Object{{"signed", invite->at("signed")}};
+    // "Additionally, it allows the signed key of the third_party_invite key": the object stays where it has no such
+    // key.
+    if (auto invite = json::object_at(content, "third_party_invite"); invite && rules.keep_third_party_signed) {
+      json::Object part;
+      keep(*invite, {"signed"}, part);
+      kept["third_party_invite"] = std::move(part);
+    }
   } else if (type == "m.room.create") {
     if (rules.keep_all_create) return content;
     keep(content, {"creator"}, kept);

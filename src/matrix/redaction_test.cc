@@ -27,7 +27,7 @@ const Kept kCases[] = {
      {"membership"},
      {"membership"},
      {"membership", "join_authorised_via_users_server"},
-     {"membership", "join_authorised_via_users_server"}},
+     {"membership", "join_authorised_via_users_server", "third_party_invite"}},
     {"m.room.member",
      R"({"membership":"invite","third_party_invite":{"display_name":"d","signed":{"token":"t"}}})",
      {"membership"},
@@ -85,6 +85,10 @@ TEST(Redaction, KeepsOnlySignedOfAThirdPartyInvite) {
                    {"content", {{"third_party_invite", {{"display_name", "d"}, {"signed", {{"token", "t"}}}}}}}};
   auto redacted = redact(pdu, *find_room_version("11"));
   EXPECT_EQ(json::serialize(redacted.at("content")), R"({"third_party_invite":{"signed":{"token":"t"}}})");
+  // It is part of the event id, so an empty object has to stay one.
+  pdu["content"].as_object()["third_party_invite"].as_object().erase("signed");
+  redacted = redact(pdu, *find_room_version("11"));
+  EXPECT_EQ(json::serialize(redacted.at("content")), R"({"third_party_invite":{}})");
 }
 
 TEST(Redaction, KeepsTheTopLevelKeysOfEachVersion) {
