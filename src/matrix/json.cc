@@ -4,6 +4,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 namespace myelin::json {
@@ -92,7 +93,10 @@ struct Handler {
       return stack.push_uint64(natural), true;
     if (auto whole = whole_number(s)) return stack.push_int64(*whole), true;
     double real = 0;
-    if (auto [stop, failed] = std::from_chars(s.data(), end, real); stop != end || failed != std::errc())
+    auto [stop, failed] = std::from_chars(s.data(), end, real);
+    bool out_of_range = failed == std::errc::result_out_of_range;
+    if (out_of_range) real = std::strtod(std::string(s).c_str(), nullptr);  // zero where it is too small
+    if (stop != end || (failed != std::errc() && !out_of_range) || std::isinf(real))
       return refuse("a number is out of range", error);
     return stack.push_double(real), true;
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 namespace myelin::json {
@@ -248,6 +249,9 @@ TEST(Json, NumbersAtTheEdgesOfTheTypes) {
   EXPECT_EQ(json::parse("5.708990770823839207320493820740630171355185151999e-3")->get_double(),
             5.708990770823839207320493820740630171355185151999e-3);
   EXPECT_EQ(json::parse("[" + std::string(400, '1') + ".5]").error().code, Code::kBadJson);
+  EXPECT_EQ(json::parse("1e-400")->get_double(), 0.0);
+  EXPECT_TRUE(std::signbit(json::parse("-1e-400")->get_double()));
+  EXPECT_EQ(json::parse("1e400").error().code, Code::kBadJson);
 }
 
 TEST(Json, LongStringsAndKeysSurvive) {  // longer than the parser's own buffer
