@@ -56,9 +56,10 @@ Result<std::vector<ServerName>> Verification::required_signers(const Event& even
     if (std::ranges::find(signers, name) == signers.end()) signers.push_back(std::move(name));
   };
   if (!is_third_party_invite(event)) add(event.sender().server());
-  if (rules.auth.event_id_signature) {
+  if (rules.auth.event_id_signature) {  // "if it differs from the originating server"
     auto& id = event.event_id().str();
-    add(std::string_view(id).substr(id.find(':') + 1));
+    auto server = std::string_view(id).substr(id.find(':') + 1);
+    if (server != event.sender().server()) add(server);
   }
   if (rules.auth.restricted && event.type() == "m.room.member" &&
       json::string_at(event.content(), "membership") == "join") {

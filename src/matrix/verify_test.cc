@@ -204,6 +204,20 @@ TEST(Verify, ThirdPartyInvitesMayComeFromAnotherServer) {
   EXPECT_EQ(error_of(world.verify(built(d, version("11"), world.b, "b.x"), version("11"))), Code::kInvalidSignature);
 }
 
+// "Room versions 1 and 2 also require that a signature is present from the domain in the event_id, if it differs from
+// the originating server": of a third-party invite under the sender's own domain, nobody's.
+TEST(Verify, ThirdPartyInvitesOfVersions1And2NeedTheEventIdsServerWhereItIsAnother) {
+  World world;
+  auto d = draft("m.room.member", R"({"membership":"invite","third_party_invite":{"signed":{}}})");
+  d.state_key = "@guest:b.x";
+  auto& rules = version("2");
+  auto pdu = built(d, rules, world.a);
+  pdu["signatures"] = json::Object{{"a.x", {{"ed25519:1", base64(std::string(64, 'x'))}}}};
+  EXPECT_TRUE(world.verify(pdu, rules));
+  pdu["event_id"] = "$e:b.x";
+  EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature);
+}
+
 TEST(Verify, SaysWhichKeysItNeeds) {
   World world;
   auto d = draft("m.room.member", R"({"membership":"join","join_authorised_via_users_server":"@admin:b.x"})");
