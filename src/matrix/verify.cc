@@ -9,8 +9,6 @@
 namespace myelin {
 namespace {
 
-constexpr int64_t kLongestValidity = 7 * 24 * 3600 * int64_t{1000};  // rooms/v5, Signing key validity period
-
 bool is_third_party_invite(const Event& event) {
   return event.type() == "m.room.member" && json::string_at(event.content(), "membership") == "invite" &&
          event.content().contains("third_party_invite");
@@ -23,21 +21,17 @@ const json::Object* signatures_of(const Event& event, const ServerName& server) 
 
 bool is_ed25519(std::string_view key_id) { return key_id.starts_with("ed25519:"); }
 
-// May this key have signed an event of that time?
-bool counts(const ServerKey& key, const Event& event, const RoomRules& rules, int64_t now) {
-  if (key.expired_ts) return *key.expired_ts >= event.origin_server_ts();
-  return !rules.enforce_key_validity ||
-         std::min(key.valid_until_ts, now + kLongestValidity) >= event.origin_server_ts();
-}
-
 Result<void> check_signer(const Event& event, const RoomRules& rules, const ServerName& server,
-                          std::string_view message, const KeyLookup& lookup, int64_t now) {
+                          std::string_view message, const KeyLookup& lookup, int64_t now, const BannedKeys& banned) {
   auto signatures = signatures_of(event, server);
   if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   bool signed_by_known = false;
   for (auto& [key_id, value] : *signatures) {
     const ServerKey* key = is_ed25519(key_id) ? lookup(server, key_id) : nullptr;
-    if (!key || !counts(*key, event, rules, now)) continue;
+    if (!key) continue;
+    if (banned.contains(key->public_key))
+      return fail(Code::kInvalidSignature, "a key of " + server.str() + " is one whose secret is public");
+    if (!may_sign_event(*key, event.origin_server_ts(), rules, now)) continue;
     auto signature = value.is_string() ? from_base64(value.get_string()) : std::nullopt;
     if (!signature || !verify_signature(key->public_key, message, *signature))
       return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");
@@ -88,10 +82,10 @@ Result<std::vector<KeyRequest>> Verification::required_keys(const Event& event, 
 }
 
 Result<VerifiedCopy> Verification::verify(EventPtr event, const RoomRules& rules, const KeyLookup& lookup,
-                                          int64_t now_ms) {
+                                          int64_t now_ms, const BannedKeys& banned) {
   MYELIN_TRY(auto signers, required_signers(*event, rules));
   MYELIN_TRY(std::string message, canonical_redacted(event->object(), rules));
-  for (auto& server : signers) MYELIN_CHECK(check_signer(*event, rules, server, message, lookup, now_ms));
+  for (auto& server : signers) MYELIN_CHECK(check_signer(*event, rules, server, message, lookup, now_ms, banned));
 
   MYELIN_TRY(std::string expected, content_hash(event->object(), rules));
   auto hashes = json::object_at(event->object(), "hashes");

@@ -8,15 +8,10 @@
 #include <vector>
 
 #include "matrix/event.h"
+#include "matrix/server_keys.h"
 
 namespace myelin {
 
-// A key as its server publishes it (Publishing Keys).
-struct ServerKey {
-  std::string public_key;               // 32 bytes
-  int64_t valid_until_ts = 0;           // of verify_keys
-  std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
-};
 // The key, or null when it is not known.
 using KeyLookup = std::function<const ServerKey*(const ServerName&, std::string_view key_id)>;
 
@@ -39,8 +34,10 @@ struct Verification {
   // has not signed at all.
   static Result<std::vector<KeyRequest>> required_keys(const Event&, const RoomRules&);
   // At least one signature of each required signer by a known key that counts, and all such signatures are right.
-  // kInvalidSignature: drop the event. kUnavailable: no key that counts is known of a required signer.
-  static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&, int64_t now_ms);
+  // kInvalidSignature: drop the event; a signature by a banned key is wrong. kUnavailable: no key that counts is known
+  // of a required signer.
+  static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&, int64_t now_ms,
+                                     const BannedKeys& = BannedKeys::known());
 };
 
 }  // namespace myelin

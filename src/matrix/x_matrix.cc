@@ -143,9 +143,10 @@ Result<XMatrix> sign_request(const SignedRequest& request, const ServerName& ori
 }
 
 Result<void> verify_request(const SignedRequest& request, const XMatrix& authorization, const ServerName& own_name,
-                            std::string_view public_key) {
+                            std::string_view public_key, const BannedKeys& banned) {
   if (authorization.destination && *authorization.destination != own_name)
     return fail(Code::kUnauthorized, "the request is signed for another server");
+  if (banned.contains(public_key)) return fail(Code::kUnauthorized, "the secret of the key is public");
   auto signature = from_base64(authorization.signature);
   auto message = json::canonical(signed_object(request, authorization.origin, authorization.destination),
                                  json::CanonicalMode::kLax);

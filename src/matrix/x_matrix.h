@@ -6,6 +6,7 @@
 
 #include "matrix/ids.h"
 #include "matrix/json.h"
+#include "matrix/server_keys.h"
 #include "matrix/signing.h"
 
 namespace myelin {
@@ -31,8 +32,8 @@ struct SignedRequest {
 // Our own requests. kBadJson.
 Result<XMatrix> sign_request(const SignedRequest&, const ServerName& origin, const ServerName& destination,
                              const SigningKey&);
-// Requests to us, the server `own_name`. kUnauthorized.
+// Requests to us, the server `own_name`. The key: one that may_sign_request(). kUnauthorized.
 Result<void> verify_request(const SignedRequest&, const XMatrix&, const ServerName& own_name,
-                            std::string_view public_key);
+                            std::string_view public_key, const BannedKeys& = BannedKeys::known());
 
 }  // namespace myelin

@@ -1,0 +1,234 @@
+#include "matrix/server_keys.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+
+namespace myelin {
+namespace {
+
+constexpr size_t kMaxKeyIdBytes = 255;
+
+std::unexpected<Error> bad(const char* what) { return fail(Code::kBadJson, std::string("server keys: ") + what); }
+
+bool is_ed25519(std::string_view key_id) { return key_id.starts_with("ed25519:") && key_id.size() <= kMaxKeyIdBytes; }
+
+// {"key": base64}, of an Ed25519 key.
+Result<std::string> public_key_in(const json::Value& entry) {
+  auto object = entry.if_object();
+  auto text = object ? json::string_at(*object, "key") : std::nullopt;
+  auto bytes = text ? from_base64(*text) : std::nullopt;
+  if (!bytes || bytes->size() != 32) return bad("a key is not 32 bytes of base64");
+  return *std::move(bytes);
+}
+
+Result<ServerKeyMap> verify_keys(const json::Object& answer, int64_t valid_until_ts) {
+  auto list = json::object_at(answer, "verify_keys");
+  if (!list) return bad("no verify_keys");
+  if (list->size() > kMaxVerifyKeys) return fail(Code::kTooLarge, "server keys: too many keys");
+  ServerKeyMap keys;
+  for (auto& [key_id, entry] : *list) {
+    if (!is_ed25519(key_id)) continue;
+    MYELIN_TRY(keys[key_id].public_key, public_key_in(entry));
+    keys[key_id].valid_until_ts = valid_until_ts;
+  }
+  return keys;
+}
+
+// Adds those of old_verify_keys. One id for two keys is refused: which of them signed could not be told.
+Result<void> add_old_keys(const json::Object& answer, int64_t valid_until_ts, const BannedKeys& banned,
+                          ServerKeyMap& keys) {
+  if (!answer.contains("old_verify_keys")) return {};
+  auto list = json::object_at(answer, "old_verify_keys");
+  if (!list) return bad("old_verify_keys is not an object");
+  if (list->size() > kMaxOldVerifyKeys) return fail(Code::kTooLarge, "server keys: too many keys");
+  for (auto& [key_id, entry] : *list) {
+    if (!is_ed25519(key_id)) continue;
+    MYELIN_TRY(std::string public_key, public_key_in(entry));
+    auto expired_ts = json::integer_at(entry.get_object(), "expired_ts");
+    if (!expired_ts) return bad("an old key without expired_ts");
+    auto [key, is_new] = keys.try_emplace(key_id, ServerKey{public_key, valid_until_ts, *expired_ts});
+    if (!is_new && key->second.public_key != public_key) return bad("one key id for two keys");
+    if (is_new && banned.contains(public_key)) keys.erase(key);
+  }
+  return {};
+}
+
+// "Digital signatures for this object signed using the verify_keys."
+Result<void> keep_those_that_signed(const json::Object& answer, const ServerName& server, const BannedKeys& banned,
+                                    ServerKeyMap& keys) {
+  auto signatures = json::object_at(answer, "signatures");
+  auto own = signatures ? json::object_at(*signatures, server.str()) : nullptr;
+  for (auto key = keys.begin(); key != keys.end();) {
+    auto& [key_id, value] = *key;
+    if (!own || !own->contains(key_id) || banned.contains(value.public_key)) {
+      key = keys.erase(key);
+      continue;
+    }
+    MYELIN_CHECK(verify_json(answer, server.str(), key_id, value.public_key, json::CanonicalMode::kLax));
+    ++key;
+  }
+  if (keys.empty())
+    return fail(Code::kInvalidSignature, "the keys of " + server.str() + " are not signed by any of them");
+  return {};
+}
+
+bool is_signed_by(const json::Object& answer, const ServerName& notary, const ServerKeyMap& keys, int64_t now_ms,
+                  const BannedKeys& banned) {
+  return std::ranges::any_of(keys, [&](auto& entry) {
+    auto& [key_id, key] = entry;
+    return may_sign_request(key, now_ms) && !banned.contains(key.public_key) &&
+           verify_json(answer, notary.str(), key_id, key.public_key, json::CanonicalMode::kLax);
+  });
+}
+
+}  // namespace
+
+BannedKeys::BannedKeys() {
+  for (auto text : {"l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og"}) keys_.insert(*from_base64(text));
+}
+
+Result<void> BannedKeys::add(std::string_view public_key) {
+  auto bytes = from_base64(public_key);
+  if (!bytes || bytes->size() != 32) return fail(Code::kInvalidParam, "a banned key is not 32 bytes of base64");
+  keys_.insert(*std::move(bytes));
+  return {};
+}
+
+const BannedKeys& BannedKeys::known() {
+  static const BannedKeys keys;
+  return keys;
+}
+
+bool may_sign_event(const ServerKey& key, int64_t origin_server_ts, const RoomRules& rules, int64_t now_ms) {
+  if (key.expired_ts) return *key.expired_ts >= origin_server_ts;
+  return !rules.enforce_key_validity || std::min(key.valid_until_ts, now_ms + kLongestKeyValidity) >= origin_server_ts;
+}
+
+bool may_sign_request(const ServerKey& key, int64_t now_ms) { return !key.expired_ts && key.valid_until_ts >= now_ms; }
+
+Result<ServerKeys> ServerKeys::check(json::Object answer, const ServerName& server, const BannedKeys& banned) {
+  if (json::string_at(answer, "server_name") != server.str()) return bad("of another server");
+  auto valid_until_ts = json::integer_at(answer, "valid_until_ts");
+  if (!valid_until_ts) return bad("no valid_until_ts");
+  MYELIN_TRY(ServerKeyMap keys, verify_keys(answer, *valid_until_ts));
+  MYELIN_CHECK(keep_those_that_signed(answer, server, banned, keys));
+  MYELIN_CHECK(add_old_keys(answer, *valid_until_ts, banned, keys));
+  return ServerKeys{server, *valid_until_ts, std::move(keys), std::move(answer)};
+}
+
+Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& server, const BannedKeys& banned) {
+  MYELIN_TRY(json::Object answer, json::parse_object(text, {.bytes = kMaxServerKeysBytes}));
+  return check(std::move(answer), server, banned);
+}
+
+void merge(ServerKeyMap& known, const ServerKeys& answer) {
+  for (auto& [key_id, key] : answer.keys) {
+    auto [old, is_new] = known.try_emplace(key_id, key);
+    if (!is_new && answer.valid_until_ts >= old->second.valid_until_ts) old->second = key;
+  }
+}
+
+int64_t refresh_at(int64_t fetched_at, int64_t valid_until_ts) {
+  int64_t end = std::clamp(valid_until_ts, fetched_at, fetched_at + kLongestKeyValidity);
+  return fetched_at + (end - fetched_at) / 2;
+}
+
+// ---- our own
+
+Result<json::Object> publish_keys(const ServerName& server, std::span<const SigningKey> keys,
+                                  std::span<const OldKey> old_keys, int64_t valid_until_ts) {
+  json::Object verify, old;
+  for (auto& key : keys) {
+    if (BannedKeys::known().contains(key.public_key()))
+      return fail(Code::kInvalidParam, "the secret of " + key.key_id() + " is public: make a new key");
+    if (!verify.emplace(key.key_id(), json::Object{{"key", base64(key.public_key())}}).second)
+      return fail(Code::kInvalidParam, "two keys are named " + key.key_id());
+  }
+  for (auto& key : old_keys) {
+    bool is_new =
+        old.emplace(key.key_id, json::Object{{"key", base64(key.public_key)}, {"expired_ts", key.expired_ts}}).second;
+    if (!is_new || verify.contains(key.key_id)) return fail(Code::kInvalidParam, "two keys are named " + key.key_id);
+  }
+  if (verify.empty()) return fail(Code::kInvalidParam, "a server has at least one key");
+  json::Object answer{{"server_name", server.str()},
+                      {"valid_until_ts", valid_until_ts},
+                      {"verify_keys", std::move(verify)},
+                      {"old_verify_keys", std::move(old)}};
+  for (auto& key : keys) MYELIN_CHECK(sign_json(answer, server.str(), key, json::CanonicalMode::kStrict));
+  return answer;
+}
+
+// ---- notaries
+
+Result<std::vector<KeyQuery>> parse_key_queries(const json::Object& body, int64_t now_ms) {
+  auto servers = json::object_at(body, "server_keys");
+  if (!servers) return bad("server_keys is not an object");
+  if (servers->size() > kMaxQueriedServers) return fail(Code::kTooLarge, "too many servers in one question");
+  std::vector<KeyQuery> queries;
+  for (auto& [name, criteria] : *servers) {
+    MYELIN_TRY(ServerName server, ServerName::parse(name));
+    if (!criteria.is_object()) return bad("a query is not an object");
+    if (criteria.get_object().size() > kMaxVerifyKeys) return fail(Code::kTooLarge, "too many keys in one question");
+    auto& query = queries.emplace_back(std::move(server), now_ms);
+    for (auto& [key_id, criterion] : criteria.get_object()) {
+      if (!criterion.is_object()) return bad("a criterion is not an object");
+      auto given = criterion.get_object().if_contains("minimum_valid_until_ts");
+      if (given && !given->is_int64()) return bad("minimum_valid_until_ts is not an integer");
+      query.keys[key_id] = given ? given->get_int64() : now_ms;
+    }
+  }
+  return queries;
+}
+
+json::Object key_query_body(std::span<const KeyQuery> queries) {
+  json::Object servers;
+  for (auto& query : queries) {
+    json::Object criteria;
+    for (auto& [key_id, time] : query.keys) criteria[key_id] = json::Object{{"minimum_valid_until_ts", time}};
+    servers[query.server.str()] = std::move(criteria);
+  }
+  return {{"server_keys", std::move(servers)}};
+}
+
+bool answers(const ServerKeys& held, const KeyQuery& query) {
+  if (held.server != query.server) return false;
+  if (query.keys.empty()) return held.valid_until_ts >= query.minimum_valid_until_ts;
+  return std::ranges::all_of(query.keys, [&](auto& criterion) {
+    auto key = held.keys.find(criterion.first);
+    return key != held.keys.end() && (key->second.expired_ts || key->second.valid_until_ts >= criterion.second);
+  });
+}
+
+Result<json::Object> notary_answer(std::span<const ServerKeys> held, const ServerName& own_name,
+                                   const SigningKey& key) {
+  json::Array list;
+  for (auto& each : held) {
+    json::Object answer = each.answer;
+    MYELIN_CHECK(sign_json(answer, own_name.str(), key, json::CanonicalMode::kLax));
+    list.push_back(std::move(answer));
+  }
+  return json::Object{{"server_keys", std::move(list)}};
+}
+
+Result<std::vector<ServerKeys>> read_notary_answer(const json::Object& body, std::span<const KeyQuery> asked,
+                                                   const ServerName& notary, const ServerKeyMap& notary_keys,
+                                                   int64_t now_ms, const BannedKeys& banned) {
+  auto list = json::array_at(body, "server_keys");
+  if (!list) return bad("server_keys is not a list");
+  std::set<std::string_view> wanted;
+  for (auto& query : asked) wanted.insert(query.server.str());
+  std::vector<ServerKeys> result;
+  for (auto& entry : *list) {
+    auto answer = entry.if_object();
+    auto name = answer ? json::string_at(*answer, "server_name") : std::nullopt;
+    auto server = name ? wanted.find(*name) : wanted.end();
+    if (server == wanted.end() || !is_signed_by(*answer, notary, notary_keys, now_ms, banned)) continue;
+    auto checked = ServerKeys::check(*answer, ServerName::trusted(std::string(*server)), banned);
+    if (!checked) continue;
+    result.push_back(*std::move(checked));
+  }
+  return result;
+}
+
+}  // namespace myelin

@@ -1,0 +1,110 @@
+// Server keys (server-server API, Retrieving server keys): published, checked, asked for through a notary. Pure; any
+// thread.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "matrix/ids.h"
+#include "matrix/json.h"
+#include "matrix/room_version.h"
+#include "matrix/signing.h"
+
+namespace myelin {
+
+inline constexpr int64_t kLongestKeyValidity = 7 * 24 * 3600 * int64_t{1000};  // whatever valid_until_ts says
+inline constexpr size_t kMaxServerKeysBytes = 64 * 1024;                       // of one server's answer
+inline constexpr size_t kMaxVerifyKeys = 32, kMaxOldVerifyKeys = 256;
+inline constexpr size_t kMaxQueriedServers = 100;  // in one question to a notary
+
+// Keys whose secrets are public knowledge: nothing signed with one counts. (CVE-2026-24044: one key shipped to many.)
+class BannedKeys {
+ public:
+  BannedKeys();                                   // those known to us
+  Result<void> add(std::string_view public_key);  // base64; kInvalidParam
+  bool contains(std::string_view public_key32) const { return keys_.contains(public_key32); }
+  static const BannedKeys& known();
+
+ private:
+  std::set<std::string, std::less<>> keys_;
+};
+
+// A key as its server publishes it (Publishing Keys).
+struct ServerKey {
+  std::string public_key;               // 32 bytes
+  int64_t valid_until_ts = 0;           // of the answer that named it last
+  std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
+  friend bool operator==(const ServerKey&, const ServerKey&) = default;
+};
+using ServerKeyMap = std::map<std::string, ServerKey, std::less<>>;  // by key id
+
+// May the key have signed an event of that time? From version 5 on only while it was valid, seven days from now at most
+// (rooms/v5, Signing key validity period).
+bool may_sign_event(const ServerKey&, int64_t origin_server_ts, const RoomRules&, int64_t now_ms);
+// May it sign requests now? Those of verify_keys only.
+bool may_sign_request(const ServerKey&, int64_t now_ms);
+
+// One server's answer, checked.
+struct ServerKeys {
+  ServerName server;
+  int64_t valid_until_ts = 0;
+  ServerKeyMap keys;    // verify_keys and old_verify_keys
+  json::Object answer;  // as it came: what a notary signs and passes on
+
+  // Of `server`, signed by every key of verify_keys that it offers: those that did not sign are left out, as are banned
+  // ones and other algorithms. kBadJson, kTooLarge; kInvalidSignature: a wrong signature, or no key is left.
+  static Result<ServerKeys> check(json::Object answer, const ServerName& server,
+                                  const BannedKeys& = BannedKeys::known());
+  // The same of text.
+  static Result<ServerKeys> parse(std::string_view text, const ServerName& server,
+                                  const BannedKeys& = BannedKeys::known());
+};
+
+// What is known of a server, brought up to date key by key. An answer older than what is known about a key (by
+// valid_until_ts) does not change it: a notary may replay one. Keys that the answer no longer names stay, for the
+// events they signed.
+void merge(ServerKeyMap& known, const ServerKeys& answer);
+
+// When an answer fetched at `fetched_at` is to be fetched anew: after half of its lifetime, seven days at most.
+int64_t refresh_at(int64_t fetched_at, int64_t valid_until_ts);
+
+// ---- our own
+
+struct OldKey {
+  std::string key_id;      // "ed25519:…"
+  std::string public_key;  // 32 bytes
+  int64_t expired_ts = 0;
+};
+// The answer of GET /_matrix/key/v2/server, signed with every key. At least one key. kInvalidParam: a banned key, or
+// one id twice.
+Result<json::Object> publish_keys(const ServerName&, std::span<const SigningKey> keys, std::span<const OldKey>,
+                                  int64_t valid_until_ts);
+
+// ---- notaries
+
+// What a notary is asked: {"server_keys": {server: {key id: {"minimum_valid_until_ts": …}}}}.
+struct KeyQuery {
+  ServerName server;
+  int64_t minimum_valid_until_ts = 0;                  // when it asks for all keys
+  std::map<std::string, int64_t, std::less<>> keys{};  // key id: minimum_valid_until_ts; empty: all keys
+};
+// Of POST /_matrix/key/v2/query. What has no time gets `now_ms`. kBadJson, kInvalidParam, kTooLarge.
+Result<std::vector<KeyQuery>> parse_key_queries(const json::Object& body, int64_t now_ms);
+json::Object key_query_body(std::span<const KeyQuery>);
+// Does what a notary holds answer the question, or must it ask the server?
+bool answers(const ServerKeys&, const KeyQuery&);
+
+// {"server_keys": […]} of both notary requests: each answer with our signature added. kBadJson.
+Result<json::Object> notary_answer(std::span<const ServerKeys>, const ServerName& own_name, const SigningKey&);
+// What a notary says: the answers of the servers asked for that are signed by their own keys and, with a key that may
+// sign requests, by the notary. Others are left out. kBadJson: not such an answer at all.
+Result<std::vector<ServerKeys>> read_notary_answer(const json::Object& body, std::span<const KeyQuery> asked,
+                                                   const ServerName& notary, const ServerKeyMap& notary_keys,
+                                                   int64_t now_ms, const BannedKeys& = BannedKeys::known());
+
+}  // namespace myelin

@@ -1,0 +1,267 @@
+#include "matrix/server_keys.h"
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "matrix/verify.h"
+#include "matrix/x_matrix.h"
+
+namespace myelin {
+namespace {
+
+const ServerName kServer = ServerName::trusted("a.example"), kNotary = ServerName::trusted("notary.example");
+constexpr int64_t kNow = 1'700'000'000'000, kDay = 24 * 3600 * int64_t{1000};
+
+SigningKey make_key(std::string version) {
+  static SeededRandom random(3);
+  return SigningKey::generate(random, std::move(version));
+}
+const SigningKey kKey = make_key("one"), kSecond = make_key("two"), kNotaryKey = make_key("n");
+const OldKey kOld{"ed25519:old", make_key("old").public_key(), kNow - kDay};
+
+json::Object published(int64_t valid_until_ts = kNow + kDay) {
+  return publish_keys(kServer, std::array{kKey, kSecond}, std::array{kOld}, valid_until_ts).value();
+}
+// A published answer with one field replaced, signed anew by the keys given.
+json::Object with(std::string_view field, json::Value value, std::vector<SigningKey> signers = {kKey, kSecond}) {
+  auto answer = published();
+  answer[field] = std::move(value);
+  answer.erase("signatures");
+  for (auto& key : signers) EXPECT_TRUE(sign_json(answer, kServer.str(), key, json::CanonicalMode::kLax));
+  return answer;
+}
+Code refusal(json::Object answer) {
+  auto checked = ServerKeys::check(std::move(answer), kServer);
+  EXPECT_FALSE(checked);
+  return checked ? Code::kInternal : checked.error().code;
+}
+
+TEST(ServerKeys, WhatIsPublishedIsAccepted) {
+  auto answer = published();
+  EXPECT_EQ(answer.at("server_name"), "a.example");
+  EXPECT_EQ(answer.at("valid_until_ts"), kNow + kDay);
+  EXPECT_EQ(answer.at("verify_keys").at("ed25519:one").at("key").as_string(), base64(kKey.public_key()));
+  EXPECT_EQ(answer.at("old_verify_keys").at("ed25519:old").at("expired_ts"), kNow - kDay);
+  auto checked = ServerKeys::parse(json::serialize(answer), kServer);
+  ASSERT_TRUE(checked) << checked.error().message;
+  EXPECT_EQ(checked->server, kServer);
+  EXPECT_EQ(checked->valid_until_ts, kNow + kDay);
+  EXPECT_EQ(checked->keys, (ServerKeyMap{{"ed25519:one", {kKey.public_key(), kNow + kDay, {}}},
+                                         {"ed25519:two", {kSecond.public_key(), kNow + kDay, {}}},
+                                         {"ed25519:old", {kOld.public_key, kNow + kDay, kNow - kDay}}}));
+  EXPECT_EQ(checked->answer, answer);
+}
+
+TEST(ServerKeys, PublishingRefusesWhatOthersWouldNotTake) {
+  auto publish = [](std::vector<SigningKey> keys, std::vector<OldKey> old) {
+    return publish_keys(kServer, keys, old, kNow);
+  };
+  EXPECT_EQ(publish({}, {}).error().code, Code::kInvalidParam);
+  EXPECT_EQ(publish({kKey, make_key("one")}, {}).error().code, Code::kInvalidParam);
+  EXPECT_EQ(publish({kKey}, {{"ed25519:one", kOld.public_key, 1}}).error().code, Code::kInvalidParam);
+  EXPECT_EQ(publish({kKey}, {kOld, kOld}).error().code, Code::kInvalidParam);
+}
+
+TEST(ServerKeys, EveryKeyMustHaveSigned) {
+  auto answer = published();
+  answer["signatures"].as_object()[kServer.str()].as_object().erase("ed25519:two");
+  auto checked = ServerKeys::check(answer, kServer);
+  ASSERT_TRUE(checked);
+  EXPECT_TRUE(checked->keys.contains("ed25519:one"));
+  EXPECT_FALSE(checked->keys.contains("ed25519:two")) << "nobody has shown that the server has its secret";
+  answer.erase("signatures");
+  EXPECT_EQ(refusal(answer), Code::kInvalidSignature);
+  // One right and one wrong signature: somebody changed it.
+  answer = published();
+  answer["signatures"].as_object()[kServer.str()].as_object()["ed25519:two"] = base64(std::string(64, 'x'));
+  EXPECT_EQ(refusal(answer), Code::kInvalidSignature);
+  answer = published();
+  answer["valid_until_ts"] = kNow + 2 * kDay;
+  EXPECT_EQ(refusal(answer), Code::kInvalidSignature);
+}
+
+TEST(ServerKeys, RefusesMalformedAnswers) {
+  EXPECT_EQ(ServerKeys::check(published(), kNotary).error().code, Code::kBadJson);
+  EXPECT_EQ(refusal(with("server_name", "b.example")), Code::kBadJson);
+  EXPECT_EQ(refusal(with("server_name", nullptr)), Code::kBadJson);
+  for (json::Value time : {json::Value("soon"), json::Value(1.5), json::Value(nullptr)})
+    EXPECT_EQ(refusal(with("valid_until_ts", time)), Code::kBadJson);
+  for (auto keys : {R"([])", R"({"ed25519:one":"x"})", R"({"ed25519:one":{}})", R"({"ed25519:one":{"key":5}})",
+                    R"({"ed25519:one":{"key":"c2hvcnQ"}})", R"({"ed25519:one":{"key":"*"}})"})
+    EXPECT_EQ(refusal(with("verify_keys", *json::parse(keys))), Code::kBadJson) << keys;
+  auto old_key = base64(kOld.public_key);
+  for (auto keys : {std::string("[]"), R"({"ed25519:o":{"key":")" + old_key + "\"}}",
+                    R"({"ed25519:o":{"key":")" + old_key + R"(","expired_ts":"x"}})",
+                    std::string(R"({"ed25519:o":{"expired_ts":5}})")})
+    EXPECT_EQ(refusal(with("old_verify_keys", *json::parse(keys))), Code::kBadJson) << keys;
+  // Other algorithms are passed over.
+  EXPECT_EQ(refusal(with("verify_keys", *json::parse(R"({"rsa:1":{"key":5}})"))), Code::kInvalidSignature);
+  EXPECT_FALSE(ServerKeys::parse("[]", kServer));
+  EXPECT_EQ(ServerKeys::parse(std::string(kMaxServerKeysBytes + 1, ' '), kServer).error().code, Code::kTooLarge);
+}
+
+// Attack 14: a distribution shipped one signing key to everybody.
+TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
+  EXPECT_TRUE(BannedKeys::known().contains(*from_base64("l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og")));
+  BannedKeys banned;
+  EXPECT_EQ(banned.add("short").error().code, Code::kInvalidParam);
+  ASSERT_TRUE(banned.add(base64(kKey.public_key())));
+  auto checked = ServerKeys::check(published(), kServer, banned);
+  ASSERT_TRUE(checked);
+  EXPECT_FALSE(checked->keys.contains("ed25519:one"));
+  EXPECT_TRUE(checked->keys.contains("ed25519:two"));
+  ASSERT_TRUE(banned.add(base64(kSecond.public_key())));
+  ASSERT_TRUE(banned.add(base64(kOld.public_key)));
+  EXPECT_EQ(ServerKeys::check(published(), kServer, banned).error().code, Code::kInvalidSignature);
+
+  // A key that was stored before it was banned signs neither events nor requests.
+  auto& rules = *find_room_version("11");
+  EventDraft draft;
+  draft.room_id = RoomId::trusted("!r:a.example");
+  draft.sender = UserId::trusted("@a:a.example");
+  draft.type = "m.x";
+  draft.origin_server_ts = kNow;
+  auto event = OwnEvent::build(draft, rules, kServer, kKey)->event();
+  ServerKey stored{kKey.public_key(), kNow + kDay, {}};
+  auto lookup = [&](const ServerName&, std::string_view) { return &stored; };
+  EXPECT_TRUE(Verification::verify(event, rules, lookup, kNow));
+  EXPECT_EQ(Verification::verify(event, rules, lookup, kNow, banned).error().code, Code::kInvalidSignature);
+  SignedRequest request{"GET", "/_matrix/federation/v1/version"};
+  auto authorization = sign_request(request, kServer, kNotary, kKey).value();
+  EXPECT_TRUE(verify_request(request, authorization, kNotary, kKey.public_key()));
+  EXPECT_EQ(verify_request(request, authorization, kNotary, kKey.public_key(), banned).error().code,
+            Code::kUnauthorized);
+}
+
+TEST(ServerKeys, ValidityOfEventsFollowsTheRoomVersion) {
+  auto &v4 = *find_room_version("4"), &v5 = *find_room_version("5");
+  ServerKey key{kKey.public_key(), kNow + 100 * kDay, {}}, expired{kKey.public_key(), kNow + kDay, kNow - 10};
+  EXPECT_TRUE(may_sign_event(key, kNow + 7 * kDay, v5, kNow));
+  EXPECT_FALSE(may_sign_event(key, kNow + 7 * kDay + 1, v5, kNow)) << "seven days, whatever the server says";
+  EXPECT_TRUE(may_sign_event(key, kNow + 200 * kDay, v4, kNow));
+  key.valid_until_ts = kNow - kDay;
+  EXPECT_TRUE(may_sign_event(key, kNow - kDay, v5, kNow));
+  EXPECT_FALSE(may_sign_event(key, kNow, v5, kNow));
+  EXPECT_TRUE(may_sign_event(key, kNow, v4, kNow));
+  for (auto rules : {&v4, &v5}) {
+    EXPECT_TRUE(may_sign_event(expired, kNow - 10, *rules, kNow));
+    EXPECT_FALSE(may_sign_event(expired, kNow - 9, *rules, kNow));
+  }
+  EXPECT_FALSE(may_sign_request(expired, kNow));
+  EXPECT_FALSE(may_sign_request(key, kNow));
+  key.valid_until_ts = kNow;
+  EXPECT_TRUE(may_sign_request(key, kNow));
+}
+
+// Attack 15: an old answer replayed by a notary brings nothing back; one key id is not two keys.
+TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
+  auto current = ServerKeys::check(published(kNow + kDay), kServer).value();
+  auto before = publish_keys(kServer, std::array{SigningKey(make_key("old")), kKey}, {}, kNow - kDay).value();
+  auto old = ServerKeys::check(before, kServer).value();
+  ServerKeyMap known;
+  merge(known, old);
+  EXPECT_EQ(known.size(), 2u);
+  EXPECT_FALSE(known.at("ed25519:old").expired_ts);
+  merge(known, current);
+  EXPECT_EQ(known.size(), 3u);
+  EXPECT_TRUE(known.at("ed25519:old").expired_ts);
+  auto now_known = known;
+  merge(known, old);
+  EXPECT_EQ(known, now_known) << "the replayed answer revived a key";
+
+  auto two_keys = json::Object{{"ed25519:one", json::Object{{"key", base64(kOld.public_key)}, {"expired_ts", 5}}}};
+  EXPECT_EQ(refusal(with("old_verify_keys", two_keys)), Code::kBadJson);
+  auto same_key = json::Object{{"ed25519:one", json::Object{{"key", base64(kKey.public_key())}, {"expired_ts", 5}}}};
+  EXPECT_FALSE(ServerKeys::check(with("old_verify_keys", same_key), kServer)->keys.at("ed25519:one").expired_ts);
+}
+
+TEST(ServerKeys, Attack15AnswersAreBounded) {
+  json::Object many;
+  for (size_t i = 0; i <= kMaxVerifyKeys; ++i)
+    many["ed25519:" + std::to_string(i)] = json::Object{{"key", base64(kKey.public_key())}};
+  EXPECT_EQ(refusal(with("verify_keys", many)), Code::kTooLarge);
+  many.clear();
+  for (size_t i = 0; i <= kMaxOldVerifyKeys; ++i)
+    many["ed25519:" + std::to_string(i)] = json::Object{{"key", base64(kKey.public_key())}, {"expired_ts", 1}};
+  EXPECT_EQ(refusal(with("old_verify_keys", many)), Code::kTooLarge);
+  json::Object servers;
+  for (size_t i = 0; i <= kMaxQueriedServers; ++i) servers["s" + std::to_string(i)] = json::Object();
+  EXPECT_EQ(parse_key_queries({{"server_keys", servers}}, kNow).error().code, Code::kTooLarge);
+}
+
+TEST(ServerKeys, AreFetchedAnewAfterHalfTheirLife) {
+  EXPECT_EQ(refresh_at(kNow, kNow + kDay), kNow + kDay / 2);
+  EXPECT_EQ(refresh_at(kNow, kNow + 1000 * kDay), kNow + 7 * kDay / 2);
+  EXPECT_EQ(refresh_at(kNow, kNow - kDay), kNow);
+  EXPECT_EQ(refresh_at(kNow, INT64_MIN), kNow);
+  EXPECT_EQ(refresh_at(kNow, INT64_MAX), kNow + 7 * kDay / 2);
+}
+
+TEST(Notary, ReadsAndWritesQuestions) {
+  auto body = *json::parse_object(
+      R"({"server_keys":{"a.example":{"ed25519:one":{"minimum_valid_until_ts":1234567890},"ed25519:two":{}},"b.example":{}}})");
+  auto queries = parse_key_queries(body, kNow).value();
+  ASSERT_EQ(queries.size(), 2u);
+  EXPECT_EQ(queries[0].server, kServer);
+  EXPECT_EQ(queries[0].keys.at("ed25519:one"), 1234567890);
+  EXPECT_EQ(queries[0].keys.at("ed25519:two"), kNow);
+  EXPECT_TRUE(queries[1].keys.empty());
+  EXPECT_EQ(queries[1].minimum_valid_until_ts, kNow);
+  EXPECT_EQ(parse_key_queries(key_query_body(queries), 0)->at(0).keys, queries[0].keys);
+  for (auto text : {R"({})", R"({"server_keys":[]})", R"({"server_keys":{"a.example":5}})",
+                    R"({"server_keys":{"a.example":{"k":5}}})",
+                    R"({"server_keys":{"a.example":{"k":{"minimum_valid_until_ts":"x"}}}})"})
+    EXPECT_EQ(parse_key_queries(*json::parse_object(text), kNow).error().code, Code::kBadJson) << text;
+  EXPECT_EQ(parse_key_queries(*json::parse_object(R"({"server_keys":{"not a name":{}}})"), kNow).error().code,
+            Code::kInvalidParam);
+}
+
+TEST(Notary, KnowsWhenToAskTheServer) {
+  auto held = ServerKeys::check(published(kNow + kDay), kServer).value();
+  EXPECT_TRUE(answers(held, {kServer, kNow}));
+  EXPECT_TRUE(answers(held, {kServer, kNow + kDay}));
+  EXPECT_FALSE(answers(held, {kServer, kNow + kDay + 1}));
+  EXPECT_FALSE(answers(held, {kNotary, kNow}));
+  EXPECT_TRUE(answers(held, {kServer, 0, {{"ed25519:one", kNow}, {"ed25519:two", 0}}}));
+  EXPECT_FALSE(answers(held, {kServer, 0, {{"ed25519:one", kNow + 2 * kDay}}}));
+  EXPECT_FALSE(answers(held, {kServer, 0, {{"ed25519:three", 0}}}));
+  EXPECT_TRUE(answers(held, {kServer, 0, {{"ed25519:old", kNow + 2 * kDay}}})) << "an old key stays as it is";
+}
+
+TEST(Notary, SignsWhatItPassesOn) {
+  auto held = ServerKeys::check(published(), kServer).value();
+  auto body = notary_answer(std::array{held}, kNotary, kNotaryKey).value();
+  ServerKeyMap notary_keys{{"ed25519:n", {kNotaryKey.public_key(), kNow + kDay, {}}}};
+  std::vector<KeyQuery> asked{{kServer, kNow}};
+  auto read = read_notary_answer(body, asked, kNotary, notary_keys, kNow).value();
+  ASSERT_EQ(read.size(), 1u);
+  EXPECT_EQ(read[0].keys, held.keys);
+  EXPECT_EQ(notary_answer({}, kNotary, kNotaryKey)->at("server_keys").as_array().size(), 0u);
+  EXPECT_EQ(read_notary_answer({}, asked, kNotary, notary_keys, kNow).error().code, Code::kBadJson);
+}
+
+// Attack 15: what a notary says counts only with the server's own signature and with the notary's.
+TEST(Notary, Attack15ForgedAnswersAreLeftOut) {
+  auto held = ServerKeys::check(published(), kServer).value();
+  ServerKeyMap notary_keys{{"ed25519:n", {kNotaryKey.public_key(), kNow + kDay, {}}}};
+  std::vector<KeyQuery> asked{{kServer, kNow}};
+  auto count = [&](json::Object body, ServerKeyMap keys, int64_t now = kNow, std::vector<KeyQuery> question = {}) {
+    if (question.empty()) question = asked;
+    return read_notary_answer(body, question, kNotary, keys, now)->size();
+  };
+  auto body = notary_answer(std::array{held}, kNotary, kNotaryKey).value();
+  EXPECT_EQ(count(body, notary_keys), 1u);
+  EXPECT_EQ(count(body, {}), 0u) << "by nobody that we know";
+  EXPECT_EQ(count(body, {{"ed25519:n", {kKey.public_key(), kNow + kDay, {}}}}), 0u);
+  EXPECT_EQ(count(body, notary_keys, kNow + 2 * kDay), 0u) << "the notary's key is not valid any more";
+  EXPECT_EQ(count(body, notary_keys, kNow, {{ServerName::trusted("b.example"), kNow}}), 0u) << "not asked for";
+  // The notary makes a key up, or changes one: it cannot sign for the server.
+  auto forged = held;
+  forged.answer["verify_keys"].as_object()["ed25519:mine"] = json::Object{{"key", base64(kNotaryKey.public_key())}};
+  EXPECT_EQ(count(notary_answer(std::array{forged}, kNotary, kNotaryKey).value(), notary_keys), 0u);
+  json::Object odd{{"server_keys", json::Array{5, json::Object(), json::Array(), nullptr}}};
+  EXPECT_EQ(count(odd, notary_keys), 0u);
+}
+
+}  // namespace
+}  // namespace myelin
