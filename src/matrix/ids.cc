@@ -135,6 +135,10 @@ Result<DeviceId> Id<DeviceId>::parse(std::string_view text) {
 }
 
 std::string_view ServerName::host() const { return std::string_view(text_).substr(0, host_length(text_)); }
+std::optional<uint16_t> ServerName::port() const {
+  if (host().size() == text_.size()) return std::nullopt;
+  return static_cast<uint16_t>(std::stoi(text_.substr(host().size() + 1)));
+}
 bool ServerName::is_ip_literal() const { return text_.starts_with('[') || is_ipv4(host()); }
 
 Result<UserId> UserId::make(std::string_view localpart, const ServerName& server) {

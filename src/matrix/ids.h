@@ -8,6 +8,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,6 +39,7 @@ class Id {
 class ServerName : public Id<ServerName> {
  public:
   std::string_view host() const;  // without the port; IPv6 literals keep their brackets
+  std::optional<uint16_t> port() const;
   bool is_ip_literal() const;
 };
 

@@ -77,6 +77,13 @@ TEST(ServerName, HostAndLiteral) {
   }
 }
 
+TEST(ServerName, Port) {
+  EXPECT_EQ(ServerName::parse("matrix.org")->port(), std::nullopt);
+  EXPECT_EQ(ServerName::parse("matrix.org:08448")->port(), 8448);
+  EXPECT_EQ(ServerName::parse("[::1]")->port(), std::nullopt);
+  EXPECT_EQ(ServerName::parse("[::1]:65535")->port(), 65535);
+}
+
 TEST(UserId, AcceptsTheHistoricalGrammar) {
   for (auto id : {"@alice:matrix.org"s, "@:matrix.org"s, "@ALICE:matrix.org"s, "@a b\t\x01:x"s, "@日本:x:1"s,
                   "@a/b+c=d:[::1]:2"s, "@!#$:x"s})
