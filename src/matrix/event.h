@@ -95,10 +95,15 @@ struct EventDraft {
   int64_t origin_server_ts = 0;
 };
 
-// The only thing we sign. kTooLarge, kBadJson (numbers, references), kInvalidParam (not UTF-8).
+// The only events we sign.
 class OwnEvent {
  public:
+  // kTooLarge, kBadJson (numbers, references), kInvalidParam (not UTF-8).
   static Result<VerifiedEvent> build(EventDraft, const RoomRules&, const ServerName& origin, const SigningKey&);
+  // Another server's member event that needs our signature too: the invite of a user of ours, or a join that a user of
+  // ours authorised. Any other: kForbidden. kTooLarge: there is no room left for the signature.
+  static Result<VerifiedEvent> countersign(const VerifiedEvent&, const RoomRules&, const ServerName& own_name,
+                                           const SigningKey&);
 };
 
 // The content after redaction and the top-level keys that stay (rooms/v*, Redactions); `unsigned` is dropped.

@@ -1,0 +1,238 @@
+#include "matrix/handshake.h"
+
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "matrix/verify.h"
+
+namespace myelin {
+namespace {
+
+const ServerName kOurs = ServerName::trusted("ours.example"), kTheirs = ServerName::trusted("theirs.example");
+const RoomId kRoom = RoomId::trusted("!room:theirs.example");
+const UserId kUser = UserId::trusted("@bob:ours.example"), kAda = UserId::trusted("@ada:theirs.example");
+constexpr int64_t kNow = 1'700'000'000'000;
+
+SigningKey make_key(uint64_t seed) {
+  SeededRandom random(seed);
+  return SigningKey::generate(random, "k");
+}
+const SigningKey kOurKey = make_key(1), kTheirKey = make_key(2);
+
+bool with_hashes(const RoomRules& rules) { return rules.format.event_references_with_hashes; }
+
+json::Object make_template(const RoomRules& rules, std::string_view membership = "join") {
+  auto ids = [&](std::initializer_list<const char*> names) {
+    json::Array list;
+    for (auto name : names) {
+      if (with_hashes(rules))
+        list.push_back(json::Array{name, json::Object{{"sha256", base64(sha256(name))}}});
+      else
+        list.emplace_back(name);
+    }
+    return list;
+  };
+  return {{"type", "m.room.member"},
+          {"room_id", kRoom.str()},
+          {"sender", kUser.str()},
+          {"state_key", kUser.str()},
+          {"content", json::Object{{"membership", membership}}},
+          {"prev_events", ids({"$p:x", "$q:x"})},
+          {"auth_events", ids({"$create:x", "$levels:x"})},
+          {"depth", 12},
+          {"origin_server_ts", 1},
+          {"origin", "theirs.example"}};
+}
+TemplateRequest asked(Handshake handshake = Handshake::kJoin) {
+  return {kRoom, kUser, handshake, {{"displayname", "Bob"}}, kNow};
+}
+
+TEST(Handshake, ATemplateGivesOnlyItsPlaceInTheRoom) {
+  for (auto& rules : all_room_versions()) {
+    auto draft = draft_from_template(make_template(rules), rules, asked());
+    ASSERT_TRUE(draft) << rules.version << draft.error().message;
+    EXPECT_EQ(draft->prev_events.size(), 2u);
+    EXPECT_EQ(draft->auth_events.size(), 2u);
+    EXPECT_EQ(draft->depth, 12);
+    EXPECT_EQ(draft->origin_server_ts, kNow);
+    EXPECT_EQ(json::serialize(draft->content), R"({"displayname":"Bob","membership":"join"})");
+    auto event = OwnEvent::build(*draft, rules, kOurs, kOurKey);
+    ASSERT_TRUE(event) << rules.version << event.error().message;
+    auto parsed = Event::parse(event->event()->text(), rules);
+    ASSERT_TRUE(parsed) << rules.version << parsed.error().message;
+    EXPECT_TRUE(check_sent_membership(**parsed, Handshake::kJoin, {kRoom, (*parsed)->event_id(), kOurs}));
+  }
+}
+
+TEST(Handshake, ARestrictedJoinNamesWhoAuthorisesIt) {
+  for (auto& rules : all_room_versions()) {
+    auto event = make_template(rules);
+    event["content"].as_object()["join_authorised_via_users_server"] = kAda.str();
+    auto content = draft_from_template(event, rules, asked())->content;
+    EXPECT_EQ(content.contains("join_authorised_via_users_server"), rules.auth.restricted) << rules.version;
+    event["content"].as_object()["join_authorised_via_users_server"] = "ada";
+    EXPECT_EQ(draft_from_template(event, rules, asked()).has_value(), !rules.auth.restricted);
+    event = make_template(rules, "knock");
+    event["content"].as_object()["join_authorised_via_users_server"] = kAda.str();
+    EXPECT_FALSE(draft_from_template(event, rules, asked(Handshake::kKnock))
+                     ->content.contains("join_authorised_via_users_server"));
+  }
+}
+
+// Attack 4: a hostile server answers make_join with something else to sign, CVE-2026-24471.
+TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
+  auto& rules = *find_room_version("11");
+  struct {
+    const char *field, *value;
+  } changes[] = {{"type", "\"m.room.power_levels\""},
+                 {"type", "5"},
+                 {"room_id", "\"!other:theirs.example\""},
+                 {"sender", "\"@ada:theirs.example\""},
+                 {"sender", "\"@admin:ours.example\""},
+                 {"state_key", "\"\""},
+                 {"state_key", "\"@admin:ours.example\""},
+                 {"content", R"({"membership":"ban"})"},
+                 {"content", R"({"membership":["join"]})"},
+                 {"content", "{}"},
+                 {"content", "[]"},
+                 {"prev_events", "{}"},
+                 {"prev_events", "[5]"},
+                 {"prev_events", "[\"p\"]"},
+                 {"auth_events", "null"},
+                 {"depth", "-1"},
+                 {"depth", "9007199254740992"},
+                 {"depth", "\"1\""}};
+  for (auto& change : changes) {
+    auto event = make_template(rules);
+    event[change.field] = *json::parse(change.value);
+    EXPECT_EQ(draft_from_template(event, rules, asked()).error().code, Code::kBadJson)
+        << change.field << " " << change.value;
+    event.erase(change.field);
+    EXPECT_FALSE(draft_from_template(event, rules, asked())) << change.field;
+  }
+  // What else it holds does not reach the event that is signed.
+  auto event = make_template(rules);
+  auto& content = event["content"].as_object();
+  content["displayname"] = "Mallory";
+  content["users"] = json::Object{{"@mallory:theirs.example", 100}};
+  content["third_party_invite"] = json::Object();
+  event["redacts"] = "$victim";
+  event["unsigned"] = json::Object{{"x", 1}};
+  event["hashes"] = json::Object{{"sha256", "x"}};
+  event["signatures"] = json::Object{{"ours.example", json::Object{{"ed25519:k", "x"}}}};
+  auto built = OwnEvent::build(draft_from_template(event, rules, asked()).value(), rules, kOurs, kOurKey)->event();
+  std::set<std::string> keys;
+  for (auto& member : built->object()) keys.emplace(member.key());
+  EXPECT_EQ(keys, (std::set<std::string>{"auth_events", "content", "depth", "hashes", "origin_server_ts", "prev_events",
+                                         "room_id", "sender", "signatures", "state_key", "type"}));
+  EXPECT_EQ(json::serialize(built->content()), R"({"displayname":"Bob","membership":"join"})");
+  EXPECT_EQ(built->origin_server_ts(), kNow);
+}
+
+TEST(Handshake, Attack04HugeTemplatesAreRefused) {
+  for (auto& rules : all_room_versions()) {
+    for (auto [field, limit] : {std::pair{"prev_events", kMaxPrevEvents}, {"auth_events", kMaxAuthEvents}}) {
+      auto event = make_template(rules);
+      auto& list = event[field].as_array();
+      while (list.size() <= limit) list.push_back(json::Value(list.front()));
+      EXPECT_FALSE(draft_from_template(event, rules, asked())) << rules.version << field;
+    }
+    if (!with_hashes(rules)) continue;
+    for (auto reference : {R"(["$x:x"])", R"(["$x:x",{}])", R"(["$x:x",{"sha256":"short"}])", R"(["$x:x",{},{}])",
+                           R"([5,{"sha256":""}])", R"("$x:x")"}) {
+      auto event = make_template(rules);
+      event["prev_events"].as_array()[0] = *json::parse(reference);
+      EXPECT_FALSE(draft_from_template(event, rules, asked())) << reference;
+    }
+  }
+}
+
+// An event of another server, as it arrives.
+VerifiedEvent received(const RoomRules& rules, EventDraft draft, const ServerName& origin = kTheirs,
+                       const SigningKey& key = kTheirKey) {
+  return OwnEvent::build(std::move(draft), rules, origin, key).value();
+}
+EventDraft member(std::string_view sender, std::string_view target, std::string_view membership) {
+  EventDraft draft;
+  draft.room_id = kRoom;
+  draft.sender = UserId::trusted(std::string(sender));
+  draft.type = "m.room.member";
+  draft.state_key = std::string(target);
+  draft.content["membership"] = membership;
+  return draft;
+}
+
+// Attack 10: the room of the path is not the room of the event, CVE-2020-26257; and what else may differ.
+TEST(Handshake, Attack10TheEventIsTheOneOfThePath) {
+  auto& rules = *find_room_version("11");
+  auto check = [&](EventDraft draft, auto change) {
+    auto event = received(rules, std::move(draft)).event();
+    SentEvent sent{kRoom, event->event_id(), kTheirs};
+    change(sent);
+    auto result = check_sent_membership(*event, Handshake::kJoin, sent);
+    if (!result) EXPECT_EQ(result.error().code, Code::kInvalidParam);
+    return result.has_value();
+  };
+  auto nothing = [](SentEvent&) {};
+  auto join = member(kAda.str(), kAda.str(), "join");
+  EXPECT_TRUE(check(join, nothing));
+  EXPECT_FALSE(check(join, [](SentEvent& sent) { sent.room = RoomId::trusted("!other:theirs.example"); }));
+  EXPECT_FALSE(check(join, [](SentEvent& sent) { sent.id = EventId::trusted("$other"); }));
+  EXPECT_FALSE(check(join, [](SentEvent& sent) { sent.origin = kOurs; }));
+  EXPECT_FALSE(check(member(kAda.str(), kAda.str(), "leave"), nothing));
+  EXPECT_FALSE(check(member(kAda.str(), "@eve:theirs.example", "join"), nothing));
+  EXPECT_FALSE(check(member(kUser.str(), kUser.str(), "join"), nothing));
+  auto message = join;
+  message.state_key.reset();
+  EXPECT_FALSE(check(message, nothing));
+  message.type = "m.room.power_levels";
+  message.state_key = "";
+  EXPECT_FALSE(check(message, nothing));
+}
+
+TEST(Handshake, Attack10AnInviteIsForAUserOfOurs) {
+  auto& rules = *find_room_version("11");
+  auto check = [&](EventDraft draft, const RoomId& room = kRoom) {
+    auto event = received(rules, std::move(draft)).event();
+    return check_sent_invite(*event, {room, event->event_id(), kTheirs}, kOurs).has_value();
+  };
+  EXPECT_TRUE(check(member(kAda.str(), kUser.str(), "invite")));
+  EXPECT_FALSE(check(member(kAda.str(), kUser.str(), "invite"), RoomId::trusted("!other:theirs.example")));
+  EXPECT_FALSE(check(member(kAda.str(), "@eve:third.example", "invite")));
+  EXPECT_FALSE(check(member(kAda.str(), "nobody", "invite")));
+  EXPECT_FALSE(check(member(kUser.str(), kUser.str(), "invite")));
+  EXPECT_FALSE(check(member(kAda.str(), kUser.str(), "join")));
+  auto levels = member(kAda.str(), kUser.str(), "invite");
+  levels.type = "m.room.power_levels";
+  EXPECT_FALSE(check(levels));
+}
+
+// Attack 4: /invite as a signing oracle. Only an invite of ours, or a join of ours to vouch for, gets a second
+// signature.
+TEST(Handshake, Attack04OnlyWhatNeedsOurSignatureGetsIt) {
+  for (auto& rules : all_room_versions()) {
+    auto invite = received(rules, member(kAda.str(), kUser.str(), "invite"));
+    auto ours = OwnEvent::countersign(invite, rules, kOurs, kOurKey);
+    ASSERT_TRUE(ours) << rules.version << ours.error().message;
+    EXPECT_EQ(ours->event()->event_id(), invite.event()->event_id());
+    EXPECT_EQ(ours->event()->content(), invite.event()->content());
+    auto object = redact(ours->event()->object(), rules);
+    auto mode = rules.format.canonical;
+    EXPECT_TRUE(verify_json(object, kOurs.str(), "ed25519:k", kOurKey.public_key(), mode)) << rules.version;
+    EXPECT_TRUE(verify_json(object, kTheirs.str(), "ed25519:k", kTheirKey.public_key(), mode)) << rules.version;
+
+    auto join = member(kAda.str(), kAda.str(), "join");
+    join.content["join_authorised_via_users_server"] = kUser.str();
+    EXPECT_EQ(OwnEvent::countersign(received(rules, join), rules, kOurs, kOurKey).has_value(), rules.auth.restricted);
+
+    auto levels = member(kAda.str(), kUser.str(), "invite");
+    levels.type = "m.room.power_levels";
+    for (auto& draft :
+         {levels, member(kAda.str(), "@eve:third.example", "invite"), member(kAda.str(), kAda.str(), "join"),
+          member(kAda.str(), kUser.str(), "ban"), member(kAda.str(), kUser.str(), "leave")})
+      EXPECT_EQ(OwnEvent::countersign(received(rules, draft), rules, kOurs, kOurKey).error().code, Code::kForbidden);
+  }
+}
+
+}  // namespace
+}  // namespace myelin
