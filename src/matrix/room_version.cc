@@ -103,6 +103,7 @@ constexpr RoomRules kV12 = [] {
   v.version = "12";
   v.resolution = StateResolution::kV2_1;
   v.format.create_has_room_id = false;
+  v.format.validates_stripped_state = true;
   v.auth.room_id_from_create = true;
   v.auth.creators_infinite = true;
   return v;

@@ -19,6 +19,7 @@ struct EventFormatRules {
   bool redacts_in_content = false;           // v11
   json::CanonicalMode canonical = json::CanonicalMode::kLax;  // v6: strict
   bool strict_depth = false;                                  // v6: depth < 2^53
+  bool validates_stripped_state = false;                      // v12: invites without proper PDUs are refused
 };
 
 struct RedactionRules {

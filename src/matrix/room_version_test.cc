@@ -37,6 +37,7 @@ TEST(RoomVersions, ChangeWhereTheSpecificationSays) {
       {"create has room id", [](auto& r) { return r.format.create_has_room_id; }, 1, 12},
       {"redacts in content", [](auto& r) { return r.format.redacts_in_content; }, 11, 13},
       {"strict JSON", [](auto& r) { return r.format.canonical == json::CanonicalMode::kStrict; }, 6, 13},
+      {"stripped state is PDUs", [](auto& r) { return r.format.validates_stripped_state; }, 12, 13},
       {"strict depth", [](auto& r) { return r.format.strict_depth; }, 6, 13},
       {"key validity", [](auto& r) { return r.enforce_key_validity; }, 5, 13},
       {"keep aliases", [](auto& r) { return r.redaction.keep_aliases; }, 1, 6},
