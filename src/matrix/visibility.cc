@@ -21,15 +21,32 @@ bool is_visible(HistoryVisibility visibility, std::string_view membership, bool 
   return visibility == HistoryVisibility::kInvited && membership == "invite";  // rules 4 and 5
 }
 
-bool may_see(const UserId& viewer, const Event& event, const Event* visibility, const Event* member,
-             bool joined_later) {
+namespace {
+
+// With the before-or-after rules for the setting itself and for the viewer's own membership.
+bool is_visible_before_or_after(const Event& event, const Event* visibility, std::string_view membership,
+                                bool is_own_membership, bool joined_later) {
   auto setting = history_visibility_of(visibility);
-  auto membership = membership_of(member);
   if (is_visible(setting, membership, joined_later)) return true;
   if (event.is_state("m.room.history_visibility", ""))
     return is_visible(history_visibility_of(&event), membership, joined_later);
-  if (event.is_state("m.room.member", viewer.str())) return is_visible(setting, membership_of(&event), joined_later);
-  return false;
+  return is_own_membership && is_visible(setting, membership_of(&event), joined_later);
+}
+
+}  // namespace
+
+bool may_see(const UserId& viewer, const Event& event, const Event* visibility, const Event* member,
+             bool joined_later) {
+  return is_visible_before_or_after(event, visibility, membership_of(member),
+                                    event.is_state("m.room.member", viewer.str()), joined_later);
+}
+
+bool may_give(const ServerName& server, const Event& event, const Event* visibility, std::string_view membership,
+              bool joined_later) {
+  auto target =
+      event.type() == "m.room.member" && event.is_state() ? UserId::parse(*event.state_key()) : fail(Code::kNotFound);
+  return is_visible_before_or_after(event, visibility, membership, target && target->server() == server.str(),
+                                    joined_later);
 }
 
 }  // namespace myelin

@@ -22,4 +22,9 @@ bool is_visible(HistoryVisibility, std::string_view membership, bool joined_late
 // m.room.member event in the state before it, or null. For events that change one of the two, before or after suffices.
 bool may_see(const UserId& viewer, const Event& event, const Event* visibility, const Event* member, bool joined_later);
 
+// The same for a server, which may have what one of its users may see. `membership`: the strongest of its users' in the
+// state before the event ("join", else "invite", else "leave"); `joined_later`: any of them.
+bool may_give(const ServerName& server, const Event& event, const Event* visibility, std::string_view membership,
+              bool joined_later);
+
 }  // namespace myelin

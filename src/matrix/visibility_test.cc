@@ -88,5 +88,25 @@ TEST(Visibility, OfTheViewersMemberEventIsBeforeOrAfter) {
   EXPECT_FALSE(may_see(kViewer, *member("join", "@other:x"), joined.get(), nullptr, false));
 }
 
+// Attack 12: another server gets only what one of its users may see.
+TEST(Visibility, Attack12AServerGetsWhatItsUsersMaySee) {
+  auto server = ServerName::trusted("x"), other = ServerName::trusted("y");
+  auto message = make_event("{}");
+  auto shared = setting("shared"), invited = setting("invited"), joined = setting("joined"),
+       world = setting("world_readable");
+  EXPECT_FALSE(may_give(server, *message, shared.get(), "leave", false)) << "it was never there";
+  EXPECT_TRUE(may_give(server, *message, shared.get(), "leave", true));
+  EXPECT_TRUE(may_give(server, *message, world.get(), "leave", false));
+  EXPECT_FALSE(may_give(server, *message, invited.get(), "leave", true));
+  EXPECT_TRUE(may_give(server, *message, invited.get(), "invite", false));
+  EXPECT_FALSE(may_give(server, *message, joined.get(), "invite", true));
+  EXPECT_TRUE(may_give(server, *message, joined.get(), "join", false));
+  EXPECT_FALSE(may_give(server, *message, nullptr, "leave", false));
+  auto join = member("join");
+  EXPECT_TRUE(may_give(server, *join, joined.get(), "leave", false)) << "its own user's";
+  EXPECT_FALSE(may_give(other, *join, joined.get(), "leave", false));
+  EXPECT_TRUE(may_give(other, *setting("world_readable"), joined.get(), "leave", false));
+}
+
 }  // namespace
 }  // namespace myelin
