@@ -1,0 +1,339 @@
+#include "matrix/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <unordered_map>
+
+#include "base/bytes.h"
+#include "matrix/state_res.h"
+
+namespace myelin {
+namespace {
+
+struct Entry {
+  ExplainedEvent told;
+  std::optional<StateRoot> after;  // set once judged
+  bool is_extremity = false, is_built_on = false;
+};
+
+// A room in memory: events, keys and states by number.
+class Room final : public ResolutionSource, public ItemSource {
+ public:
+  explicit Room(const RoomRules& rules) : rules_(rules) {}
+
+  // Of an event that was accepted.
+  Result<void> add(EventPtr event) {
+    auto number = static_cast<uint32_t>(events_.size());
+    std::vector<uint32_t> parents;
+    if (event->type() != "m.room.create")  // whose list no rule looks at
+      for (auto& id : event->auth_events()) parents.push_back(numbers_.at(id));
+    MYELIN_CHECK(graph_.add(number, parents));
+    numbers_[event->event_id()] = number;
+    events_.push_back(std::move(event));
+    return {};
+  }
+
+  Result<StateRoot> with(const StateRoot& root, const Event& event) {
+    auto [key, is_new] = keys_.try_emplace({event.type(), *event.state_key()}, static_cast<uint32_t>(keys_.size()));
+    if (is_new) key_names_.push_back(key->first);
+    return edit(root, {{key->second, numbers_.at(event.event_id())}});
+  }
+
+  Result<StateRoot> resolved(const std::vector<StateRoot>& roots) {
+    if (roots.empty()) return StateRoot();
+    std::vector<StateMap> sets;
+    for (auto& root : roots) sets.emplace_back(pages_, root);
+    MYELIN_TRY(auto resolution, resolve(rules_, sets, graph_, *this));
+    return edit(roots.front(), std::move(resolution.edits));
+  }
+
+  const Event* find(const StateRoot& root, std::string_view type, std::string_view state_key) {
+    auto key = keys_.find({std::string(type), std::string(state_key)});
+    if (key == keys_.end()) return nullptr;
+    auto number = StateMap(pages_, root).find(key->second);
+    return number && *number ? events_[**number].get() : nullptr;
+  }
+
+  Result<std::vector<EventPtr>> state(const StateRoot& root) {
+    std::map<TypeAndKey, EventPtr> sorted;
+    MYELIN_CHECK(StateMap(pages_, root).for_each([&](uint32_t key, uint32_t number) {
+      sorted[key_names_[key]] = events_[number];
+    }));
+    std::vector<EventPtr> out;
+    for (auto& [key, event] : sorted) out.push_back(std::move(event));
+    return out;
+  }
+
+  Result<EventPtr> event(uint32_t number) override { return events_[number]; }
+  Result<bool> rejected(uint32_t) override { return false; }  // only accepted events are here
+  Result<std::optional<uint32_t>> key_no(std::string_view type, std::string_view state_key) override {
+    auto key = keys_.find({std::string(type), std::string(state_key)});
+    return key == keys_.end() ? std::nullopt : std::optional(key->second);
+  }
+  Result<Fingerprint> item(uint32_t key, uint32_t number) override {
+    return fingerprints_.item(key_names_[key].type, key_names_[key].state_key, events_[number]->event_id());
+  }
+
+ private:
+  Result<StateRoot> edit(const StateRoot& root, std::vector<StateEdit> edits) {
+    StateWriter writer(pages_, *this, next_page_no_);
+    MYELIN_TRY(auto result, writer.apply(root, std::move(edits)));
+    for (auto& page : writer.new_pages()) pages_.add(page.page_no, writer.parsed(page.page_no));
+    next_page_no_ = writer.next_page_no();
+    return result;
+  }
+
+  const RoomRules& rules_;
+  std::vector<EventPtr> events_;
+  std::unordered_map<EventId, uint32_t> numbers_;
+  std::map<TypeAndKey, uint32_t> keys_;
+  std::vector<TypeAndKey> key_names_;
+  AuthGraph graph_;
+  PageSet pages_;
+  uint32_t next_page_no_ = 1;
+  FingerprintKey fingerprints_{std::string(32, '\0')};  // nobody outside sees these maps
+};
+
+class StateView final : public AuthState {
+ public:
+  StateView(Room& room, const StateRoot& root) : room_(room), root_(root) {}
+  const Event* find(std::string_view type, std::string_view state_key) const override {
+    return room_.find(root_, type, state_key);
+  }
+
+ private:
+  Room& room_;
+  StateRoot root_;
+};
+
+class Judge {
+ public:
+  explicit Judge(const RoomRules& rules) : rules_(rules), room_(rules) {}
+
+  void read(std::string_view line, size_t number) {
+    ExplainedEvent told;
+    told.line = number;
+    auto event = Event::parse(std::string(line), rules_, ReferenceLimits::kIgnored);
+    if (!event) return drop(std::move(told), event.error().message);
+    told.event = *event;
+    auto& id = (*event)->event_id();
+    if (entries_.contains(id)) return drop(std::move(told), "it was there before");
+    if (auto hash = content_hash((*event)->object(), rules_); !hash) return drop(std::move(told), hash.error().message);
+    if ((*event)->type() == "m.room.create" && create_.empty()) {
+      create_ = id;
+      room_id_ = (*event)->room_id();
+    }
+    entries_[id] = {std::move(told)};
+    order_.push_back(id);
+  }
+
+  Result<Explanation> judge_all() {
+    auto order = sorted();
+    for (auto& id : order) MYELIN_CHECK(judge(entries_.at(id)));
+    Explanation out;
+    out.rules = &rules_;
+    out.room = room_id_;
+    std::vector<StateRoot> ends;
+    for (auto& id : order) {
+      auto& entry = entries_.at(id);
+      out.events.push_back(entry.told);
+      if (!entry.is_extremity) continue;
+      out.extremities.push_back(id);
+      ends.push_back(*entry.after);
+    }
+    for (auto& told : dropped_) out.events.push_back(std::move(told));
+    MYELIN_TRY(auto root, room_.resolved(ends));
+    MYELIN_TRY(out.state, room_.state(root));
+    return out;
+  }
+
+ private:
+  void drop(ExplainedEvent told, std::string reason) {
+    told.verdict = Verdict::kDrop;
+    told.reason = std::move(reason);
+    dropped_.push_back(std::move(told));
+  }
+
+  // After what they build on; those of one rank as they came. Events in a circle are dropped.
+  std::vector<EventId> sorted() {
+    std::unordered_map<EventId, size_t> waits;
+    std::unordered_map<EventId, std::vector<EventId>> followers;
+    std::deque<EventId> ready;
+    for (auto& id : order_) {
+      auto& event = *entries_.at(id).told.event;
+      size_t count = 0;
+      for (auto list : {&event.prev_events(), &event.auth_events()}) {
+        for (auto& earlier : *list) {
+          if (!entries_.contains(earlier)) continue;
+          followers[earlier].push_back(id);
+          ++count;
+        }
+      }
+      waits[id] = count;
+      if (count == 0) ready.push_back(id);
+    }
+    std::vector<EventId> order;
+    for (; !ready.empty(); ready.pop_front()) {
+      order.push_back(ready.front());
+      for (auto& id : followers[ready.front()])
+        if (--waits[id] == 0) ready.push_back(id);
+    }
+    for (auto& id : order_)
+      if (waits[id] > 0) drop(std::move(entries_.at(id).told), "it builds on itself");
+    return order;
+  }
+
+  AuthEvent known(const EventId& id) const {
+    auto found = entries_.find(id);
+    if (found == entries_.end() || !found->second.after) return {};
+    return {found->second.told.event.get(), found->second.told.verdict == Verdict::kReject};
+  }
+
+  // The states after the events before it, resolved; nullopt: none of them is here.
+  Result<std::optional<StateRoot>> state_before(Entry& entry) {
+    std::vector<StateRoot> roots;
+    auto& previous = entry.told.event->prev_events();
+    for (auto& id : previous)
+      if (auto found = entries_.find(id); found != entries_.end() && found->second.after)
+        roots.push_back(*found->second.after);
+    if (roots.size() < previous.size()) entry.told.notes = "not all events before it are here";
+    if (roots.empty() && !previous.empty()) return std::nullopt;
+    return room_.resolved(roots);
+  }
+
+  Result<void> judge(Entry& entry) {
+    auto& told = entry.told;
+    MYELIN_TRY(auto before, state_before(entry));
+    std::optional<StateView> view;
+    if (before && told.event->type() != "m.room.create") view.emplace(room_, *before);
+    std::vector<AuthEvent> auth_events;
+    for (auto& id : told.event->auth_events()) auth_events.push_back(known(id));
+    ReceiptFacts facts;
+    facts.event = told.event;
+    facts.content_hash_matches = has_its_hash(*told.event);
+    facts.auth_events = auth_events;
+    if (!create_.empty()) facts.create = known(create_);
+    facts.before = view ? &*view : nullptr;
+    MYELIN_TRY(auto receipt, check_receipt(rules_, facts));
+    told.event = receipt.event;
+    told.verdict = receipt.verdict;
+    told.reason = std::move(receipt.reason);
+    if (receipt.redacted) told.notes += (told.notes.empty() ? "" : "; ") + std::string("redacted: its hash is another");
+    entry.after = before.value_or(StateRoot());
+    if (told.verdict != Verdict::kAccept) return {};
+    MYELIN_CHECK(room_.add(told.event));
+    if (told.event->is_state()) {
+      MYELIN_TRY(entry.after, room_.with(*entry.after, *told.event));
+    }
+    entry.is_extremity = true;
+    build_on(*told.event);
+    return {};
+  }
+
+  // The events before an accepted one are no extremities any more, nor those before rejected ones among them.
+  void build_on(const Event& event) {
+    std::vector<const Event*> waiting{&event};
+    while (!waiting.empty()) {
+      auto& previous = waiting.back()->prev_events();
+      waiting.pop_back();
+      for (auto& id : previous) {
+        auto found = entries_.find(id);
+        if (found == entries_.end() || std::exchange(found->second.is_built_on, true)) continue;
+        found->second.is_extremity = false;
+        if (found->second.told.verdict == Verdict::kReject) waiting.push_back(found->second.told.event.get());
+      }
+    }
+  }
+
+  bool has_its_hash(const Event& event) const {
+    auto hashes = json::object_at(event.object(), "hashes");
+    return from_base64(json::string_at(*hashes, "sha256").value_or("")) == content_hash(event.object(), rules_).value();
+  }
+
+  const RoomRules& rules_;
+  Room room_;
+  EventId create_;  // the first
+  RoomId room_id_;
+  std::unordered_map<EventId, Entry> entries_;
+  std::vector<EventId> order_;  // as they came
+  std::vector<ExplainedEvent> dropped_;
+};
+
+template <class Visit>
+void for_each_line(std::string_view text, Visit visit) {
+  for (size_t number = 1; !text.empty(); ++number) {
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.find_first_not_of(" \t\r") != line.npos) visit(line, number);
+  }
+}
+
+// Of the first create event.
+Result<const RoomRules*> rules_of(std::string_view json_lines) {
+  std::optional<std::string> version;
+  for_each_line(json_lines, [&](std::string_view line, size_t) {
+    if (version || !line.contains("m.room.create")) return;
+    auto pdu = json::parse_object(line);
+    auto content = pdu ? json::object_at(*pdu, "content") : nullptr;
+    if (!content || json::string_at(*pdu, "type") != "m.room.create") return;
+    version = json::string_at(*content, "room_version").value_or("1");
+  });
+  if (!version) return fail(Code::kInvalidParam, "there is no m.room.create event");
+  auto rules = find_room_version(*version);
+  if (!rules) return fail(Code::kInvalidParam, "room version " + *version + " is not known");
+  return rules;
+}
+
+// What events say may not steer the terminal: C0, DEL and C1.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<unsigned char>(text[i]);
+    bool is_c1 = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (byte >= 0x20 && byte != 0x7F && !is_c1) {
+      out += text[i];
+      continue;
+    }
+    if (is_c1) byte = static_cast<unsigned char>(text[++i]);
+    out += fmt::format("\\x{:02x}", byte);
+  }
+  return out;
+}
+
+std::string describe(const Event& event) {
+  auto out = fmt::format("{} {}", event.event_id(), event.type());
+  if (event.state_key()) out += fmt::format(" \"{}\"", *event.state_key());
+  return out + fmt::format(" by {}", event.sender());
+}
+
+}  // namespace
+
+Result<Explanation> explain_room(std::string_view json_lines) {
+  MYELIN_TRY(const RoomRules* rules, rules_of(json_lines));
+  Judge judge(*rules);
+  for_each_line(json_lines, [&](std::string_view line, size_t number) { judge.read(line, number); });
+  return judge.judge_all();
+}
+
+std::string to_text(const Explanation& explanation) {
+  std::string out;
+  auto line = [&](const std::string& text) { out += printable(text) + '\n'; };
+  line(fmt::format("room {}, version {}", explanation.room, explanation.rules->version));
+  for (auto& told : explanation.events) {
+    auto verdict = told.verdict == Verdict::kAccept   ? "accepted"
+                   : told.verdict == Verdict::kReject ? "rejected"
+                                                      : "dropped ";
+    line(fmt::format("{} {}", verdict, told.event ? describe(*told.event) : fmt::format("line {}", told.line)));
+    if (!told.reason.empty()) line("  because: " + told.reason);
+    if (!told.notes.empty()) line("  note: " + told.notes);
+  }
+  auto ends = explanation.extremities.size();
+  line(fmt::format("state after {} forward {}:", ends, ends == 1 ? "extremity" : "extremities"));
+  for (auto& event : explanation.state) line("  " + describe(*event));
+  return out;
+}
+
+}  // namespace myelin
