@@ -40,10 +40,10 @@ Scene scene(std::string_view rule, int first, int last, Outcome outcome, std::st
           }};
 }
 
-TEST(AuthEvents, Scenes) {
+AUTH_SCENES(AuthEvents, Scenes) {
   using enum Outcome;
   const std::string bob(kBob), carol(kCarol);
-  play({
+  return {
       scene("auth events: duplicates", 1, 12, kAllowed, "one of each",
             {{"m.room.power_levels", ""}, {"m.room.member", bob}}),
       scene("auth events: duplicates", 1, 12, kRejected, "Bob's membership twice",
@@ -74,7 +74,7 @@ TEST(AuthEvents, Scenes) {
        [](Room& room) { return cite(room, {}, {room.find("m.room.member", kBob), false}); }},
       {"auth events: room id", 12, 12, kRejected, "version 12 does not cite the create event",
        [](Room& room) { return cite(room, {{"m.room.create", ""}}, {room.find("m.room.create", ""), false}); }},
-  });
+  };
 }
 
 // Attack 8: an event that is no state event, in auth_events.

@@ -24,8 +24,8 @@ Result<void> create_with_room_id(const Room& room) {
   return authorize(room.rules(), *event, room);
 }
 
-TEST(AuthCreate, Scenes) {
-  play({
+AUTH_SCENES(AuthCreate, Scenes) {
+  return {
       {"create: prev_events", 1, 12, kAllowed, "Alice makes a room",
        [](Room& room) { return room.judge(create(room)); }},
       {"create: prev_events", 1, 12, kRejected, "Alice makes a room in the middle of another",
@@ -67,7 +67,7 @@ TEST(AuthCreate, Scenes) {
        [](Room& room) { return room.judge(create(room, R"({"additional_creators":["@carol:b.example","carol"]})")); }},
       {"create: additional_creators", 12, 12, kRejected, "one of them is a number",
        [](Room& room) { return room.judge(create(room, R"({"additional_creators":[7]})")); }},
-  });
+  };
 }
 
 TEST(AuthCreate, AdditionalCreatorsMeanNothingBeforeVersion12) {

@@ -29,8 +29,8 @@ Scene change(std::string_view rule, int first, int last, Outcome outcome, std::s
   return {rule, first, last, outcome, story, [=](Room& room) { return mod_changes(room, before, after); }};
 }
 
-TEST(AuthPowerLevels, Form) {
-  play({
+AUTH_SCENES(AuthPowerLevels, Form) {
+  return {
       change("levels: single values are integers", 10, 12, kAllowed, "numbers", "{}", R"({"ban":50})"),
       change("levels: single values are integers", 10, 12, kRejected, "a string", "{}", R"({"ban":"50"})"),
       change("levels: single values are integers", 10, 12, kRejected, "null", "{}", R"({"invite":null})"),
@@ -82,10 +82,10 @@ TEST(AuthPowerLevels, Form) {
          room.remove("m.room.power_levels", "");
          return room.state(kBob, "m.room.power_levels", "", R"({"users":{"@bob:a.example":100}})");
        }},
-  });
+  };
 }
 
-TEST(AuthPowerLevels, Alterations) {
+AUTH_SCENES(AuthPowerLevels, Alterations) {
   std::vector<Scene> scenes{
       change("levels: events, changed or removed", 1, 12, kAllowed, "what needed 50", R"({"events":{"m.x":50}})", "{}"),
       change("levels: events, changed or removed", 1, 12, kAllowed, "what needs 60 stays as it is",
@@ -144,7 +144,7 @@ TEST(AuthPowerLevels, Alterations) {
     add(kRejected, "lowered from above Mod", 51, 0);
     add(kRejected, "removed from above Mod", 51, std::nullopt);
   }
-  play(scenes);
+  return scenes;
 }
 
 TEST(AuthPowerLevels, NotificationsAreFreeBeforeVersion6) {

@@ -1,6 +1,8 @@
 // Auth rules told as scenes: who does what in which room, in which room versions, and whether it is allowed. For the
 // tests of this folder.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -47,6 +49,8 @@ class Room final : public AuthState {
 inline constexpr std::string_view kAlice = "@alice:a.example", kMod = "@mod:a.example", kBob = "@bob:a.example",
                                   kCarol = "@carol:b.example", kDave = "@dave:b.example";
 
+int number_of(const RoomRules&);  // 12 of "12"
+
 enum class Outcome : uint8_t { kAllowed, kRejected };
 
 struct Scene {
@@ -57,8 +61,20 @@ struct Scene {
   std::function<Result<void>(Room&)> play;
 };
 
-// Plays each scene in each of its versions, and checks that every rule has an allowed and a rejected scene in every
-// version in which it has any.
+// Plays each scene in each of its versions.
 void play(const std::vector<Scene>&);
+
+// Every scene of every test: what rules_test.cc compares with the rules of the specification.
+std::vector<Scene> all_scenes();
+struct SceneList {
+  explicit SceneList(std::vector<Scene> (*)());
+};
+
+// A test that plays the scenes which its body returns.
+#define AUTH_SCENES(suite, name)                                        \
+  std::vector<Scene> scenes_of_##suite##_##name();                      \
+  const SceneList list_of_##suite##_##name{scenes_of_##suite##_##name}; \
+  TEST(suite, name) { play(scenes_of_##suite##_##name()); }             \
+  std::vector<Scene> scenes_of_##suite##_##name()
 
 }  // namespace myelin::auth::scenes

@@ -1,9 +1,6 @@
 #include "matrix/auth/scenes.h"
 
-#include <gtest/gtest.h>
-
 #include <charconv>
-#include <set>
 
 namespace myelin::auth::scenes {
 
@@ -44,6 +41,12 @@ Room& Room::put(std::string_view type, std::string_view state_key, std::string_v
   state_[{std::string(type), std::string(state_key)}] =
       make_event(rules_, spec(sender, type, std::string(state_key), content));
   return *this;
+}
+
+int number_of(const RoomRules& rules) {
+  int version = 0;
+  std::from_chars(rules.version.data(), rules.version.data() + rules.version.size(), version);
+  return version;
 }
 
 namespace {
@@ -101,26 +104,36 @@ Result<void> Room::membership(std::string_view sender, std::string_view target, 
 }
 
 void play(const std::vector<Scene>& scenes) {
-  std::map<std::pair<std::string_view, std::string_view>, std::set<Outcome>> outcomes;  // by rule and version
   for (auto& scene : scenes) {
     for (auto& rules : all_room_versions()) {
-      int version = 0;
-      std::from_chars(rules.version.data(), rules.version.data() + rules.version.size(), version);
+      int version = number_of(rules);
       if (version < scene.first || version > scene.last) continue;
       Room room(rules);
       auto result = scene.play(room);
       EXPECT_EQ(result.has_value(), scene.outcome == Outcome::kAllowed)
           << scene.rule << ", version " << rules.version << ": " << scene.story
           << (result ? "" : "\n  because: " + result.error().message);
-      if (!result) {
-        EXPECT_EQ(result.error().code, Code::kForbidden);
-        EXPECT_FALSE(result.error().message.empty());
-      }
-      outcomes[{scene.rule, rules.version}].insert(scene.outcome);
+      if (result) continue;
+      EXPECT_EQ(result.error().code, Code::kForbidden);
+      EXPECT_FALSE(result.error().message.empty());
     }
   }
-  for (auto& [rule, found] : outcomes)
-    EXPECT_EQ(found.size(), 2u) << rule.first << " has only one outcome in version " << rule.second;
+}
+
+namespace {
+std::vector<std::vector<Scene> (*)()>& lists() {
+  static std::vector<std::vector<Scene> (*)()> lists;
+  return lists;
+}
+}  // namespace
+
+SceneList::SceneList(std::vector<Scene> (*scenes)()) { lists().push_back(scenes); }
+
+std::vector<Scene> all_scenes() {
+  std::vector<Scene> all;
+  for (auto list : lists())
+    for (auto& scene : list()) all.push_back(std::move(scene));
+  return all;
 }
 
 }  // namespace myelin::auth::scenes
