@@ -1,0 +1,55 @@
+// A database that counts what is asked of it, and fails what a test tells it to. Thread: the loop.
+#pragma once
+#include <memory>
+
+#include "infra/db/db.h"
+
+namespace myelin::testing {
+
+class WatchedDatabase final : public db::Database {
+ public:
+  explicit WatchedDatabase(std::unique_ptr<db::Database> real) : real_(std::move(real)) {}
+
+  size_t reads() const { return reads_; }
+  size_t writes() const { return writes_; }
+  // The write after `skipped` more runs its closure, and then fails with `error`: its savepoint is rolled back.
+  void fail_write(Error error, size_t skipped = 0) {
+    error_ = std::move(error);
+    fails_at_ = writes_ + skipped + 1;
+  }
+
+  void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
+    real_->on_committed(std::move(receiver));
+  }
+  std::string generation() const override { return real_->generation(); }
+  std::string history() const override { return real_->history(); }
+  bool is_sqlite() const override { return real_->is_sqlite(); }
+  void stop() override { real_->stop(); }
+
+ private:
+  // Reaches the real database's protected half.
+  struct Inside : db::Database {
+    template <class Job>
+    static void hand(db::Database& to, Job job) {
+      (to.*static_cast<void (db::Database::*)(Job)>(&Inside::submit))(std::move(job));
+    }
+  };
+  void submit(Write write) override {
+    if (++writes_ == fails_at_)
+      write.run = [run = std::move(write.run), error = error_](db::Tx& tx) -> Result<void> {
+        MYELIN_CHECK(run(tx));
+        return std::unexpected(error);
+      };
+    Inside::hand(*real_, std::move(write));
+  }
+  void submit(Read read) override {
+    ++reads_;
+    Inside::hand(*real_, std::move(read));
+  }
+
+  std::unique_ptr<db::Database> real_;
+  size_t reads_ = 0, writes_ = 0, fails_at_ = 0;
+  Error error_{};
+};
+
+}  // namespace myelin::testing
