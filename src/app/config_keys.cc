@@ -125,7 +125,7 @@ std::span<const Key> keys() {
       number("max_body_kb", &C::max_body_kb, "1024", "Largest request body, in KiB."),
       number("cache_mb", &C::cache_mb, "64", "Memory for caches of events, state and sessions, in MiB."),
       number("engine_memory_mb", &C::engine_memory_mb, "48", "Memory limit of the embedded engine, in MiB."),
-      number("engine_threads", &C::engine_threads, "2", "Threads that run the embedded engine at once."),
+      number("engine_threads", &C::engine_threads, "1", "Threads that run the embedded engine at once."),
       number("argon2_memory_kib", &C::argon2_memory_kib, "19456", "Memory to hash a password with (argon2id), in KiB."),
       number("argon2_passes", &C::argon2_passes, "2", "Passes to hash a password with (argon2id)."),
       number("drain_seconds", &C::drain_seconds, "10", "How long a stop waits for running requests."),

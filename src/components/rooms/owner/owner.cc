@@ -12,6 +12,7 @@ constexpr int kAttempts = 50;                         // on a room that others c
 constexpr int kRounds = 64;                           // of fetching what a step lacks
 constexpr int64_t kRoomNumberBlock = 256;
 constexpr size_t kMaxRoomBytes = 4u << 20;  // what one room may hold on to
+constexpr size_t kDoneBytes = 1u << 20;     // of transactions remembered
 
 std::string key_of(const Transaction& transaction) {
   std::string key;
@@ -33,7 +34,8 @@ Owner::Owner(Config config, db::Database& db, PageCache& pages, Executor loop, c
       fingerprint_key_(fingerprint_key),
       loader_(db, pages, loop),
       stager_(config.server_name, key, fingerprint_key, clock),
-      rooms_("rooms", config.cache_bytes / 2) {}
+      rooms_("rooms", config.cache_bytes / 2),
+      done_("transactions", kDoneBytes) {}
 
 Task<Result<void>> Owner::start() {
   MYELIN_CO_TRY(lease_, co_await lease::Owner::take_all(db_, clock_, kRoomOut.name, random_.token(12)));
@@ -169,6 +171,8 @@ Task<Result<std::variant<StagedWrite, EventId>>> Owner::build(RoomStatePtr room,
 Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transaction> transaction) {
   auto deadline = clock_.steady() + kDeadline;
   for (int attempt = 0; attempt < kAttempts && clock_.steady() < deadline; ++attempt) {
+    // Storing finds out whether the transaction was done before. What failed to be stored looks; and what is not
+    // stored.
     if (attempt > 0 && transaction) {
       MYELIN_CO_TRY(auto before, co_await done_before(*transaction));
       if (before) co_return *before;
@@ -176,6 +180,10 @@ Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transact
     MYELIN_CO_TRY(auto room, co_await this->room(id));
     auto built = co_await build(room, plan);
     auto* staged = built ? std::get_if<StagedWrite>(&*built) : nullptr;
+    if (staged == nullptr && attempt == 0 && transaction) {
+      MYELIN_CO_TRY(auto before, co_await done_before(*transaction));
+      if (before) co_return *before;
+    }
     Result<void> status;
     std::optional<EventRef> redacted;
     Result<EventId> answer = fail(Code::kInternal);
@@ -233,6 +241,7 @@ Task<Result<std::optional<EventId>>> Owner::done_before(Transaction transaction)
 Task<Result<EventId>> Owner::send(SendEvent request) {
   if (!request.transaction) co_return co_await send_once(std::move(request));
   auto key = key_of(*request.transaction);
+  if (const auto* done = done_.find(key)) co_return *done;
   if (auto it = transactions_.find(key); it != transactions_.end()) {
     auto other = it->second;  // the same transaction is being done: join it
     auto seen = other->done.generation();
@@ -251,13 +260,8 @@ Task<Result<EventId>> Owner::send(SendEvent request) {
     }
   } leader{this, key, std::make_shared<InFlight>(loop_)};
   transactions_[key] = leader.mine;
-  auto before = co_await done_before(*request.transaction);
-  if (!before)
-    leader.mine->result = std::unexpected(before.error());
-  else if (*before)
-    leader.mine->result = **before;
-  else
-    leader.mine->result = co_await send_once(std::move(request));
+  leader.mine->result = co_await send_once(std::move(request));
+  if (*leader.mine->result) done_.put(key, **leader.mine->result, key.size() + 150);
   co_return *leader.mine->result;
 }
 

@@ -79,6 +79,7 @@ class Owner final : public Commands {
     std::optional<Result<EventId>> result;
   };
   std::unordered_map<std::string, std::shared_ptr<InFlight>> transactions_;  // being answered
+  Lru<std::string, EventId> done_;  // lately: so that repeating one does not disturb its room
   int64_t last_version_ = 0;
   Milliseconds last_creation_ = 0;
   uint32_t next_room_no_ = 0, room_numbers_end_ = 0;
