@@ -3,7 +3,7 @@
 namespace myelin {
 namespace {
 
-const json::Object* relates_to(const Event& event) { return json::object_at(event.content(), "m.relates_to"); }
+const json::Object* relates_to(const json::Object& content) { return json::object_at(content, "m.relates_to"); }
 
 std::optional<EventId> event_id_at(const json::Object& object, std::string_view key) {
   auto text = json::string_at(object, key);
@@ -12,8 +12,8 @@ std::optional<EventId> event_id_at(const json::Object& object, std::string_view 
   return *std::move(id);
 }
 
-std::optional<std::string_view> rel_type(const Event& event) {
-  auto relates = relates_to(event);
+std::optional<std::string_view> rel_type(const json::Object& content) {
+  auto relates = relates_to(content);
   return relates ? json::string_at(*relates, "rel_type") : std::nullopt;
 }
 
@@ -26,16 +26,22 @@ bool can_replace(const Event& edit) {
 
 }  // namespace
 
-std::optional<Relation> relation_of(const Event& event) {
-  auto type = rel_type(event);
+std::optional<Relation> relation_of(const json::Object& content) {
+  auto type = rel_type(content);
   if (!type || type->empty() || type->size() > kMaxFieldBytes) return std::nullopt;
-  auto parent = event_id_at(*relates_to(event), "event_id");
-  if (!parent || (type == kReplace && !can_replace(event))) return std::nullopt;
+  auto parent = event_id_at(*relates_to(content), "event_id");
+  if (!parent) return std::nullopt;
   return Relation{*std::move(parent), std::string(*type)};
 }
 
+std::optional<Relation> relation_of(const Event& event) {
+  auto relation = relation_of(event.content());
+  if (relation && relation->type == kReplace && !can_replace(event)) return std::nullopt;
+  return relation;
+}
+
 std::optional<EventId> reply_target(const Event& event) {
-  auto relates = relates_to(event);
+  auto relates = relates_to(event.content());
   auto reply = relates ? json::object_at(*relates, "m.in_reply_to") : nullptr;
   return reply ? event_id_at(*reply, "event_id") : std::nullopt;
 }
@@ -44,7 +50,7 @@ bool is_valid_replacement(const Event& original, const Event& edit) {
   auto relation = relation_of(edit);
   if (!relation || relation->type != kReplace || relation->parent != original.event_id()) return false;
   return original.room_id() == edit.room_id() && original.sender() == edit.sender() && original.type() == edit.type() &&
-         !original.is_state() && rel_type(original) != kReplace;
+         !original.is_state() && rel_type(original.content()) != kReplace;
 }
 
 bool is_more_recent_edit(const Event& a, const Event& b) {
@@ -61,7 +67,7 @@ Result<void> check_new_relation(const Relation& relation, const Event& parent) {
 std::optional<std::string> annotation_key(const Event& event) {
   auto relation = relation_of(event);
   if (!relation || relation->type != kAnnotation) return std::nullopt;
-  auto key = json::string_at(*relates_to(event), "key");
+  auto key = json::string_at(*relates_to(event.content()), "key");
   if (!key) return std::nullopt;
   return event.type() + '\0' + std::string(*key);
 }

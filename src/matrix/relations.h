@@ -21,8 +21,10 @@ struct Relation {
   friend bool operator==(const Relation&, const Relation&) = default;
 };
 
-// The event's relation; nullopt when it has none, when m.relates_to is malformed, and when the event alone breaks the
-// rules of the type: an edit that is a state event or has no m.new_content. Redaction takes the relation with it.
+// What the content says; nullopt when it says nothing or m.relates_to is malformed. Redaction takes the relation away.
+std::optional<Relation> relation_of(const json::Object& content);
+// The same of an event, and nullopt too when the event alone breaks the rules of the type: an edit that is a state event
+// or has no m.new_content.
 std::optional<Relation> relation_of(const Event&);
 
 // The event this one answers (Rich replies): m.in_reply_to, which is no relation of its own.

@@ -1,6 +1,7 @@
 #include "components/presence/receipts.h"
 
 #include "components/rooms/room_out.h"
+#include "matrix/relations.h"
 
 namespace myelin::presence {
 namespace {
@@ -8,21 +9,6 @@ namespace {
 constexpr int kMaxHops = 3;
 constexpr std::string_view kMain = "main";
 constexpr const char* kFullyRead = "m.fully_read";
-
-struct Relation {
-  std::string type;
-  EventId parent;
-};
-
-std::optional<Relation> relation_of(const Event& event) {
-  const auto* relates = event.is_state() ? nullptr : json::object_at(event.content(), "m.relates_to");
-  if (relates == nullptr) return std::nullopt;
-  auto type = json::string_at(*relates, "rel_type"), parent = json::string_at(*relates, "event_id");
-  if (!type || !parent) return std::nullopt;
-  auto id = EventId::parse(*parent);
-  if (!id) return std::nullopt;
-  return Relation{std::string(*type), *id};
-}
 
 }  // namespace
 
@@ -40,9 +26,9 @@ Task<Result<rooms::PlacedPtr>> Receipts::find(RoomId room, UserId user, EventId 
 
 Task<Result<std::string>> Receipts::thread_of(RoomId room, rooms::PlacedPtr event) {
   for (int hop = 0; hop < kMaxHops; ++hop) {
-    auto relation = relation_of(*event->event);
+    auto relation = event->event->is_state() ? std::nullopt : relation_of(*event->event);
     if (!relation) break;
-    if (relation->type == "m.thread") co_return relation->parent.str();
+    if (relation->type == kThread) co_return relation->parent.str();
     auto parent = co_await rooms_.event(room, relation->parent);
     if (!parent && parent.error().code == Code::kNotFound) break;
     if (!parent) co_return std::unexpected(parent.error());

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "matrix/relations.h"
+
 namespace myelin::rooms {
 namespace {
 
@@ -10,29 +12,41 @@ json::Value as_value(const std::string& text) {
   return json::parse(text, {.bytes = 1u << 20, .depth = 1000}).value_or(json::Value());
 }
 
-// The children to be shown inside their parents: latest edits and newest messages of threads.
-std::vector<EventRef> children_of(const std::vector<Relations>& all) {
-  std::vector<EventRef> out;
-  for (const auto& relations : all) {
-    if (relations.edit) out.push_back(*relations.edit);
-    if (relations.thread) out.push_back(relations.thread->latest);
-  }
-  return out;
-}
+// Are children shown with their own children? The newest message of a thread is.
+enum class Nested : bool { kNo, kYes };
 
-json::Object bundle(const Relations& relations, const std::map<EventRef, PlacedPtr>& children, const EventView& view) {
-  json::Object out;
-  if (relations.edit) out["m.replace"] = as_value(client_event(*children.at(*relations.edit), view));
-  if (const auto& thread = relations.thread)
-    out["m.thread"] = json::Object{{"latest_event", as_value(client_event(*children.at(thread->latest), view))},
-                                   {"count", thread->count},
-                                   {"current_user_participated", thread->participated}};
-  if (!relations.references.empty()) {
-    json::Array chunk;
-    for (const auto& id : relations.references) chunk.push_back(json::Object{{"event_id", id.str()}});
-    out["m.reference"] = json::Object{{"chunk", std::move(chunk)}};
+// unsigned.m.relations of each parent.
+Task<Result<std::vector<json::Object>>> bundles(Queries& queries, std::vector<EventRef> parents, EventView view,
+                                                Nested nested) {
+  MYELIN_CO_TRY(auto relations, co_await queries.relations(std::move(parents), Viewer{view.user}));
+  std::vector<EventRef> shown, latest;
+  for (const auto& each : relations) {
+    if (each.edit) shown.push_back(*each.edit);
+    if (each.thread) latest.push_back(each.thread->latest);
   }
-  return out;
+  std::map<EventRef, json::Object> of_latest;
+  if (nested == Nested::kYes && !latest.empty()) {
+    MYELIN_CO_TRY(auto inner, co_await bundles(queries, latest, view, Nested::kNo));
+    for (size_t i = 0; i < latest.size(); ++i) of_latest[latest[i]] = std::move(inner[i]);
+  }
+  shown.insert(shown.end(), latest.begin(), latest.end());
+  std::map<EventRef, PlacedPtr> children;
+  if (!shown.empty()) {
+    MYELIN_CO_TRY(auto found, co_await queries.events(std::move(shown)));
+    for (auto& child : found) children[child->ref] = child;
+  }
+  std::vector<json::Object> out;
+  for (auto& each : relations) {
+    Aggregation aggregation;
+    if (each.edit) aggregation.replacement = as_value(client_event(*children.at(*each.edit), view));
+    if (const auto& thread = each.thread) {
+      auto event = client_event(*children.at(thread->latest), view, &of_latest[thread->latest]);
+      aggregation.thread = {as_value(event), thread->count, thread->participated};
+    }
+    aggregation.references = std::move(each.references);
+    out.push_back(bundled(std::move(aggregation)));
+  }
+  co_return out;
 }
 
 }  // namespace
@@ -57,19 +71,13 @@ Task<Result<std::vector<std::string>>> client_events(Queries& queries, std::vect
                                                      std::vector<std::string> memberships, EventView view) {
   std::vector<EventRef> refs;
   for (const auto& event : events) refs.push_back(event->ref);
-  MYELIN_CO_TRY(auto relations, co_await queries.relations(std::move(refs), Viewer{view.user}));
-  std::map<EventRef, PlacedPtr> children;
-  if (auto wanted = children_of(relations); !wanted.empty()) {
-    MYELIN_CO_TRY(auto found, co_await queries.events(std::move(wanted)));
-    for (auto& child : found) children[child->ref] = child;
-  }
   auto child_view = view;
   child_view.membership.reset();
+  MYELIN_CO_TRY(auto relations, co_await bundles(queries, std::move(refs), child_view, Nested::kYes));
   std::vector<std::string> out;
   for (size_t i = 0; i < events.size(); ++i) {
     if (!memberships.empty()) view.membership = memberships[i];
-    auto bundled = relations[i].empty() ? json::Object() : bundle(relations[i], children, child_view);
-    out.push_back(client_event(*events[i], view, &bundled));
+    out.push_back(client_event(*events[i], view, &relations[i]));
   }
   co_return out;
 }

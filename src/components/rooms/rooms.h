@@ -154,7 +154,7 @@ struct Relations {  // what is bundled with an event (client-server API, Aggrega
     int64_t count = 0;
     bool participated = false;
   };
-  std::optional<EventRef> edit{};  // the newest m.replace by the same sender, of the same type
+  std::optional<EventRef> edit{};  // the most recent valid m.replace
   std::optional<Thread> thread{};
   std::vector<EventId> references{};  // m.reference, in order of arrival, at most kMaxReferences
   static constexpr size_t kMaxReferences = 100;
@@ -185,7 +185,7 @@ class Queries {
   // Visibility).
   virtual Task<Result<std::vector<bool>>> visible(std::vector<EventRef>, Viewer) = 0;
   virtual Task<Result<std::vector<Seen>>> seen(std::vector<EventRef>, Viewer) = 0;  // and what the viewer was then
-  // What clients find bundled with each of these events of one room; nothing for redacted ones.
+  // What clients find bundled with each of these events of one room; no edit of redacted ones, nothing of state.
   virtual Task<Result<std::vector<Relations>>> relations(std::vector<EventRef>, Viewer) = 0;
   // The state after the newest event before this position.
   virtual Task<Result<std::optional<StateRoot>>> root_at(uint32_t room_no, PageToken) = 0;

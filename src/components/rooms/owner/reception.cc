@@ -124,8 +124,7 @@ class Receiver {
     if (!staged_.rejected) staged_.order = head_.next_order++;
     staged_.after = staged_.before;
     if (event_->is_state()) MYELIN_CHECK(change_state());
-    if (!staged_.rejected && !staged_.soft_failed && !event_->is_state())
-      staged_.relation = relation_of(event_->content());
+    if (!staged_.rejected && !staged_.soft_failed && !event_->is_state()) staged_.relation = relation_of(*event_);
     head_.max_depth = std::max(head_.max_depth, staged_.rejected ? 0 : staged_.depth);
     staged_.room_before = staged_.room_after = head_.current;
     if (staged_.rejected || staged_.soft_failed) return {};
@@ -196,7 +195,7 @@ class Receiver {
       if (auto target = find_event(tx_, room_.room_no, *id)) {
         MYELIN_TRY(auto redacted, rows_.event(target->ref.event));
         MYELIN_TRY(bool allowed, may_redact(*event_, staged_.before, *redacted));
-        if (allowed) staged_.redacts = Redacts{target->ref, id->str(), relation_of(redacted->content())};
+        if (allowed) staged_.redacts = Redacts{target->ref, id->str(), relation_of(*redacted)};
       } else {
         staged_.redacts_unseen = *id;
       }

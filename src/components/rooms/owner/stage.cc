@@ -44,14 +44,6 @@ bool is_create(const Draft& draft) { return draft.type == "m.room.create" && dra
 
 }  // namespace
 
-std::optional<Relation> relation_of(const json::Object& content) {
-  const auto* relates = json::object_at(content, "m.relates_to");
-  if (relates == nullptr) return std::nullopt;
-  auto type = json::string_at(*relates, "rel_type"), parent = json::string_at(*relates, "event_id");
-  if (!type || !parent || type->size() > kMaxFieldBytes || !EventId::parse(*parent)) return std::nullopt;
-  return Relation{std::string(*parent), std::string(*type)};
-}
-
 Stager::Stager(ServerName name, const SigningKey& key, const FingerprintKey& fingerprint_key, const Clock& clock)
     : server_name_(std::move(name)), key_(key), fingerprint_key_(fingerprint_key), clock_(clock) {}
 
@@ -146,8 +138,8 @@ Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, Draft 
   StagedEvent staged;
   staged.redacts = std::move(draft.redacts);
   staged.transaction = std::move(draft.transaction);
-  if (!draft.state_key) staged.relation = relation_of(draft.content);
   MYELIN_TRY(staged.event, build(room, draft, around));
+  if (!staged.event->is_state()) staged.relation = relation_of(*staged.event);
 
   auto head = room.head;
   staged.ref = {room.room_no, head.next_event_no++};

@@ -8,13 +8,9 @@
 
 #include "components/rooms/owner/room_state.h"
 #include "components/rooms/room_out.h"
+#include "matrix/relations.h"
 
 namespace myelin::rooms {
-
-struct Relation {  // m.relates_to of a child
-  std::string parent, type;
-};
-std::optional<Relation> relation_of(const json::Object& content);
 
 // A redaction that may be applied: both events are here and the sender was allowed to.
 struct Redacts {

@@ -70,8 +70,8 @@ void store_relations(db::Tx& tx, const StagedEvent& staged) {
   auto room_no = staged.ref.room;
   if (staged.relation)
     tx.exec("INSERT INTO relation (room_no, parent_id, rel_type, ref, sender, type) VALUES ($1, $2, $3, $4, $5, $6)",
-            room_no, staged.relation->parent, staged.relation->type, staged.ref.row(), staged.event->sender().str(),
-            staged.event->type());
+            room_no, staged.relation->parent.str(), staged.relation->type, staged.ref.row(),
+            staged.event->sender().str(), staged.event->type());
   if (staged.redacts_unseen)
     tx.exec("INSERT INTO redaction_waiting (room_no, target_id, ref) VALUES ($1, $2, $3)", room_no,
             staged.redacts_unseen->str(), staged.ref.row());
@@ -83,7 +83,7 @@ void store_relations(db::Tx& tx, const StagedEvent& staged) {
           staged.ref.row());
   if (redacts.relation)
     tx.exec("DELETE FROM relation WHERE room_no = $1 AND parent_id = $2 AND rel_type = $3 AND ref = $4", room_no,
-            redacts.relation->parent, redacts.relation->type, redacts.target.row());
+            redacts.relation->parent.str(), redacts.relation->type, redacts.target.row());
 }
 
 Result<void> store_transaction(db::Tx& tx, const StagedEvent& staged) {

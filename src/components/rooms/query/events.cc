@@ -1,10 +1,12 @@
 // Events by reference, with what stands around them: redaction, the state replaced, relations.
+#include <map>
 #include <unordered_map>
 
 #include "base/bytes.h"
 #include "components/rooms/query/reader.h"
 #include "components/rooms/state/row_room.h"
 #include "infra/db/sql.h"
+#include "matrix/relations.h"
 
 namespace myelin::rooms {
 namespace {
@@ -118,12 +120,13 @@ Task<Result<PlacedPtr>> Reader::event(RoomId room, EventId id) {
 
 namespace {
 
-struct Child {
+struct Edit {
   std::string parent, sender, type;
   EventRef ref;
+  std::string id;
 };
 struct ReadRelations {
-  std::vector<Child> edits;  // the newest of each sender and type
+  std::vector<Edit> edits;  // the most recent of each sender and type: several when of one time
   struct Thread {
     std::string parent;
     Relations::Thread thread;
@@ -135,9 +138,13 @@ struct ReadRelations {
 ReadRelations read_relations(db::ReadTx& tx, uint32_t room_no, const std::string& parents, const UserId& viewer) {
   ReadRelations out;
   out.edits = tx.all(
-      "SELECT parent_id, sender, type, max(ref) FROM relation WHERE room_no = $1 AND parent_id IN {texts $2} "
-      "AND rel_type = 'm.replace' GROUP BY parent_id, sender, type",
-      [](const db::Row& row) { return Child{row.str(0), row.str(1), row.str(2), EventRef::from_row(row.i64(3))}; },
+      "SELECT parent_id, sender, type, ref, event_id FROM (SELECT c.parent_id, c.sender, c.type, c.ref, e.event_id, "
+      "rank() OVER (PARTITION BY c.parent_id, c.sender, c.type ORDER BY e.ts DESC) AS place "
+      "FROM relation c JOIN event e ON e.ref = c.ref WHERE c.room_no = $1 AND c.parent_id IN {texts $2} "
+      "AND c.rel_type = 'm.replace') AS edits WHERE place = 1",
+      [](const db::Row& row) {
+        return Edit{row.str(0), row.str(1), row.str(2), EventRef::from_row(row.i64(3)), row.str(4)};
+      },
       room_no, parents);
   out.threads = tx.all(
       "SELECT parent_id, max(ref), count(*), max(CASE WHEN sender = $3 THEN 1 ELSE 0 END) FROM relation "
@@ -163,7 +170,7 @@ Task<Result<std::vector<Relations>>> Reader::relations(std::vector<EventRef> ref
   std::unordered_map<std::string, size_t> index;
   std::vector<std::string> ids;
   for (size_t i = 0; i < parents.size(); ++i) {
-    if (parents[i]->redacted_because) continue;
+    if (!bundles_children(*parents[i]->event)) continue;
     ids.push_back(parents[i]->event->event_id().str());
     index[ids.back()] = i;
   }
@@ -171,11 +178,20 @@ Task<Result<std::vector<Relations>>> Reader::relations(std::vector<EventRef> ref
   MYELIN_CO_TRY(auto read, co_await db_.read([room_no, set, user = viewer.user](db::ReadTx& tx) {
     return read_relations(tx, room_no, set, user);
   }));
-  for (const auto& edit : read.edits) {
-    const auto& parent = *parents[index.at(edit.parent)]->event;
-    if (parent.sender().str() == edit.sender && parent.type() == edit.type && !parent.is_state())
-      out[index.at(edit.parent)].edit = edit.ref;
+  std::map<size_t, Edit> edits;  // by parent: the one candidate
+  for (auto& edit : read.edits) {
+    auto parent = index.at(edit.parent);
+    const auto& event = *parents[parent]->event;
+    if (parents[parent]->redacted_because || event.sender().str() != edit.sender || event.type() != edit.type) continue;
+    auto [best, is_first] = edits.try_emplace(parent, edit);
+    if (!is_first && best->second.id < edit.id) best->second = std::move(edit);
   }
+  std::vector<EventRef> edit_refs;
+  for (const auto& [parent, edit] : edits) edit_refs.push_back(edit.ref);
+  MYELIN_CO_TRY(auto edit_events, co_await events(std::move(edit_refs)));
+  size_t next = 0;
+  for (const auto& [parent, edit] : edits)
+    if (is_valid_replacement(*parents[parent]->event, *edit_events[next++]->event)) out[parent].edit = edit.ref;
   for (const auto& [parent, thread] : read.threads) {
     out[index.at(parent)].thread = thread;
     if (parents[index.at(parent)]->event->sender() == viewer.user) out[index.at(parent)].thread->participated = true;

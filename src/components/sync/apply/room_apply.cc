@@ -2,6 +2,7 @@
 
 #include "components/rooms/state_root.h"
 #include "components/sync/notify_out.h"
+#include "matrix/relations.h"
 
 namespace myelin::sync {
 using rooms::EventAdded;
@@ -9,10 +10,8 @@ using rooms::Membership;
 using rooms::ReceiptAdded;
 
 std::string thread_of(const Event& event) {
-  if (event.is_state()) return {};
-  const auto* relates = json::object_at(event.content(), "m.relates_to");
-  if (relates == nullptr || json::string_at(*relates, "rel_type") != "m.thread") return {};
-  return std::string(json::string_at(*relates, "event_id").value_or(""));
+  auto relation = event.is_state() ? std::nullopt : relation_of(event);
+  return relation && relation->type == kThread ? relation->parent.str() : std::string();
 }
 
 struct RoomApply::Item {

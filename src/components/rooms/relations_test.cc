@@ -1,0 +1,112 @@
+// What clients find bundled with an event (client-server API, Aggregations of child events).
+#include <gtest/gtest.h>
+
+#include "components/rooms/client_event.h"
+#include "components/rooms/testing/world.h"
+
+namespace myelin::rooms {
+namespace {
+using namespace myelin::rooms::testing;
+
+class RelationsTest : public OnBothDatabases {
+ protected:
+  World world{GetParam()};
+  const UserId alice = user("alice"), bob = user("bob");
+  RoomId room = world.create(world.room_of(alice));
+  void SetUp() override { world.join(room, bob); }
+
+  EventId relate(const UserId& sender, const std::string& type, const EventId& parent, json::Object content = {}) {
+    content["m.relates_to"] = json::Object{{"rel_type", type}, {"event_id", parent.str()}};
+    return value(world.try_send(room, sender, "m.room.message", std::move(content)));
+  }
+  EventId edit(const UserId& sender, const EventId& parent, const std::string& body) {
+    return relate(sender, "m.replace", parent, {{"body", "* " + body}, {"m.new_content", text(body)}});
+  }
+  void redact(const UserId& sender, const EventId& target) {
+    SendEvent request{room, sender, "m.room.redaction", {}, {}};
+    request.redacts = target;
+    value(world.loop.run(world.rooms->commands().send(std::move(request))));
+  }
+  json::Object shown(const EventId& id, const UserId& viewer) {
+    auto events = value(world.loop.run(client_events(world.queries(), {world.event(room, id)}, {}, {.user = viewer})));
+    auto event = json::parse_object(events.front()).value();
+    const auto* unsigned_data = json::object_at(event, "unsigned");
+    const auto* relations = unsigned_data == nullptr ? nullptr : json::object_at(*unsigned_data, "m.relations");
+    return relations == nullptr ? json::Object() : *relations;
+  }
+  // The event shown under m.replace, "" for none.
+  std::string replacement(const EventId& id) {
+    auto relations = shown(id, alice);
+    const auto* event = json::object_at(relations, "m.replace");
+    return event == nullptr ? "" : std::string(json::string_at(*event, "event_id").value_or(""));
+  }
+};
+MYELIN_ON_BOTH_DATABASES(RelationsTest);
+
+TEST_P(RelationsTest, TheMostRecentValidEditIsShown) {
+  auto original = world.say(room, alice, "teh");
+  EXPECT_EQ(replacement(original), "");
+  edit(alice, original, "the first");
+  world.clock.advance(10);
+  auto second = edit(alice, original, "the second");
+  EXPECT_EQ(replacement(original), second.str());
+  // Neither somebody else's edit, nor one without m.new_content, nor an edit of the edit hides it.
+  world.clock.advance(10);
+  edit(bob, original, "bob was here");
+  relate(alice, "m.replace", original, text("no new content"));
+  edit(alice, second, "an edit of an edit");
+  EXPECT_EQ(replacement(original), second.str());
+  EXPECT_EQ(replacement(second), "");
+}
+
+TEST_P(RelationsTest, EditsOfOneMomentAreDecidedByEventId) {
+  auto original = world.say(room, alice, "teh");
+  std::set<std::string> ids;
+  for (int i = 0; i < 5; ++i) ids.insert(edit(alice, original, std::to_string(i)).str());
+  EXPECT_EQ(replacement(original), *ids.rbegin());
+}
+
+TEST_P(RelationsTest, ARedactedEditIsUndoneAndARedactedOriginalShowsNone) {
+  auto original = world.say(room, alice, "teh");
+  auto first = edit(alice, original, "the first");
+  world.clock.advance(10);
+  auto second = edit(alice, original, "the second");
+  auto answer = relate(bob, "m.thread", original, text("in a thread"));
+  redact(alice, second);
+  EXPECT_EQ(replacement(original), first.str());
+  redact(alice, original);
+  auto relations = shown(original, alice);
+  EXPECT_FALSE(relations.contains("m.replace"));
+  EXPECT_EQ(relations.at("m.thread").at("latest_event").at("event_id").as_string(), answer.str()) << "the thread stays";
+}
+
+TEST_P(RelationsTest, AThreadShowsItsNewestEventWithWhatBelongsToIt) {
+  auto root = world.say(room, alice, "root");
+  relate(alice, "m.thread", root, text("one"));
+  auto last = relate(alice, "m.thread", root, text("two"));
+  auto of_last = edit(alice, last, "two!");
+  auto thread = shown(root, bob).at("m.thread").as_object();
+  EXPECT_EQ(thread.at("count"), 2);
+  EXPECT_EQ(thread.at("current_user_participated"), false);
+  EXPECT_EQ(thread.at("latest_event").at("event_id").as_string(), last.str());
+  EXPECT_EQ(thread.at("latest_event").at("unsigned").at("m.relations").at("m.replace").at("event_id").as_string(),
+            of_last.str());
+  EXPECT_EQ(shown(root, alice).at("m.thread").at("current_user_participated"), true);
+}
+
+TEST_P(RelationsTest, ReferencesAreListedAndAnnotationsAreNot) {
+  auto root = world.say(room, alice, "root");
+  auto one = relate(bob, "m.reference", root), two = relate(alice, "m.reference", root);
+  relate(bob, "m.annotation", root, {{"k", "v"}});
+  EXPECT_EQ(json::serialize(shown(root, alice)),
+            R"({"m.reference":{"chunk":[{"event_id":")" + one.str() + R"("},{"event_id":")" + two.str() + R"("}]}})");
+}
+
+TEST_P(RelationsTest, StateEventsHaveNothingBundled) {
+  auto topic = world.set(room, alice, "m.room.topic", {{"topic", "t"}});
+  relate(bob, "m.reference", topic);
+  EXPECT_TRUE(shown(topic, alice).empty());
+}
+
+}  // namespace
+}  // namespace myelin::rooms
