@@ -1,113 +1,160 @@
-"""A server under test: started, killed, tampered with while it is down."""
-import http.client
-import json
+"""The processes under test: started, killed, given orders."""
 import os
-import shutil
 import signal
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from client import Connection, Gone
 
-class Gone(Exception):
-    """The request may or may not have happened: the server went away."""
-
-
-class Connection:
-    """One keep-alive connection. Requests raise Gone when no whole answer came."""
-
-    def __init__(self, port, token=None):
-        self.port, self.token, self.http = port, token, None
-
-    def call(self, method, path, body=None, timeout=20):
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = "Bearer " + self.token
-        try:
-            if self.http is None:
-                self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-            self.http.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = self.http.getresponse()
-            text = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Gone(str(error)) from error
-        if answer.status >= 500:
-            raise Gone(f"{answer.status} {text[:200]!r}")
-        return answer.status, json.loads(text)
-
-    def close(self):
-        if self.http is not None:
-            self.http.close()
-            self.http = None
+READY_SECONDS = 60
 
 
 class Server:
-    def __init__(self, program, data, port, database=None):
-        self.program, self.data, self.port, self.database = program, Path(data), port, database
-        self.process = None
-        self.log = open(self.data.parent / "server.log", "ab")
-        self.exits = []
+    """A Myelin with a data directory. `settings`: key=value, as --set takes them."""
 
-    def start(self, crash_at=None, extra=()):
-        """Starts it; with a crash point it may die before it is ready. Returns seconds to the first answer, or None."""
+    def __init__(self, program, folder, port, settings=(), arguments=(), power_seed=None, power_percent=None, log_folder=None):
+        self.program, self.folder, self.port = program, Path(folder), port
+        self.settings, self.arguments = list(settings), list(arguments)
+        self.power_seed, self.power_percent = power_seed, power_percent
+        self.data = self.folder / "data"
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.log_path = Path(log_folder or self.folder) / "server.log"
+        self.log = open(self.log_path, "ab")
+        self.process = None
+        self.lives = 0
+
+    def launch(self, crash_at=None, fail_at=None):
+        self.lives += 1
         command = [self.program, "serve", "--data", self.data, "--server-name", "localhost", "--registration", "open",
-                   "--rate-limits", "off", "--listen", f"127.0.0.1:{self.port}", *extra]
-        if self.database:
-            command += ["--database", self.database]
+                   "--rate-limits", "off", "--listen", f"127.0.0.1:{self.port}", *self.arguments]
+        for setting in ["push_allow_private_addresses=true", *self.settings]:
+            command += ["--set", setting]
         environment = dict(os.environ)
         if crash_at:
             environment["MYELIN_CRASH_AT"] = crash_at
-        self.log.write(f"---- start, crash point {crash_at}\n".encode())
+        if fail_at:
+            environment["MYELIN_FAIL_AT"] = fail_at
+        if self.power_seed is not None:  # how much un-synced data reaches the disk all the same
+            percent = (0, 10, 50, 90)[self.lives % 4] if self.power_percent is None else self.power_percent
+            environment["MYELIN_POWER_CUT"] = f"{self.power_seed * 10_000 + self.lives} {percent}"
+        self.log.write(f"---- life {self.lives}: {crash_at or 'no crash point'} {fail_at or ''}\n".encode())
         self.log.flush()
-        begin = time.monotonic()
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=environment)
-        while time.monotonic() - begin < 20:
+        self.launched = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, env=environment)
+
+    def run(self, *command):
+        """Another command of the program, on the same data."""
+        done = subprocess.run([self.program, *command, "--data", self.data, *self.arguments], stdout=self.log, stderr=self.log,
+                              stdin=subprocess.DEVNULL, timeout=60, check=False)
+        if done.returncode:
+            raise AssertionError(f"myelin {' '.join(command)} failed; see {self.log_path}")
+
+    def wait_until_ready(self):
+        """Seconds from the launch to the first answer; None when it died before."""
+        while time.monotonic() - self.launched < READY_SECONDS:
             if self.process.poll() is not None:
                 return None
             try:
-                if Connection(self.port).call("GET", "/_matrix/client/versions", timeout=2)[0] == 200:
-                    return time.monotonic() - begin
+                if Connection(self.port).call("GET", "/_matrix/client/versions", timeout=5)[0] == 200:
+                    return time.monotonic() - self.launched
             except Gone:
-                time.sleep(0.005)
-        raise AssertionError("not ready within 20 s")
+                time.sleep(0.004)
+        raise AssertionError(f"not ready within {READY_SECONDS} s")
+
+    def start(self, crash_at=None, fail_at=None):
+        self.launch(crash_at, fail_at)
+        return self.wait_until_ready()
 
     def alive(self):
         return self.process is not None and self.process.poll() is None
+
+    def order(self, text):
+        """For the program with the faulty disk (power_cut_main.cc)."""
+        self.process.stdin.write((text + "\n").encode())
+        self.process.stdin.flush()
+
+    def wait_for_death(self, seconds):
+        """Its exit status (negative: the signal), or None."""
+        try:
+            return self.process.wait(max(0.0, seconds))
+        except subprocess.TimeoutExpired:
+            return None
 
     def kill(self):
         if self.alive():
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.process.stdin.close()
 
-    def wait_for_death(self, seconds):
-        try:
-            self.process.wait(seconds)
-            return True
-        except subprocess.TimeoutExpired:
-            return False
+    def log_says(self, text):
+        return text.encode() in self.log_path.read_bytes().rpartition(b"---- life ")[2]
 
-    # ---- while it is down
+
+class Nats:
+    """A NATS server that goes on while ours dies: what was published before is delivered to the next life."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder, self.port = program, Path(folder), "-1"
+        self.start()
+
+    def start(self):
+        """On the port that it had before."""
+        self.process = subprocess.Popen([self.program, "-store", self.folder, "-port", self.port], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        line = self.process.stdout.readline().split()
+        if line[:1] != [b"ready"]:
+            raise AssertionError("nats-server did not start")
+        self.port = line[1].decode()
+
     @property
-    def stream(self):
-        return self.data / "jetstream"
+    def url(self):
+        return f"nats://127.0.0.1:{self.port}"
 
-    def tamper(self, how, rng):
-        """Hurts the JetStream directory, which holds nothing that is not in the database."""
-        saved = self.data.parent / "older-jetstream"
-        if how == "delete":
-            shutil.rmtree(self.stream, ignore_errors=True)
-        elif how == "truncate":
-            files = [f for f in self.stream.rglob("*") if f.is_file() and f.stat().st_size]
-            for file in rng.sample(files, min(3, len(files))):
-                os.truncate(file, rng.randrange(file.stat().st_size))
-        elif how == "save":
-            shutil.rmtree(saved, ignore_errors=True)
-            if self.stream.exists():
-                shutil.copytree(self.stream, saved)
-        elif how == "older" and saved.exists():
-            shutil.rmtree(self.stream, ignore_errors=True)
-            shutil.copytree(saved, self.stream)
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(20)
 
-    def database_files(self):
-        return sorted(self.data.glob("myelin.db*"))
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+class GatewayServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_):
+        pass  # its client was killed
+
+
+class Gateway:
+    """A push gateway that takes everything."""
+
+    def __init__(self):
+        gateway = self
+        self.pushes = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                gateway.pushes += 1
+                self.send_response(200)
+                self.send_header("Content-Length", "15")
+                self.end_headers()
+                self.wfile.write(b'{"rejected":[]}')
+
+            def log_message(self, *_):
+                pass
+
+        self.http = GatewayServer(("127.0.0.1", 0), Handler)
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.http.shutdown()
+        self.http.server_close()

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""The auditor audited: it finds what it is there to find."""
+import tempfile
+import unittest
+from pathlib import Path
+
+from ledger import Book, Ledger
+from plan import Plan, read_points
+from seen import Seen
+
+
+class FakeLedger:
+    def __init__(self):
+        self.book, self.problems = Book(), []
+
+    def problem(self, text):
+        self.problems.append(text)
+
+
+def message(event_id, number, writer="w"):
+    return {"event_id": event_id, "type": "m.room.message", "content": {"writer": writer, "number": number}}
+
+
+class SeenTest(unittest.TestCase):
+    def setUp(self):
+        self.ledger = FakeLedger()
+        self.seen = Seen("c", self.ledger)
+
+    def expect(self, *words):
+        self.assertEqual(len(self.ledger.problems), len(words), self.ledger.problems)
+        for word, problem in zip(words, self.ledger.problems):
+            self.assertIn(word, problem)
+
+    def see(self, *messages):
+        for event in messages:
+            self.seen.event("!r", event)
+
+    def test_all_is_well(self):
+        self.see(message("$1", 1), message("$2", 2), message("$3", 5), message("$4", 1, "other"))
+        self.expect()
+
+    def test_an_event_twice(self):
+        self.see(message("$1", 1), message("$1", 1))
+        self.expect("came twice")
+
+    def test_a_message_stored_twice(self):
+        self.see(message("$1", 1), message("$2", 1))
+        self.expect("came after")
+
+    def test_out_of_order(self):
+        self.see(message("$2", 2), message("$1", 1))
+        self.expect("came after")
+
+    def test_after_a_restore_events_may_come_once_more(self):
+        self.see(message("$1", 1), message("$2", 2))
+        self.seen.new_epoch()
+        self.see(message("$2", 2))
+        self.expect()
+        self.see(message("$2", 2))
+        self.expect("came twice")
+
+    def test_an_event_of_a_past_that_is_gone(self):
+        self.ledger.book.gone.add("$9")
+        self.see(message("$9", 9))
+        self.expect("past")
+
+    def test_values_that_go_back(self):
+        self.see(message("$1", 1), message("$2", 2))
+        self.seen.receipts("!r", {"$2": {"m.read": {"@a:x": {}}}})
+        self.seen.receipts("!r", {"$1": {"m.read": {"@a:x": {}}}})
+        self.expect("went back")
+
+    def test_messages_to_a_device(self):
+        for number in (1, 2, 2, 1):
+            self.seen.note(number)
+        self.expect("came 2 times", "came 2 times", "came after")
+
+
+class BookTest(unittest.TestCase):
+    def test_a_restore_takes_back_what_came_after_the_backup(self):
+        book = Book()
+        for entry in ({"kind": "event", "room": "!r", "event": "$1", "writer": "w", "number": 1},
+                      {"kind": "backup", "in_flight": [["w", 2]]},
+                      {"kind": "event", "room": "!r", "event": "$2", "writer": "w", "number": 2},
+                      {"kind": "event", "room": "!r", "event": "$3", "writer": "w", "number": 3},
+                      {"kind": "claim", "key": "K1"}, {"kind": "restored"}):
+            book.apply(entry)
+        self.assertEqual(set(book.events), {"$1"})
+        self.assertEqual(book.gone, {"$3"})  # $2 was under way: the backup may have it
+        self.assertEqual(book.claimed["K1"], 1)
+
+    def test_the_file_has_what_was_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(Path(folder) / "ledger")
+            for key in ("K1", "K2", "K1"):
+                ledger.write(kind="claim", key=key)
+            self.assertTrue(Book.read(ledger.path).same_as(ledger.book))
+            self.assertEqual(ledger.problems, ["one-time key K1 handed out twice"])
+            ledger.close()
+
+
+class PlanTest(unittest.TestCase):
+    def test_a_seed_repeats_the_faults(self):
+        first, second = (Plan(7, read_points()) for _ in range(2))
+        for number in range(50):
+            a, b = first.cycle(number), second.cycle(number)
+            self.assertEqual((a.point, a.nth, a.early, a.life, a.streams, a.database), (b.point, b.nth, b.early, b.life, b.streams, b.database))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=0)
