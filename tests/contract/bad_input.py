@@ -5,9 +5,9 @@ from urllib.parse import quote, urlencode
 import bad_ids
 import dump
 import foreign
-from client import full
+from client import V3, fill, full
 from coverage import served_patterns
-from mutations import body_cases
+from mutations import body_cases, odd_texts
 from scenarios.syncing import joined
 from spec import CAPS
 from targets import CONTENT, OPEN, OURS, Targets
@@ -22,6 +22,7 @@ class BadInput:
     def __init__(self, world):
         self.world, self.report = world, world.report
         self.targets = Targets(world)
+        self.dump = dump.Dump(world.server.database)
 
     def client_for(self, method, route):
         is_open = (method, route) in OPEN or route.startswith(OURS)
@@ -55,7 +56,7 @@ class BadInput:
 
     def stored(self):
         self.world.server.settle()
-        return dump.tables(self.world.server.database)
+        return self.dump.tables()
 
     def refused(self, method, route, cases):
         """Each of the cases (what, arguments of send) is refused, and nothing is stored."""
@@ -82,6 +83,9 @@ def run(world):
             bad.refused(method, route, [(what, {"body": each})
                                         for what, each in body_cases(bad.report.spec, operations, body)])
         _unknown_field(bad, method, route, body)
+        for changed in odd_texts(bad.targets.body(method, route)):
+            bad.send(method, route, body=changed)
+    _made_events(bad)
     bad_ids.run(bad, patterns)
     foreign.run(bad, patterns)
     _still_well(bad)
@@ -97,6 +101,27 @@ def _unknown_field(bad, method, route, body):
     refusal = (answer.status, answer.errcode)
     bad.report.check(answer.status == 200 or refusal in TAKEN,
                      f"{method} {route} refuses an unknown field: {answer}")
+
+
+def _made_events(bad):
+    """Content that becomes part of events that the server makes: the rules of events hold for it."""
+    numbers, large = ([2**53], [1.5], [-(2**53)]), "x" * 70000
+    bodies = [{"name": large}, {"topic": large}, {"power_level_content_override": {"events": {large: 1}}},
+              {"initial_state": [{"type": "org.example", "state_key": "x" * 300, "content": {}}]}]
+    for value in (*numbers, large):
+        bodies += [{"initial_state": [{"type": "org.example", "content": {"a": value}}]},
+                   {"creation_content": {"a": value}}, {"power_level_content_override": {"a": value}}]
+    before = bad.stored()
+    for body in bodies:
+        answer = bad.send("POST", V3 + "/createRoom", body=body)
+        bad.report.check(answer.status in (400, 413), f"createRoom {str(body)[:80]}: {answer}")
+    # A member event holds what else stands in the body of a join.
+    for number in numbers:
+        path = fill("/rooms/{roomId}/join", [bad.targets.room])
+        answer = bad.targets.mallory.raw("POST", path, json.dumps({"a": number}).encode())
+        bad.report.check((answer.status, answer.errcode) == (400, "M_BAD_JSON"), f"join with {number}: {answer}")
+    changed = dump.differences(before, bad.stored())
+    bad.report.check(not changed, f"events that cannot be made changed {changed}")
 
 
 def _still_well(bad):

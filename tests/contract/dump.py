@@ -1,27 +1,28 @@
-"""What the server has stored, to see that a refused request stored nothing. (Its clients' view is compared too.)"""
-import contextlib
+"""What the server has stored, to see that a refused request stored nothing."""
 import hashlib
-import sqlite3
 
 # Not what a request asked for: leases, cursors, when a device was last seen, sessions of authentication.
 PASSING = {"lease", "cursor", "outbox", "uia_session", "schema_version"}
 PASSING_COLUMNS = {"last_seen_ip", "last_seen_ts"}
 
 
-def tables(database):
-    """{table: hash of its rows}"""
-    out = {}
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for name in names:
-            if name in PASSING:
-                continue
-            columns = [row[1] for row in db.execute(f"PRAGMA table_info({name})") if row[1] not in PASSING_COLUMNS]
-            digest = hashlib.sha256()
-            for row in db.execute(f"SELECT {', '.join(columns)} FROM {name}"):
-                digest.update(repr(row).encode())
-            out[name] = digest.digest()
-    return out
+class Dump:
+    def __init__(self, database):
+        self.database, self.version, self.hashes = database, None, {}
+        self.columns = {name: ", ".join(each for each in database.columns(name) if each not in PASSING_COLUMNS)
+                        for name in database.tables() if name not in PASSING}
+
+    def tables(self):
+        """{table: hash of its rows}"""
+        version = self.database.version()
+        if version != self.version:
+            self.version = version
+            self.hashes = {name: self._hash(name, columns) for name, columns in self.columns.items()}
+        return self.hashes
+
+    def _hash(self, name, columns):
+        rows = self.database.rows(f"SELECT {columns} FROM {name} ORDER BY {columns}")
+        return hashlib.sha256(repr(rows).encode()).digest()
 
 
 def differences(before, after):

@@ -4,8 +4,8 @@ import copy
 # Fields that this server has no use for: third-party ids, identity servers, other kinds of login.
 UNUSED = {"id_server", "id_access_token", "medium", "address", "country", "phone", "token", "auth"}
 MAX_DEPTH = 4
-WRONG = {"string": (12, True, [], {}), "integer": ("x", 1.5, True, [], {}, 2**63, -(2**64)), "number": ("x", True, [], {}),
-         "boolean": ("true", 1, [], {}), "object": ("x", 1, True, []), "array": ("x", 1, True, {})}
+WRONG = {"string": (12, True, [], {}), "integer": ("x", 1.5, True, [], {}, 2**63, -(2**64)),
+         "number": ("x", True, [], {}), "boolean": ("true", 1, [], {}), "object": ("x", 1, True, []), "array": ("x", 1, True, {})}
 KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 
 
@@ -108,3 +108,14 @@ def _has(body, path):
             return False
         body = body[key]
     return True
+
+
+TEXTS = ("", "\0", "a\0b", "x" * 100_000, "\U0010ffff\ufeff\u202e", "%s%n", "'; DROP TABLE event; --", "\\", "../../x")
+
+
+def odd_texts(body):
+    """Yields bodies with one text each that is odd: they may be taken or refused."""
+    for path, kind, _ in in_example(body):
+        if kind == "string" and not {"auth", "new_password"} & set(path):
+            for text in TEXTS:
+                yield with_value(body, path, text)

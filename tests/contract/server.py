@@ -1,15 +1,15 @@
 """A Myelin server on a loopback port with a data directory of its own."""
-import contextlib
 import os
 import re
 import shutil
 import signal
-import sqlite3
 import subprocess
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
+
+import database
 
 SECRET = "contract"
 
@@ -19,14 +19,12 @@ class Server:
         self.port = port
         self.directory = Path(tempfile.mkdtemp(prefix="myelin-contract-"))
         self.log_path = self.directory / "log"
+        self.database = database.make(self.directory / "data")
         self.command = [str(Path(program).resolve()), "serve", "--data", str(self.directory / "data"),
                         "--server-name", "localhost", "--registration", registration, "--rate-limits", rate_limits,
-                        "--registration-secret", SECRET, "--listen", f"127.0.0.1:{port}", *options]
+                        "--registration-secret", SECRET, "--listen", f"127.0.0.1:{port}", "--database",
+                        self.database.option, *options]
         self.process = None
-
-    @property
-    def database(self):
-        return self.directory / "data" / "myelin.db"
 
     def __enter__(self):
         self.start()
@@ -34,6 +32,7 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+        self.database.close()
         if not os.environ.get("KEEP"):
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -59,15 +58,14 @@ class Server:
             self.process.wait()
 
     def settle(self):
-        """Waits until every consumer has applied what is committed: /sync follows the answers, it does not hold them."""
+        """Waits until every consumer has applied what is committed: /sync comes after the answers to requests."""
         deadline = time.monotonic() + 60
-        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
-            while db.execute("SELECT 1 FROM outbox_head h JOIN cursor c ON c.topic = h.topic AND c.partition = "
-                             "h.partition WHERE c.seq < h.next_seq - 1 UNION ALL "
-                             "SELECT 1 FROM work WHERE queue <> 'push' LIMIT 1").fetchone():
-                if time.monotonic() > deadline:
-                    raise RuntimeError("the consumers do not catch up")
-                time.sleep(0.002)
+        while self.database.rows("SELECT 1 FROM outbox_head h JOIN cursor c ON c.topic = h.topic AND c.partition = "
+                                 "h.partition WHERE c.seq < h.next_seq - 1 UNION ALL "
+                                 "SELECT 1 FROM work WHERE queue <> 'push' LIMIT 1"):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the consumers do not catch up")
+            time.sleep(0.002)
 
     def log(self):
         return self.log_path.read_text(errors="replace")

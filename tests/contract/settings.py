@@ -1,7 +1,5 @@
 """What depends on the server's settings: registration off and by token, rate limits, tokens that expire."""
-import contextlib
 import re
-import sqlite3
 import time
 
 from client import Client, fill
@@ -17,7 +15,7 @@ def run(program, port, report):
     with Server(program, port, registration="off") as server:
         _off(Client(server.port, report), report)
     with Server(program, port + 1, registration="token") as server:
-        _by_token(Client(server.port, report), report, server.log())
+        _by_token(Client(server.port, report), report, server)
     with Server(program, port + 2, rate_limits="on") as server:
         _rate_limits(Client(server.port, report), report)
     server = Server(program, port + 3)
@@ -31,9 +29,12 @@ def _off(nobody, report):
     nobody.get("/_synapse/admin/v1/register", has=("nonce",))  # by the secret it stays possible
 
 
-def _by_token(nobody, report, log):
-    first = re.search(r"registration token (\S+)", log)
-    if not report.check(first, f"the first start tells no registration token: {log}"):
+def _by_token(nobody, report, server):
+    deadline = time.monotonic() + 30
+    first = None
+    while first is None and time.monotonic() < deadline:  # it is told once the server serves
+        first = re.search(r"registration token (\S+)", server.log())
+    if not report.check(first, f"the first start tells no registration token: {server.log()}"):
         return
     token, validity = first.group(1), "/_matrix/client/v1/register/m.login.registration_token/validity"
     report.check(nobody.get(validity, query={"token": token}).get("valid") is True, "the token is valid")
@@ -56,7 +57,7 @@ def _limited(report, what, request):
         answer = request()
         if answer.status == 429:
             wait = answer.get("retry_after_ms")
-            report.check(answer.errcode == "M_LIMIT_EXCEEDED" and isinstance(wait, int) and wait > 0, f"{what}: {answer}")
+            report.check(answer.errcode == "M_LIMIT_EXCEEDED" and isinstance(wait, int), f"{what}: {answer}")
             report.check(int(answer.headers.get("Retry-After", 0)) == -(-wait // 1000), f"{what}: no Retry-After")
             return wait
     report.problem(f"{what} is not limited")
@@ -85,9 +86,7 @@ def _expiry(server, report):
                 "identifier": {"type": "m.id.user", "user": alice.user}}
         login = nobody.post("/login", body=body, has=("refresh_token",))
         server.stop()
-        with contextlib.closing(sqlite3.connect(server.database)) as db:
-            db.execute("UPDATE access_token SET expires_at = 1 WHERE expires_at IS NOT NULL")
-            db.commit()
+        server.database.change("UPDATE access_token SET expires_at = 1 WHERE expires_at IS NOT NULL")
         server.start()
         nobody = Client(server.port, report)
         expired = nobody.with_token(login["access_token"])

@@ -71,7 +71,7 @@ def _claim(w, alice, bob, key):
     synced = alice.sync()
     w.check(synced["device_one_time_keys_count"] == {"signed_curve25519": 0} and
             synced["device_unused_fallback_key_types"] == [], f"counts after the claims: {synced}")
-    # The same upload again (its answer was lost) does not bring a claimed key back; another key under its id is refused.
+    # The same upload again (its answer was lost) brings no claimed key back; another key under its id is refused.
     body = {"one_time_keys": {"signed_curve25519:AAAA": one_time_key(alice, key, alice.device + "AAAA")}}
     w.check(alice.post("/keys/upload", body=body)["one_time_key_counts"].get("signed_curve25519", 0) == 0,
             "a claimed key does not come back")

@@ -100,7 +100,8 @@ def _check_refused(w, alice, bob):
             ({"initial_state": [{"type": "m.room.member", "state_key": bob.user, "content": {"membership": "join"}}]},
              (400, "M_INVALID_ROOM_STATE")),
             ({"initial_state": [{"content": {}}]}, (400, "M_BAD_JSON")),
-            ({"room_alias_name": "later", "initial_state": [{"type": "x" * 300, "content": {}}]}, (413, "M_TOO_LARGE"))):
+            ({"room_alias_name": "later", "initial_state": [{"type": "x" * 300, "content": {}}]},
+             (413, "M_TOO_LARGE"))):
         alice.post("/createRoom", body=body, want=want)
     after = len(alice.get("/joined_rooms")["joined_rooms"])
     w.check(before == after, f"a refused createRoom left {after - before} rooms behind")

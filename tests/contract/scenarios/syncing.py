@@ -165,7 +165,7 @@ def filters(w):
         bob.join(room)
         alice.send(room, "from alice")
         bob.send(room, "from bob")
-        alice.put("/rooms/{roomId}/send/{eventType}/{txnId}", room, "org.example", f"x{room}", body={"url": "mxc://a/b"})
+        alice.send(room, "", event_type="org.example", url="mxc://a/b")
     content = {"room": {"rooms": [rooms[0]], "timeline": {"senders": [bob.user], "types": ["m.room.*"], "limit": 5}}}
     made = alice.post("/user/{userId}/filter", alice.user, body=content, has=("filter_id",))["filter_id"]
     w.check(not made.startswith("{"), f"filter id {made}")
