@@ -35,6 +35,8 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Que
                   .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
   queues.declare({.name = std::string(kDeactivationQueue),
                   .attempt = [this](work::Item item) { return leave_every_room(UserId::trusted(item.key)); }});
+  queues.declare({.name = std::string(kDeviceQueue),
+                  .attempt = [this](work::Item item) { return forget_device(std::move(item)); }});
 }
 
 std::optional<UserId> AccountsImpl::local_user(const std::string& name) const {

@@ -124,6 +124,15 @@ TEST_P(AccountsTest, ALoginOfAKnownDeviceEndsItsFormerTokens) {
   EXPECT_TRUE(session_of(other.tokens->access_token));
 }
 
+TEST_P(AccountsTest, SpineRuleB11TransactionIdsEndWithTheirDevice) {
+  auto login = sign_up("alice");
+  check(loop.run(accounts->log_out(value(session_of(login.tokens->access_token)))));
+  queues_->start();
+  for (int i = 0; i < 1'000 && rooms_.forgotten_devices.empty(); ++i) loop.run(sleep_for(std::chrono::milliseconds(5)));
+  ASSERT_EQ(rooms_.forgotten_devices.size(), 1u);
+  EXPECT_EQ(rooms_.forgotten_devices.front(), std::pair(alice, *login.device));
+}
+
 TEST_P(AccountsTest, LoggingOutDeletesTheDeviceAndTellsOfIt) {
   auto login = sign_up("alice");
   auto other = value(log_in("alice"));

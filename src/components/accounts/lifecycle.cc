@@ -43,7 +43,7 @@ Task<Result<void>> AccountsImpl::change_password(UserId user, std::string new_pa
     return erase_devices(tx, user, others);
   });
   if (!changed) co_return std::unexpected(changed.error());
-  sessions_.forget(*changed);
+  devices_ended(*changed);
   co_return Result<void>{};
 }
 
@@ -66,11 +66,23 @@ Task<Result<void>> AccountsImpl::deactivate(UserId user, bool /*erase*/) {
     return hashes;
   });
   if (!ended) co_return std::unexpected(ended.error());
-  sessions_.forget(*ended);
+  devices_ended(*ended);
   ++push_rules_stamp_;
   push_rules_.erase(user.str());
   queues_.wake(kDeactivationQueue);
   co_return Result<void>{};
+}
+
+void AccountsImpl::devices_ended(const std::vector<std::string>& token_hashes) {
+  sessions_.forget(token_hashes);
+  queues_.wake(kDeviceQueue);
+}
+
+Task<work::Outcome> AccountsImpl::forget_device(work::Item item) {
+  auto device = DeviceId::trusted(std::move(item.body));
+  auto forgotten = co_await rooms_.commands().forget_device(UserId::trusted(std::move(item.key)), std::move(device));
+  if (forgotten) co_return work::Outcome{};
+  co_return work::Outcome{.kind = work::Outcome::Kind::kRetry, .reason = forgotten.error().message};
 }
 
 Task<work::Outcome> AccountsImpl::leave_every_room(UserId user) {

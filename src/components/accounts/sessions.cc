@@ -93,7 +93,7 @@ Task<Result<void>> AccountsImpl::first_use(UserId user, std::string parent, std:
   MYELIN_CO_TRY(auto ended, co_await db_.write(lane_of(user), [user, parent, own_refresh, now](db::Tx& tx) {
     return end_parent(tx, user, parent, own_refresh, now);
   }));
-  sessions_.forget(ended);
+  devices_ended(ended);
   co_return Result<void>{};
 }
 
@@ -188,7 +188,7 @@ Task<Result<void>> AccountsImpl::log_out_all(Session session) {
   MYELIN_CO_TRY(auto ended, co_await db_.write(lane_of(user), [user](db::Tx& tx) {
     return erase_devices(tx, user, device_ids(tx, user));
   }));
-  sessions_.forget(ended);
+  devices_ended(ended);
   co_return Result<void>{};
 }
 
@@ -234,7 +234,7 @@ Task<Result<void>> AccountsImpl::delete_devices(UserId user, std::vector<DeviceI
   for (const auto& id : ids) names.push_back(id.str());
   MYELIN_CO_TRY(auto ended, co_await db_.write(lane_of(user),
                                                [user, names](db::Tx& tx) { return erase_devices(tx, user, names); }));
-  sessions_.forget(ended);
+  devices_ended(ended);
   co_return Result<void>{};
 }
 

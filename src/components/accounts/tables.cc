@@ -23,7 +23,10 @@ std::vector<std::string> erase_devices(db::Tx& tx, const UserId& user, const std
   auto gone = tx.all(
       "DELETE FROM device WHERE user_id = $1 AND device_id IN {texts $2} RETURNING device_id",
       [](const db::Row& row) { return row.str(0); }, user.str(), devices);
-  for (const auto& device : gone) publish(tx, user, DeviceDeleted{DeviceId::trusted(device)});
+  for (const auto& device : gone) {
+    publish(tx, user, DeviceDeleted{DeviceId::trusted(device)});
+    work::enqueue(tx, kDeviceQueue, user.str(), device, 0);
+  }
   if (!gone.empty()) publish(tx, user, DeviceListChanged{});
   return hashes;
 }

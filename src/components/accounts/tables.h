@@ -8,10 +8,12 @@
 
 namespace myelin::accounts {
 
-inline constexpr std::string_view kProfileQueue = "profile", kDeactivationQueue = "deactivation";
+inline constexpr std::string_view kProfileQueue = "profile", kDeactivationQueue = "deactivation",
+                                  kDeviceQueue = "ended device";
 
 void publish(db::Tx&, const UserId&, decltype(UserOut::what));
-// Deletes the devices with their tokens and tells of it. The hashes of their access tokens.
+// Deletes the devices with their tokens, tells of it, and leaves what other components keep of them to kDeviceQueue.
+// The hashes of their access tokens.
 std::vector<std::string> erase_devices(db::Tx&, const UserId&, const std::vector<std::string>& device_ids);
 std::vector<std::string> device_ids(db::ReadTx&, const UserId&);
 

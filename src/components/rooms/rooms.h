@@ -113,7 +113,8 @@ class Commands {
   virtual Task<Result<RoomId>> create(CreateRoom) = 0;  // atomic
   virtual Task<Result<EventId>> join(JoinRoom) = 0;
   virtual Task<Result<EventId>> change_membership(ChangeMembership) = 0;
-  virtual Task<Result<void>> forget(RoomId, UserId) = 0;  // kUnknown (400) while still in the room
+  virtual Task<Result<void>> forget(RoomId, UserId) = 0;           // kUnknown (400) while still in the room
+  virtual Task<Result<void>> forget_device(UserId, DeviceId) = 0;  // transaction ids live as long as their device
 };
 
 struct StateEntry {

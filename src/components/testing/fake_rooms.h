@@ -132,6 +132,12 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<EventId>> join(rooms::JoinRoom) override { co_return none(); }
   Task<Result<EventId>> change_membership(rooms::ChangeMembership) override { co_return none(); }
   Task<Result<void>> forget(RoomId, UserId) override { co_return none(); }
+  Task<Result<void>> forget_device(UserId user, DeviceId device) override {
+    forgotten_devices.emplace_back(std::move(user), std::move(device));
+    co_return Result<void>{};
+  }
+  std::vector<std::pair<UserId, DeviceId>> forgotten_devices;
+
   Task<Result<void>> start() override { co_return Result<void>{}; }
   Task<> stop() override { co_return; }
 

@@ -305,6 +305,13 @@ Task<Result<RoomId>> Owner::create_once(const CreateRoom& request, const RoomRul
   co_return room->room;
 }
 
+Task<Result<void>> Owner::forget_device(UserId user, DeviceId device) {
+  done_.clear();
+  co_return co_await db_.write({bus::partition_of(user.str()), {}}, [user, device](db::Tx& tx) {
+    tx.exec("DELETE FROM txn WHERE user_id = $1 AND device_id = $2", user.str(), device.str());
+  });
+}
+
 Task<Result<void>> Owner::forget(RoomId id, UserId user) {
   co_return co_await db_.write({bus::partition_of(id.str()), {}}, [id, user](db::Tx& tx) -> Result<void> {
     struct Row {

@@ -33,6 +33,7 @@ class Owner final : public Commands {
   Task<Result<EventId>> join(JoinRoom) override;
   Task<Result<EventId>> change_membership(ChangeMembership) override;
   Task<Result<void>> forget(RoomId, UserId) override;
+  Task<Result<void>> forget_device(UserId, DeviceId) override;
 
   // Takes in an event whose prev_events and auth_events are here (kNotFound: which one is not). Checked as the
   // server-server API's Checks performed on receipt of a PDU demand; a fork is resolved. The same event twice: the same
