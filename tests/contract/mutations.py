@@ -5,7 +5,8 @@ import copy
 UNUSED = {"id_server", "id_access_token", "medium", "address", "country", "phone", "token", "auth"}
 MAX_DEPTH = 4
 WRONG = {"string": (12, True, [], {}), "integer": ("x", 1.5, True, [], {}, 2**63, -(2**64)),
-         "number": ("x", True, [], {}), "boolean": ("true", 1, [], {}), "object": ("x", 1, True, []), "array": ("x", 1, True, {})}
+         "number": ("x", True, [], {}), "boolean": ("true", 1, [], {}), "object": ("x", 1, True, []),
+         "array": ("x", 1, True, {})}
 KINDS = {str: "string", bool: "boolean", int: "integer", float: "number", dict: "object", list: "array"}
 
 
