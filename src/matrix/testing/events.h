@@ -1,4 +1,4 @@
-// Events with ids, references and times as a test wants them: no hashes, no signatures. For tests, oracles and fuzzers.
+// Events with ids, references and times as a test wants them, unsigned. For tests, oracles and fuzzers.
 #pragma once
 #include <optional>
 #include <string>
@@ -21,6 +21,9 @@ struct EventSpec {
 };
 
 EventPtr make_event(const RoomRules&, const EventSpec&);
+// The same with its content hash, and the id that another server gives it too: by the reference hash. The id of the
+// spec counts in the versions 1 and 2, which keep it in the event.
+EventPtr make_hashed_event(const RoomRules&, const EventSpec&);
 
 json::Object object(std::string_view text);  // of JSON that parses
 

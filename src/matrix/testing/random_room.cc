@@ -2,20 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <random>
-
+#include "matrix/testing/dice.h"
 #include "matrix/testing/events.h"
 #include "matrix/testing/room_model.h"
 
 namespace myelin::testing {
 namespace {
 
-class RandomRoom {
+class RandomRoom : Dice {
  public:
-  explicit RandomRoom(std::function<uint64_t()> numbers)
-      : random_(std::move(numbers)),
-        rules_(all_room_versions()[random_() % all_room_versions().size()]),
-        model_(rules_) {
+  RandomRoom(Dice dice, RoomRecorder* recorder)
+      : Dice(std::move(dice)), recorder_(recorder), rules_(one_of(all_room_versions())), model_(rules_) {
     for (unsigned i = 0; i < 3 + pick(4); ++i)
       users_.push_back(fmt::format("@user{}:{}", i, i % 3 == 0 ? "a.example" : "b.example"));
   }
@@ -26,6 +23,7 @@ class RandomRoom {
     for (unsigned tries = 0; nodes_.size() < wanted && tries < 4 * wanted && !result_.difference; ++tries) step();
     for (unsigned i = 0; i < 3 && !result_.difference; ++i) resolve_any();
     result_.events = nodes_.size();
+    result_.version = rules_.version;
     return std::move(result_);
   }
 
@@ -35,15 +33,13 @@ class RandomRoom {
     LiteralState after;
   };
 
-  unsigned pick(unsigned below) { return static_cast<unsigned>(random_() % below); }
-  bool chance(unsigned percent) { return pick(100) < percent; }
-  const std::string& any_user() { return users_[pick(static_cast<unsigned>(users_.size()))]; }
+  const std::string& any_user() { return one_of(users_); }
   const std::string& creator() { return users_.front(); }
 
   EventSpec draft(std::string_view sender, std::string_view type, std::string_view state_key, json::Object content) {
     EventSpec spec;
-    auto server = sender.substr(sender.find(':') + 1);
-    spec.id = fmt::format("${:04x}-{}:{}", pick(0x10000), nodes_.size(), server);
+    if (rules_.format.event_id == EventIdFormat::kInEvent)
+      spec.id = fmt::format("${:04x}-{}:{}", pick(0x10000), nodes_.size(), sender.substr(sender.find(':') + 1));
     spec.room_id = room_id_;
     spec.sender = sender;
     spec.type = type;
@@ -58,14 +54,13 @@ class RandomRoom {
   void begin() {
     auto content = rules_.auth.creator_from_sender ? json::Object() : json::Object{{"creator", creator()}};
     if (rules_.auth.creators_infinite && chance(30)) content["additional_creators"] = json::Array{users_[1]};
-    auto create = draft(creator(), "m.room.create", "", std::move(content));
-    room_id_ = rules_.auth.room_id_from_create ? "!" + create.id.substr(1) : "!room:a.example";
-    create.room_id = room_id_;
-    accept(create, {}, {});
+    room_id_ = "!room:a.example";
+    accept(draft(creator(), "m.room.create", "", std::move(content)), {}, {});
+    room_id_ = model_.event(nodes_.front().id).room_id().str();
     extend(draft(creator(), "m.room.member", creator(), {{"membership", "join"}}));
     if (chance(85)) extend(draft(creator(), "m.room.power_levels", "", power_levels()));
     static constexpr const char* kRules[] = {"public", "public", "invite", "restricted", "knock"};
-    extend(draft(creator(), "m.room.join_rules", "", {{"join_rule", kRules[pick(5)]}}));
+    extend(draft(creator(), "m.room.join_rules", "", {{"join_rule", one_of(kRules)}}));
     for (auto& user : users_)
       if (chance(60)) extend(draft(user, "m.room.member", user, {{"membership", "join"}}));
   }
@@ -77,17 +72,17 @@ class RandomRoom {
       if (user == creator()) {
         if (!rules_.auth.creators_infinite && !chance(5)) users[user] = 100;
       } else if (chance(50)) {
-        int level = kLevels[pick(6)];
+        int level = one_of(kLevels);
         users[user] = level;
         if (!rules_.auth.integer_power_levels && chance(10)) users[user] = fmt::format(" +{}", level);
       }
     }
     json::Object content{{"users", users}};
     if (chance(20)) content["users_default"] = kLevels[pick(4)];
-    if (chance(20)) content["state_default"] = kLevels[pick(6)];
-    if (chance(20)) content["invite"] = kLevels[pick(6)];
-    if (chance(20)) content["ban"] = kLevels[pick(6)];
-    if (chance(10)) content["events"] = json::Object{{"m.room.topic", kLevels[pick(6)]}};
+    if (chance(20)) content["state_default"] = one_of(kLevels);
+    if (chance(20)) content["invite"] = one_of(kLevels);
+    if (chance(20)) content["ban"] = one_of(kLevels);
+    if (chance(10)) content["events"] = json::Object{{"m.room.topic", one_of(kLevels)}};
     return content;
   }
 
@@ -100,7 +95,7 @@ class RandomRoom {
         return draft(sender, "m.room.power_levels", "", power_levels());
       case 2: {
         static constexpr const char* kRules[] = {"public", "invite", "knock", "restricted", "knock_restricted"};
-        return draft(sender, "m.room.join_rules", "", {{"join_rule", kRules[pick(5)]}});
+        return draft(sender, "m.room.join_rules", "", {{"join_rule", one_of(kRules)}});
       }
       case 3:
         return draft(sender, "m.room.member", target, {{"membership", "ban"}});
@@ -138,7 +133,7 @@ class RandomRoom {
     auto spec = any_event();
     for (size_t node : prev) spec.prev.push_back(nodes_[node].id.str());
     // The state of another branch, as a server would that knows less: allowed where the rules allow it.
-    const auto& cited = chance(10) ? nodes_[pick(static_cast<unsigned>(nodes_.size()))].after : *before;
+    const auto& cited = chance(10) ? one_of(nodes_).after : *before;
     accept(spec, *before, cited);
   }
 
@@ -159,7 +154,8 @@ class RandomRoom {
     }
     for (auto& prev : spec.prev) spec.depth = std::max(spec.depth, model_.event(EventId::trusted(prev)).depth() + 1);
     if (chance(5)) spec.depth = 1 + pick(10);
-    auto event = make_event(rules_, spec);
+    auto event = make_hashed_event(rules_, spec);
+    if (model_.contains(event->event_id())) return;
     AuthEventSet by_auth_events(auth_events), by_state;
     for (auto& [key, id] : before) by_state.add(&model_.event(id));
     if (auto create = before.find({"m.room.create", ""}); create != before.end())
@@ -167,7 +163,9 @@ class RandomRoom {
     bool allowed = authorize(rules_, *event, by_auth_events) && authorize(rules_, *event, by_state);
     if (!allowed && !chance(6)) return;
     // Rejected here, though part of the state that another server gave us: one in thirty.
-    model_.add(event, !allowed || (nodes_.size() > 6 && chance(3)));
+    bool rejected = !allowed || (nodes_.size() > 6 && chance(3));
+    model_.add(event, rejected);
+    if (recorder_) recorder_->event(*event, rejected);
     LiteralState after = before;
     if (allowed) after[{event->type(), *event->state_key()}] = event->event_id();
     nodes_.push_back({event->event_id(), std::move(after)});
@@ -175,7 +173,7 @@ class RandomRoom {
 
   void resolve_any() {
     std::vector<size_t> chosen;
-    for (unsigned i = 0; i < 2 + pick(4); ++i) chosen.push_back(pick(static_cast<unsigned>(nodes_.size())));
+    for (unsigned i = 0; i < 2 + pick(4); ++i) chosen.push_back(pick(nodes_.size()));
     resolved(chosen);
   }
 
@@ -188,6 +186,7 @@ class RandomRoom {
     ++result_.resolutions;
     if (model_.last_full_conflicted() > 0) ++result_.conflicted;
     auto literal = model_.resolve_slowly(sets);
+    if (recorder_) recorder_->resolution(sets, fast);
     if (fast == literal) return fast;
     result_.difference = fmt::format("room version {}, {} events\nfast:\n{}literal:\n{}", rules_.version, nodes_.size(),
                                      describe(fast), describe(literal));
@@ -195,7 +194,7 @@ class RandomRoom {
     return std::nullopt;
   }
 
-  std::function<uint64_t()> random_;
+  RoomRecorder* recorder_;
   const RoomRules& rules_;
   RoomModel model_;
   std::vector<std::string> users_;
@@ -206,7 +205,11 @@ class RandomRoom {
 
 }  // namespace
 
-RandomRoomResult play_random_room(uint64_t seed) { return RandomRoom(std::mt19937_64(seed)).play(); }
-RandomRoomResult play_random_room(std::function<uint64_t()> numbers) { return RandomRoom(std::move(numbers)).play(); }
+RandomRoomResult play_random_room(uint64_t seed, RoomRecorder* recorder) {
+  return RandomRoom(Dice(seed), recorder).play();
+}
+RandomRoomResult play_random_room(std::function<uint64_t()> numbers) {
+  return RandomRoom(Dice(std::move(numbers)), nullptr).play();
+}
 
 }  // namespace myelin::testing

@@ -5,16 +5,28 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "matrix/testing/literal_resolver.h"
 
 namespace myelin::testing {
 
 struct RandomRoomResult {
   size_t events = 0, resolutions = 0, conflicted = 0;  // conflicted: resolutions that put events in order anew
-  std::optional<std::string> difference;               // what the two said, the first time they differ
+  std::string_view version;
+  std::optional<std::string> difference;  // what the two said, the first time they differ
+};
+
+// Told of everything that happens in a room, in order.
+class RoomRecorder {
+ public:
+  virtual ~RoomRecorder() = default;
+  virtual void event(const Event&, bool rejected) = 0;
+  virtual void resolution(const std::vector<LiteralState>& sets, const LiteralState& result) = 0;
 };
 
 // One room, wholly given by the seed.
-RandomRoomResult play_random_room(uint64_t seed);
+RandomRoomResult play_random_room(uint64_t seed, RoomRecorder* = nullptr);
 // One room, given by a source of numbers: every choice takes the next one.
 RandomRoomResult play_random_room(std::function<uint64_t()> numbers);
 
