@@ -21,6 +21,7 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
                   public_base_url(config),
                   config.default_room_version,
                   on.clock,
+                  bus_,
                   *accounts_,
                   *rooms_,
                   *directory_,
@@ -30,6 +31,7 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
                   *push_} {
   api::client::add_all(router_, components_);
   api::add_operations(router_, components_);
+  api::add_parked(router_, components_);
   api::add_unserved(router_);
 }
 

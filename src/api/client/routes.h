@@ -9,6 +9,7 @@
 #include "components/push/push.h"
 #include "components/rooms/rooms.h"
 #include "components/sync/sync.h"
+#include "infra/bus/bus.h"
 
 namespace myelin::api {
 
@@ -17,6 +18,7 @@ struct Components {
   std::string public_base_url;
   std::string default_room_version;
   const Clock& clock;
+  bus::Bus& bus;
   accounts::Accounts& accounts;
   rooms::Rooms& rooms;
   directory::Directory& directory;
@@ -55,6 +57,7 @@ void add_all(Router&, Components&);  // every one of them
 }  // namespace client
 
 void add_operations(Router&, Components&);  // /_myelin/health, /_myelin/metrics (api/admin)
+void add_parked(Router&, Components&);      // /_myelin/admin/parked
 void add_unserved(Router&);                 // what the spec has and this server not yet
 
 }  // namespace myelin::api
