@@ -29,10 +29,12 @@ std::string int_set(const Numbers& numbers) {
   return out += ']';
 }
 void append_json_string(std::string& out, std::string_view text);
+// Without texts that hold a NUL: no column does.
 template <class Texts>
 std::string text_set(const Texts& texts) {
   std::string out = "[";
   for (const auto& text : texts) {
+    if (std::string_view(text).find('\0') != std::string_view::npos) continue;
     if (out.size() > 1) out += ',';
     append_json_string(out, text);
   }

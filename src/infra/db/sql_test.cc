@@ -27,6 +27,7 @@ TEST(Sql, Sets) {
   EXPECT_EQ(int_set(std::vector<int64_t>{}), "[]");
   EXPECT_EQ(int_set(std::vector<int64_t>{-1, 2}), "[-1,2]");
   EXPECT_EQ(text_set(std::vector<std::string>{"a", "b\"\\\n"}), R"(["a","b\"\\\u000a"])");
+  EXPECT_EQ(text_set(std::vector<std::string>{std::string(1, '\0'), "a"}), R"(["a"])");
 }
 
 TEST(Sql, Locks) {
