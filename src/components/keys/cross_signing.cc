@@ -197,17 +197,17 @@ class SignatureCheck {
     return known != nullptr && *known == signature;
   }
 
-  // Who may sign what: the self-signing key one's devices, a device one's master key, the user-signing key others'
-  // master keys.
   Result<std::string> signing_key(const Target& target, bool is_device, const std::string& name) {
     if (!name.starts_with("ed25519:")) return fail(Code::kInvalidSignature, "not an ed25519 signature");
     std::string id = name.substr(8);
     std::optional<std::string> key;
-    if (target.user != signer_ || is_device) {
-      auto it = own_.find(target.user != signer_ ? "user_signing" : "self_signing");
-      if (it != own_.end() && it->second.public_key == id) key = decode_public_key(id);
-    } else {
+    auto signer = signer_of(is_device ? SignedKey::kDevice : SignedKey::kMasterKey, target.user, signer_);
+    if (signer == Signer::kDevice) {
       key = device_signing_key(tx_, signer_, name);
+    } else if (signer) {
+      auto usage = signer == Signer::kSelfSigningKey ? KeyUsage::kSelfSigning : KeyUsage::kUserSigning;
+      auto it = own_.find(std::string(to_string(usage)));
+      if (it != own_.end() && it->second.public_key == id) key = decode_public_key(id);
     }
     if (!key) return fail(Code::kInvalidSignature, name + " may not sign this key");
     return *key;

@@ -2,9 +2,9 @@
 // backup.cc.
 #pragma once
 #include "components/keys/count_cache.h"
-#include "components/keys/key_check.h"
 #include "components/keys/keys.h"
 #include "components/keys/tables.h"
+#include "matrix/device_keys.h"
 
 namespace myelin::keys {
 

@@ -108,7 +108,7 @@ class Uploader {
 }  // namespace
 
 Task<Result<json::Object>> KeysImpl::upload(accounts::Session session, json::Object body) {
-  MYELIN_CO_TRY(auto upload, check_upload(body, session.user, session.device));
+  MYELIN_CO_TRY(auto upload, check_key_upload(body, session.user, session.device));
   CountCache::Change change(counts_, CountCache::key(session.user, session.device));
   auto write = [user = session.user, device = session.device,
                 upload = std::move(upload)](db::Tx& tx) -> Result<KeyCounts> {
