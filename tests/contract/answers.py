@@ -3,7 +3,7 @@ from urllib.parse import urlencode
 
 from client import CORS, fill
 from coverage import served_patterns
-from targets import CONTENT, EMPTY_BODY, OPEN, OURS, Targets
+from targets import CONTENT, EMPTY_BODY, Targets, is_open
 
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH")
 BAD_BODIES = ((b"", "M_NOT_JSON"), (b"{", "M_NOT_JSON"), (b"nothing", "M_NOT_JSON"), (b"{}x", "M_NOT_JSON"),
@@ -41,8 +41,7 @@ def run(world):
             check(report, nobody.raw(method, path), f"{method} {path}", 404, "M_UNRECOGNIZED")
         check(report, nobody.raw("OPTIONS", path), f"OPTIONS {path}", 200, None)
     for method, route in patterns:
-        if not route.startswith(OURS):
-            _tokens(report, targets, method, route)
+        _tokens(report, targets, method, route)
         if targets.body(method, route) is not None:
             _bodies(report, targets, method, route)
 
@@ -60,7 +59,7 @@ def _tokens(report, targets, method, route):
                            ("\xff", "M_UNKNOWN_TOKEN"), ("x" * 5000, "M_UNKNOWN_TOKEN")):
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         answer = nobody.raw(method, path, data, headers)
-        if (method, route) in OPEN:
+        if is_open(method, route):
             report.check(answer.errcode not in ("M_MISSING_TOKEN", "M_UNKNOWN_TOKEN") or route.endswith("/refresh"),
                          f"{method} {route} asks for a token: {answer}")
         else:
@@ -68,9 +67,7 @@ def _tokens(report, targets, method, route):
 
 
 def _bodies(report, targets, method, route):
-    client = targets.alice
-    if (method, route) in OPEN or route.startswith(OURS):
-        client = targets.world.anonymous
+    client = targets.client_for(method, route)
     for data, errcode in BAD_BODIES:
         if data == b"" and ((method, route) in EMPTY_BODY):
             continue

@@ -3,9 +3,6 @@ import re
 
 from spec import CAPS, shape
 
-OURS = ("/_synapse/", "/_myelin/")
-
-
 def served_patterns(client):
     """The routes by the server's own metrics, [(method, route)], without those that answer M_UNRECOGNIZED."""
     metrics = client.raw("GET", "/_myelin/metrics").data.decode()

@@ -1,6 +1,6 @@
 """What belongs to others: their rooms, devices, filters, backups, aliases, data."""
 import dump
-from targets import OPEN, OURS, V3
+from targets import V3, is_open
 
 # What anybody may do in a public room, with an alias that is free, or about what is their own.
 ALLOWED = {("POST", V3 + "/join/{roomIdOrAlias}"), ("POST", V3 + "/rooms/{roomId}/join")}
@@ -11,8 +11,8 @@ def run(bad, patterns):
     mallory, targets = bad.targets.mallory, bad.targets
     before = bad.stored()
     for method, route in patterns:
-        is_open = (method, route) in OPEN or route.startswith(OURS) or (method, route) in ALLOWED
-        if is_open or not any(name in route for name in NAMES):
+        theirs = any(name in route for name in NAMES) or route.startswith("/_myelin/admin")
+        if is_open(method, route) or (method, route) in ALLOWED or not theirs:
             continue
         body = targets.body(method, route)
         query = dict(targets.query(route))

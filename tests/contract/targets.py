@@ -1,7 +1,6 @@
 """Something for every served endpoint to work on: parameters and bodies with which a request would succeed."""
 import itertools
 
-from coverage import OURS
 from scenarios.encryption import upload_keys
 from scenarios.signing import Key, cross_signing, device_keys, one_time_key
 from spec import CAPS
@@ -10,6 +9,7 @@ from world import log_in
 V3 = "/_matrix/client/v3"
 SESSION = {"first_message_index": 1, "forwarded_count": 0, "is_verified": False, "session_data": {"a": "b"}}
 # Endpoints that need no token. Those that read no body although the method could have one.
+OPEN_PREFIXES = ("/_synapse/", "/_myelin/health")
 OPEN = {("GET", "/.well-known/matrix/client"), ("GET", "/_matrix/client/versions"), ("GET", V3 + "/login"),
         ("POST", V3 + "/login"), ("POST", V3 + "/refresh"), ("POST", V3 + "/register"),
         ("GET", V3 + "/register/available"), ("GET", V3 + "/profile/{userId}"),
@@ -30,6 +30,10 @@ CONTENT = {("PUT", V3 + "/rooms/{roomId}/send/{eventType}/{txnId}"), ("PUT", V3 
            ("PUT", V3 + "/rooms/{roomId}/state/{eventType}/{stateKey}"),
            ("PUT", V3 + "/user/{userId}/account_data/{type}"),
            ("PUT", V3 + "/user/{userId}/rooms/{roomId}/account_data/{type}")}
+
+
+def is_open(method, route):
+    return (method, route) in OPEN or route.startswith(OPEN_PREFIXES)
 
 
 class Targets:
@@ -54,6 +58,12 @@ class Targets:
                      ("/user/{userId}/rooms/{roomId}/tags/{tag}", alice.user, self.room, "u.tag")):
             alice.put(*data, body={})
         self.numbers = itertools.count()
+        self.administrator = world.administrator()
+
+    def client_for(self, method, route):
+        if is_open(method, route):
+            return self.world.anonymous
+        return self.administrator if route.startswith("/_myelin/") else self.alice
 
     def parameters(self, route, **others):
         """Values for the route's parameters."""
@@ -133,8 +143,9 @@ class Targets:
             "/pushers/set": {"app_id": "a", "pushkey": "k", "kind": "http", "app_display_name": "n", "lang": "en",
                              "device_display_name": "n", "profile_tag": "t", "append": True,
                              "data": {"url": "https://push.example/_matrix/push/v1/notify", "format": "x"}},
+            "/_synapse/admin/v1/register": {"nonce": "x", "username": "u", "password": "correct horse", "mac": "00",
+                                            "admin": False},
+            "/_myelin/admin/parked/retry": {"consumer": "none", "key": "none"},
             **{f"/rooms/{{roomId}}/{name}": other for name in ("invite", "kick", "ban", "unban")},
         }
-        if route.startswith(OURS):
-            return {"nonce": "x", "username": "u", "password": "correct horse", "mac": "00", "admin": False}
         return bodies[route.removeprefix(V3)]

@@ -1,5 +1,11 @@
 """What the scenarios share: the server, and users to make."""
+import hashlib
+import hmac
+
 from client import Client
+from server import SECRET
+
+SECRET_REGISTRATION = "/_synapse/admin/v1/register"
 
 
 class World:
@@ -17,8 +23,22 @@ class World:
         self.users += 1
         return register(self.anonymous, f"{name}{self.users}", **more)
 
+    def administrator(self):
+        self.users += 1
+        name, nobody = f"administrator{self.users}", self.anonymous
+        body = secret_body(nobody.get(SECRET_REGISTRATION, has=("nonce",))["nonce"], name, SECRET)
+        answer = nobody.post(SECRET_REGISTRATION, body=body, has=("user_id", "access_token", "device_id"))
+        return Client(self.port, self.report, answer["access_token"], answer["user_id"], answer["device_id"],
+                      body["password"])
+
     def check(self, condition, text):
         return self.report.check(condition, text)
+
+
+def secret_body(nonce, name, secret, password="correct horse", admin=True):
+    text = "\0".join((nonce, name, password, "admin" if admin else "notadmin"))
+    mac = hmac.new(secret.encode(), text.encode(), hashlib.sha1).hexdigest()
+    return {"nonce": nonce, "username": name, "password": password, "admin": admin, "mac": mac}
 
 
 def register(anonymous, name, password="correct horse", **more):

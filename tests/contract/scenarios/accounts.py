@@ -1,9 +1,6 @@
 """Registration, login, tokens, devices, passwords, the end of an account."""
-import hashlib
-import hmac
-
 from server import SECRET
-from world import log_in, register
+from world import SECRET_REGISTRATION, log_in, register, secret_body
 
 DUMMY = {"type": "m.login.dummy"}
 
@@ -44,20 +41,14 @@ def accounts(w):
 
 
 def _with_secret(w):
-    nobody, name, password = w.anonymous, "operator", "correct horse"
-    route = "/_synapse/admin/v1/register"
-
-    def body(nonce, secret=SECRET, admin=True):
-        text = "\0".join((nonce, name, password, "admin" if admin else "notadmin"))
-        mac = hmac.new(secret.encode(), text.encode(), hashlib.sha1).hexdigest()
-        return {"nonce": nonce, "username": name, "password": password, "admin": admin, "mac": mac}
-
-    nonce = nobody.get(route, has=("nonce",))["nonce"]
-    nobody.post(route, body=body(nonce, "wrong"), want=(403, "M_FORBIDDEN"))
-    nobody.post(route, body={**body(nonce), "admin": False}, want=(403, "M_FORBIDDEN"))
-    nobody.post(route, body=body(nonce), has=("user_id", "access_token", "device_id", "home_server"))
-    nobody.post(route, body=body(nonce), want=400)  # a nonce works once
-    nobody.post(route, body=body("made.up"), want=400)
+    nobody, name = w.anonymous, "operator"
+    nonce = nobody.get(SECRET_REGISTRATION, has=("nonce",))["nonce"]
+    body = secret_body(nonce, name, SECRET)
+    nobody.post(SECRET_REGISTRATION, body=secret_body(nonce, name, "wrong"), want=(403, "M_FORBIDDEN"))
+    nobody.post(SECRET_REGISTRATION, body={**body, "admin": False}, want=(403, "M_FORBIDDEN"))
+    nobody.post(SECRET_REGISTRATION, body=body, has=("user_id", "access_token", "device_id", "home_server"))
+    nobody.post(SECRET_REGISTRATION, body=body, want=400)  # a nonce works once
+    nobody.post(SECRET_REGISTRATION, body=secret_body("made.up", name, SECRET), want=400)
 
 
 def tokens(w):

@@ -32,6 +32,10 @@ def operations(w):
     for path in ("live", "ready"):
         nobody.get(f"/_myelin/health/{path}", has=("status",))
     nobody.get("/_myelin/health", has=("status",))
+    administrator = w.administrator()
+    w.check(administrator.get("/_myelin/admin/parked", has=("parked",))["parked"] == [], "no message is parked")
+    administrator.post("/_myelin/admin/parked/retry", body={"consumer": "sync", "key": "none"})
+    w.user("alice").get("/_myelin/admin/parked", want=(403, "M_FORBIDDEN"))
     deadline = time.monotonic() + 30
     text = nobody.raw("GET", "/_myelin/metrics")
     while b"myelin_engine_memory_bytes 0\n" in text.data and time.monotonic() < deadline:  # it is sampled

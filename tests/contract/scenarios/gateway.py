@@ -10,7 +10,7 @@ PATH = "/_matrix/push/v1/notify"
 class Gateway:
     def __init__(self):
         self.notes = []  # (time, notification)
-        self.faults = []  # statuses to answer first
+        self.faults = {}  # pushkey: statuses to answer first
         self.rejected = []
         gateway = self
 
@@ -18,7 +18,8 @@ class Gateway:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 gateway.notes.append((time.monotonic(), body["notification"], self.path))
-                status = gateway.faults.pop(0) if gateway.faults else 200
+                faults = gateway.faults.get(body["notification"]["devices"][0]["pushkey"])
+                status = faults.pop(0) if faults else 200
                 answer = json.dumps({"rejected": gateway.rejected}).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
