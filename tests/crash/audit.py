@@ -59,9 +59,10 @@ class Run:
         self.server = Server(options.program, folder, options.port, settings, arguments, options.seed if options.power else None)
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.world = World(self.server, self.ledger, f"{options.seed} {folder.name}")
-        self.has_backup = self.was_restored = self.needs_pusher = False
+        self.has_backup = self.was_restored = self.needs_pusher = self.has_parked = False
 
     def run(self, first, count):
+        self.server.run("user", "add", "--admin", "root", text="password-of-root")
         if self.server.start() is None:
             raise AssertionError("the server does not start; see " + str(self.server.log_path))
         self.world.set_up(self.gateway.port)
@@ -90,11 +91,25 @@ class Run:
             self.was_restored = False
         if self.needs_pusher:
             self.needs_pusher = self.world.set_pusher()[0] != 200
+        if self.has_parked:
+            self.totals.done["keys unparked"] += self.world.unpark()
+            self.has_parked = False
         self.world.reading.open()
         self.world.writing.open()
 
+    def park(self):
+        """A life in which some messages cannot be applied."""
+        self.server.launch(fail_at="consume.refused:5")
+        if self.server.wait_until_ready() is not None:
+            self.resume()
+            time.sleep(0.5)
+        self.rest()
+        self.has_parked = True
+
     def cycle(self, cycle):
         self.while_it_is_down(cycle)
+        if cycle.point and cycle.point.needs == "parked":
+            self.park()
         point = cycle.point
         self.server.launch(f"{point.name}:{cycle.nth}" if point else None, point.fail if point else None)
         if point:
@@ -154,7 +169,7 @@ class Run:
             self.world.database_went_back()
             self.was_restored = True
             done["machine restored" if cycle.witness_too else "database restored"] += 1
-        if cycle.point and cycle.point.older_schema:
+        if cycle.point and cycle.point.needs == "older_schema":
             tamper.older_schema(data)
             self.needs_pusher = True
 
@@ -178,7 +193,7 @@ class Run:
         if ready is None:
             raise AssertionError("the server does not start; see " + str(self.server.log_path))
         self.totals.ready.append(ready)
-        if self.was_restored or self.needs_pusher:
+        if self.was_restored or self.needs_pusher or self.has_parked:
             self.resume()
             self.world.writing.close()
         self.world.reading.open()

@@ -97,6 +97,18 @@ class World:
             "kind": "http", "app_id": "org.example", "pushkey": "carol", "app_display_name": "x",
             "device_display_name": "x", "lang": "en", "data": {"url": url}})
 
+    def unpark(self):
+        """As the administrator; how many keys."""
+        login = self.must(self.connection().call("POST", f"{CLIENT}/login", {
+            "type": "m.login.password", "user": "root", "password": "password-of-root", "device_id": "Droot"}))
+        if self.connection("alice").call("GET", "/_myelin/admin/parked")[0] != 403:
+            raise Refused("a user who is no administrator is shown what is parked")
+        root = Connection(self.server.port, login["access_token"])
+        parked = self.must(root.call("GET", "/_myelin/admin/parked"))["parked"]
+        for item in parked:
+            self.must(root.call("POST", "/_myelin/admin/parked/retry", {"consumer": item["consumer"], "key": item["key"]}))
+        return len(parked)
+
     def start_workers(self):
         self.readers = [Reader(self, user) for user in USERS]
         self.writers = [MessageWriter(self, user, room) for user in USERS[:2] for room in self.rooms]

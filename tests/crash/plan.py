@@ -14,7 +14,7 @@ class Point:
     nth: tuple = NTH
     patience: float = 1.5
     fail: str = ""
-    older_schema: bool = False
+    needs: str = ""           # older_schema, parked
 
 
 def read_points(path=HERE / "points.txt"):
@@ -25,7 +25,7 @@ def read_points(path=HERE / "points.txt"):
             continue
         options = dict(word.split("=", 1) for word in words[1:])
         points.append(Point(words[0], tuple(int(n) for n in options.get("nth", "").split(",") if n) or NTH,
-                            float(options.get("patience", 1.5)), options.get("fail", ""), options.get("with") == "older_schema"))
+                            float(options.get("patience", 1.5)), options.get("fail", ""), options.get("with", "")))
     return points
 
 

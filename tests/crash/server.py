@@ -45,10 +45,10 @@ class Server:
         self.launched = time.monotonic()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.log, stderr=self.log, env=environment)
 
-    def run(self, *command):
+    def run(self, *command, text=""):
         """Another command of the program, on the same data."""
         done = subprocess.run([self.program, *command, "--data", self.data, *self.arguments], stdout=self.log, stderr=self.log,
-                              stdin=subprocess.DEVNULL, timeout=60, check=False)
+                              input=text.encode(), timeout=60, check=False)
         if done.returncode:
             raise AssertionError(f"myelin {' '.join(command)} failed; see {self.log_path}")
 
