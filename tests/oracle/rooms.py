@@ -1,5 +1,4 @@
 """Every resolution of a random room through Synapse's state resolution."""
-
 from synapse import event_auth
 from synapse.api.errors import SynapseError
 from synapse.api.room_versions import KNOWN_ROOM_VERSIONS, StateResolutionVersions
@@ -8,36 +7,22 @@ from synapse.storage.databases.main.event_federation import StateDifference
 
 from results import Difference, Differs, read_event, run
 
-# Synapse walks the auth chain of every event "in flight" without remembering where it was. More steps than these are
-# not waited for: then only the newer events are in flight, and the older ones are in the database, which is `Store`.
-MAX_STEPS = 4000
-
 
 class Store:
-    """What state resolution asks the database for."""
+    """What state resolution asks the database for. All events are "in flight", so Synapse itself walks the auth chains for
+    the auth difference and the conflicted subgraph, and the database adds nothing.
+    """
 
     def __init__(self, events):
         self.events = events
-        self.chains = {}
-
-    def chain(self, event_id):
-        """The event and its auth chain."""
-        if event_id not in self.chains:
-            parents = self.events[event_id].auth_event_ids()
-            self.chains[event_id] = {event_id}.union(*(self.chain(parent) for parent in parents))
-        return self.chains[event_id]
 
     async def get_events(self, event_ids, allow_rejected=False):
         return {event_id: self.events[event_id] for event_id in event_ids}
 
     async def get_auth_chain_difference(self, room_id, state_sets, conflicted, also_backwards):
-        chains = [set().union(*map(self.chain, ids)) for ids in state_sets]
-        difference = set().union(*chains) - set.intersection(*chains)
-        subgraph = None
-        if conflicted is not None:
-            below = set().union(*map(self.chain, conflicted | (also_backwards or set())))
-            subgraph = {event_id for event_id in below if self.chain(event_id) & conflicted}
-        return StateDifference(auth_difference=difference, conflicted_subgraph=subgraph)
+        if any(state_sets) or conflicted or also_backwards:
+            raise AssertionError("an event is not in flight")
+        return StateDifference(auth_difference=set(), conflicted_subgraph=set())
 
 
 class Clock:
@@ -87,7 +72,6 @@ class Room:
             event_id = entry["id"]
             self.events[event_id] = read_event(entry["pdu"], self.version, event_id, entry.get("rejected"))
         self.order = {event_id: place for place, event_id in enumerate(self.events)}
-        self.store = Store(self.events)
 
     def key(self, event_id):
         event = self.events[event_id]
@@ -96,17 +80,15 @@ class Room:
     def state(self, event_ids):
         return {self.key(event_id): event_id for event_id in event_ids}
 
-    def in_flight(self, sets):
-        """The newest events of the state sets' auth chains, as many as Synapse can walk in MAX_STEPS."""
-        involved = set().union(*(self.store.chain(event_id) for ids in sets for event_id in ids))
-        involved = sorted(involved, key=self.order.get)
-        for skipped in range(0, len(involved) + 1, max(1, len(involved) // 8)):
-            steps = {}
-            for event_id in involved[skipped:]:
-                steps[event_id] = 1 + sum(steps.get(parent, 0) for parent in self.events[event_id].auth_event_ids())
-            if sum(steps.values()) <= MAX_STEPS:
-                return list(steps)
-        return []
+    def involved(self, sets):
+        """The events of the sets and their auth chains."""
+        found, open_ids = set(), [event_id for ids in sets for event_id in ids]
+        while open_ids:
+            event_id = open_ids.pop()
+            if event_id not in found:
+                found.add(event_id)
+                open_ids.extend(self.events[event_id].auth_event_ids())
+        return found
 
     def resolve(self, sets, events):
         states = [self.state(ids) for ids in sets]
@@ -115,8 +97,8 @@ class Room:
         if self.version.state_res == StateResolutionVersions.V1:
             resolution = v1.resolve_events_with_store(room_id, self.version, states, None, store.get_events)
         else:
-            in_flight = {event_id: events[event_id] for event_id in self.in_flight(sets)}
-            resolution = v2.resolve_events_with_store(Clock(), room_id, self.version, states, in_flight, store)
+            involved = {event_id: events[event_id] for event_id in self.involved(sets)}
+            resolution = v2.resolve_events_with_store(Clock(), room_id, self.version, states, involved, store)
         return dict(run(resolution))
 
     def compare(self, resolution):
