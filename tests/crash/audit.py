@@ -32,7 +32,7 @@ class Totals:
     def __init__(self):
         self.fired, self.armed, self.done = Counter(), Counter(), Counter()
         self.ready, self.problems = [], []
-        self.cycles = self.lost = self.events = self.repeated = self.pushes = 0
+        self.cycles = self.events = self.repeated = self.pushes = 0
         self.kinds = Counter()
 
     def add(self, world):
@@ -145,7 +145,7 @@ class Run:
         if cycle.point and status == -9:
             self.totals.fired[cycle.point.name] += 1
         elif not (cycle.point and cycle.point.fail and status == 1):  # a failure point can keep it from starting
-            self.ledger.problem(f"the server ended by itself with status {status}; see {self.server.log_path}")
+            self.ledger.problem("wrong", f"the server ended by itself with status {status}; see {self.server.log_path}")
 
     def while_it_is_down(self, cycle):
         data, done = self.server.data, self.totals.done
@@ -183,9 +183,9 @@ class Run:
             self.server.order("heal")
             time.sleep(0.3)
             if not self.server.alive():
-                self.ledger.problem("the server did not survive a full disk")
+                self.ledger.problem("wrong", "the server did not survive a full disk")
         elif self.server.wait_for_death(20) != 74 or not self.server.log_says("COMMIT failed with an I/O error"):
-            self.ledger.problem(f"after {cycle.disk} the server did not end as it should")
+            self.ledger.problem("wrong", f"after {cycle.disk} the server did not end as it should")
 
     def audit(self, what):
         self.rest()
@@ -197,7 +197,7 @@ class Run:
             self.resume()
             self.world.writing.close()
         self.world.reading.open()
-        self.totals.lost += what(self.world)
+        what(self.world)
 
     def end(self):
         if hasattr(self.world, "readers"):
@@ -226,9 +226,11 @@ def report(options, plan, totals):
     print(f"  acknowledged: {dict(sorted(totals.kinds.items()))}, {totals.repeated} requests repeated, {totals.pushes} pushes")
     quiet = [n for n in names if not totals.fired[n]]
     print(f"  points that did not fire: {', '.join(quiet) or 'none'}")
-    print(f"{'power' if options.power else 'crash'}: {totals.cycles} cycles, {totals.events} events, {totals.lost} lost, "
-          f"{len(totals.problems)} problems, {len(names) - len(quiet)} of {len(names)} points fired, restart to ready p50 "
-          f"{percentile(totals.ready, 0.5):.3f} s p99 {percentile(totals.ready, 0.99):.3f} s, seed {options.seed}", flush=True)
+    findings = Counter(problem.split(":")[0] for problem in totals.problems)
+    counts = ", ".join(f"{findings[kind]} {kind}" for kind in ("lost", "doubled", "reordered", "wrong"))
+    print(f"{'power' if options.power else 'crash'}: {totals.cycles} cycles, {totals.events} events, {counts}, "
+          f"{len(names) - len(quiet)} of {len(names)} points fired, restart to ready p50 {percentile(totals.ready, 0.5):.3f} s "
+          f"p99 {percentile(totals.ready, 0.99):.3f} s, seed {options.seed}", flush=True)
 
 
 def main():
@@ -255,7 +257,7 @@ def main():
         try:
             run.run(done, count)
         except (AssertionError, Gone) as error:
-            run.ledger.problem(str(error))
+            run.ledger.problem("wrong", str(error))
         finally:
             run.end()
         done += count

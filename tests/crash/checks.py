@@ -26,12 +26,12 @@ def settle(world):
     while True:
         missing = {reader.name: missing_in(world, reader) for reader in world.readers}
         if not any(missing.values()):
-            return 0
+            return
         if time.monotonic() > deadline:
             for name, what in missing.items():
-                for item in what[:3]:
-                    world.ledger.problem(f"{name} never got {item}")
-            return sum(len(what) for what in missing.values())
+                for item in what:
+                    world.ledger.problem("lost", f"{name} never got {item}")
+            return
         time.sleep(0.02)
 
 
@@ -41,14 +41,14 @@ def same_order(world):
         for room in world.rooms:
             common = first.known & other.seen.known
             if [e for e in first.order[room] if e in common] != [e for e in other.seen.order[room] if e in common]:
-                world.ledger.problem(f"{other.name} and {world.readers[0].name} saw {room} in different orders")
+                world.ledger.problem("reordered", f"{other.name} and {world.readers[0].name} saw {room} in different orders")
 
 
 def get(world, user, path, status=200):
     """The answer to a question that changes nothing."""
     answer = world.connection(user).answer("GET", CLIENT + path)
     if answer[0] != status:
-        world.ledger.problem(f"GET {path} as {user}: {answer}")
+        world.ledger.problem("wrong", f"GET {path} as {user}: {answer}")
         return {}
     return answer[1]
 
@@ -71,7 +71,7 @@ def stored_values(world):
             continue  # receipts: in initial_sync()
         last = tried[user_id, data_rooms.get(where, where)]
         if not number <= found <= last:
-            world.ledger.problem(f"{key} is {found}: acknowledged {number}, tried {last}")
+            world.ledger.problem("lost", f"{key} is {found}: acknowledged {number}, tried {last}")
 
 
 def initial_sync(world):
@@ -87,9 +87,9 @@ def initial_sync(world):
     numbers = {event: number for event, (_, _, number) in world.ledger.book.events.items()}
     for key, number in world.ledger.book.values.items():
         if key[0] == "receipt" and numbers.get(found.get(key), number) < number:
-            world.ledger.problem(f"{key} is at {numbers.get(found.get(key))}, acknowledged {number}")
+            world.ledger.problem("lost", f"{key} is at {numbers.get(found.get(key))}, acknowledged {number}")
         if key[0] == "receipt" and key not in found:
-            world.ledger.problem(f"{key}: no receipt, acknowledged {number}")
+            world.ledger.problem("lost", f"{key}: no receipt, acknowledged {number}")
 
 
 def repeated_transactions(world):
@@ -100,7 +100,7 @@ def repeated_transactions(world):
                 path, content = writer.transaction(number)
                 answer = world.connection(writer.user).answer("PUT", path, content)
                 if answer != (200, {"event_id": event}):
-                    world.ledger.problem(f"{writer.name} {number}: {event} was acknowledged, again it gives {answer}")
+                    world.ledger.problem("doubled", f"{writer.name} {number}: {event} was acknowledged, again it gives {answer}")
 
 
 def one_time_keys(world):
@@ -111,13 +111,14 @@ def one_time_keys(world):
     left = book.keys_uploaded - (sum(book.claimed.values()) - world.claimed_before)
     unanswered = world.devices.in_flight[1] if world.devices.in_flight else 0
     if not left - world.claims_in_doubt <= there <= left + unanswered:
-        world.ledger.problem(f"{there} one-time keys are left; {left} should be, of which {world.claims_in_doubt} are in doubt")
+        kind = "lost" if there < left else "doubled"
+        world.ledger.problem(kind, f"{there} one-time keys are left; {left} should be, of which {world.claims_in_doubt} are in doubt")
 
 
 def no_key_survives_a_restore(world):
     status, body = world.connection("carol").answer("POST", f"{CLIENT}/keys/upload", {})
     if status != 200 or body["one_time_key_counts"].get("signed_curve25519", 0) != 0:
-        world.ledger.problem(f"after a restore of the database, one-time keys that may be known are left: {status} {body}")
+        world.ledger.problem("doubled", f"after a restore of the database, one-time keys that may be known are left: {status} {body}")
     world.claimed_before = sum(world.ledger.book.claimed.values())
     world.claims_in_doubt = 0
 
@@ -134,13 +135,13 @@ def history(world):
         ids = [event["event_id"] for event in reversed(events)]
         place = {event_id: i for i, event_id in enumerate(ids)}
         if len(place) != len(ids):
-            world.ledger.problem(f"/messages of {room} gives {len(ids) - len(place)} events twice")
+            world.ledger.problem("doubled", f"/messages of {room} gives {len(ids) - len(place)} events twice")
         lost = [e for e, (where, _, _) in world.ledger.book.events.items() if where == room and e not in place]
-        for event_id in lost[:3]:
-            world.ledger.problem(f"/messages of {room} does not have {event_id}")
+        for event_id in lost:
+            world.ledger.problem("lost", f"/messages of {room} does not have {event_id}")
         seen = [e for e in world.readers[0].seen.order[room] if e in place]
         if seen != sorted(seen, key=place.get):
-            world.ledger.problem(f"/messages of {room} has another order than /sync")
+            world.ledger.problem("reordered", f"/messages of {room} has another order than /sync")
         check_numbers(world, room, writers, [e["content"] for e in reversed(events) if "writer" in e["content"]])
 
 
@@ -149,13 +150,14 @@ def check_numbers(world, room, writers, contents):
     for content in contents:
         name, number = content["writer"], content["number"]
         if not last.get(name, 0) < number <= writers[name].number:
-            world.ledger.problem(f"{room}: number {number} of {name} stands after {last.get(name, 0)}")
+            kind = "doubled" if number == last.get(name) else "reordered"
+            world.ledger.problem(kind, f"{room}: number {number} of {name} stands after {last.get(name, 0)}")
         last[name] = number
 
 
 def audit(world):
-    """With writers at rest and clients going on. The number of what is lost."""
-    lost = settle(world)
+    """With writers at rest and clients going on."""
+    settle(world)
     world.reading.close()
     same_order(world)
     stored_values(world)
@@ -163,13 +165,11 @@ def audit(world):
     repeated_transactions(world)
     one_time_keys(world)
     world.reading.open()
-    return lost
 
 
 def final_audit(world):
     """As audit(), and the whole history; and the ledger's file says what the auditor remembers."""
-    lost = audit(world)
+    audit(world)
     history(world)
     if not Book.read(world.ledger.path).same_as(world.ledger.book):
-        world.ledger.problem("the ledger's file and the auditor's memory differ")
-    return lost
+        world.ledger.problem("wrong", "the ledger's file and the auditor's memory differ")

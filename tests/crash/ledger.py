@@ -76,7 +76,7 @@ class Ledger:
         self.sent = self.synced = 0
         self.ended = False
         self.book = Book()
-        self.problems = []
+        self.problems = []       # "KIND: what"; kinds are lost, doubled, reordered, wrong
         threading.Thread(target=self.read_answers, daemon=True).start()
 
     def read_answers(self):
@@ -104,14 +104,14 @@ class Ledger:
         if entry["kind"] == "event":
             known = self.book.events.get(entry["event"])
             if known and known != (entry["room"], entry["writer"], entry["number"]):
-                self.problems.append(f"event id {entry['event']} acknowledged for two messages")
+                self.problems.append(f"doubled: event id {entry['event']} acknowledged for two messages")
         self.book.apply(entry)
         if entry["kind"] == "claim" and self.book.claimed[entry["key"]] > 1:
-            self.problems.append(f"one-time key {entry['key']} handed out twice")
+            self.problems.append(f"doubled: one-time key {entry['key']} handed out twice")
 
-    def problem(self, text):
+    def problem(self, kind, text):
         with self.changed:
-            self.problems.append(text)
+            self.problems.append(f"{kind}: {text}")
 
     def close(self):
         self.process.stdin.close()

@@ -69,7 +69,7 @@ class World:
 
     def on_silence(self, what):
         if self.server.alive():
-            self.ledger.problem(what)
+            self.ledger.problem("wrong", what)
 
     def must(self, answer):
         status, body = answer
@@ -164,7 +164,7 @@ class Worker(threading.Thread):
         except Gone:
             pass
         except Exception as error:  # an answer that makes no sense is a finding
-            self.ledger.problem(f"{self.name}: {type(error).__name__}: {error}")
+            self.ledger.problem("wrong", f"{self.name}: {type(error).__name__}: {error}")
         finally:
             self.gate.leave()
 
@@ -242,7 +242,7 @@ class MessageWriter(Worker):
     def send_again(self, number, event):
         answer, _ = self.until_answered("PUT", *self.transaction(number))
         if answer["event_id"] != event:
-            self.ledger.problem(f"{self.name} {number}: the same transaction made {event} and {answer['event_id']}")
+            self.ledger.problem("doubled", f"{self.name} {number}: the same transaction made {event} and {answer['event_id']}")
 
     def write_value(self, key, method, path, body):
         self.until_answered(method, path, body)

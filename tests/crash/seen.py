@@ -20,15 +20,15 @@ class Seen:
         self.to_device = Counter()      # number -> times
         self.to_device_order = []
 
-    def problem(self, text):
-        self.ledger.problem(f"{self.name}: {text}")
+    def problem(self, kind, text):
+        self.ledger.problem(kind, f"{self.name}: {text}")
 
     def event(self, room, event):
         event_id, content = event["event_id"], event.get("content", {})
         if event_id in self.ledger.book.gone:
-            self.problem(f"{event_id} is of a past that the database does not have")
+            self.problem("wrong", f"{event_id} is of a past that the database does not have")
         if event_id in self.known:
-            self.problem(f"{event_id} came twice")
+            self.problem("doubled", f"{event_id} came twice")
             return
         self.known.add(event_id)
         self.order[room].append(event_id)
@@ -38,12 +38,13 @@ class Seen:
             self.numbers[event_id] = content["number"]
             key = (room, content["writer"])
             if content["number"] <= self.last_number.get(key, 0):
-                self.problem(f"number {content['number']} of {key} came after {self.last_number[key]}")
+                kind = "doubled" if content["number"] == self.last_number[key] else "reordered"
+                self.problem(kind, f"number {content['number']} of {key} came after {self.last_number[key]}")
             self.last_number[key] = max(content["number"], self.last_number.get(key, 0))
 
     def value(self, key, number):
         if number < self.values.get(key, 0):
-            self.problem(f"{key} went back from {self.values[key]} to {number}")
+            self.problem("reordered", f"{key} went back from {self.values[key]} to {number}")
         self.values[key] = number
 
     def receipts(self, room, content):
@@ -56,9 +57,9 @@ class Seen:
         """A message to this device."""
         self.to_device[number] += 1
         if self.to_device[number] > 1:
-            self.problem(f"message to the device {number} came {self.to_device[number]} times")
+            self.problem("doubled", f"message to the device {number} came {self.to_device[number]} times")
         if self.to_device_order and number < self.to_device_order[-1]:
-            self.problem(f"message to the device {number} came after {self.to_device_order[-1]}")
+            self.problem("reordered", f"message to the device {number} came after {self.to_device_order[-1]}")
         self.to_device_order.append(number)
 
     def has(self, what):

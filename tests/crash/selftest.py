@@ -13,8 +13,8 @@ class FakeLedger:
     def __init__(self):
         self.book, self.problems = Book(), []
 
-    def problem(self, text):
-        self.problems.append(text)
+    def problem(self, kind, text):
+        self.problems.append(f"{kind}: {text}")
 
 
 def message(event_id, number, writer="w"):
@@ -41,15 +41,15 @@ class SeenTest(unittest.TestCase):
 
     def test_an_event_twice(self):
         self.see(message("$1", 1), message("$1", 1))
-        self.expect("came twice")
+        self.expect("doubled: c: $1 came twice")
 
     def test_a_message_stored_twice(self):
         self.see(message("$1", 1), message("$2", 1))
-        self.expect("came after")
+        self.expect("doubled: ")
 
     def test_out_of_order(self):
         self.see(message("$2", 2), message("$1", 1))
-        self.expect("came after")
+        self.expect("reordered: ")
 
     def test_after_a_restore_events_may_come_once_more(self):
         self.see(message("$1", 1), message("$2", 2))
@@ -95,7 +95,7 @@ class BookTest(unittest.TestCase):
             for key in ("K1", "K2", "K1"):
                 ledger.write(kind="claim", key=key)
             self.assertTrue(Book.read(ledger.path).same_as(ledger.book))
-            self.assertEqual(ledger.problems, ["one-time key K1 handed out twice"])
+            self.assertEqual(ledger.problems, ["doubled: one-time key K1 handed out twice"])
             ledger.close()
 
 
