@@ -110,6 +110,26 @@ std::string_view errcode(Code code) {
       return "M_PROFILE_TOO_LARGE";
     case Code::kKeyTooLarge:
       return "M_KEY_TOO_LARGE";
+    case Code::kUnknownDevice:
+      return "M_UNKNOWN_DEVICE";
+    case Code::kThreepidMediumNotSupported:
+      return "M_THREEPID_MEDIUM_NOT_SUPPORTED";
+    case Code::kDuplicateAnnotation:
+      return "M_DUPLICATE_ANNOTATION";
+    case Code::kNotYetUploaded:
+      return "M_NOT_YET_UPLOADED";
+    case Code::kCannotOverwriteMedia:
+      return "M_CANNOT_OVERWRITE_MEDIA";
+    case Code::kAppserviceLoginUnsupported:
+      return "M_APPSERVICE_LOGIN_UNSUPPORTED";
+    case Code::kUrlNotSet:
+      return "M_URL_NOT_SET";
+    case Code::kConnectionFailed:
+      return "M_CONNECTION_FAILED";
+    case Code::kConnectionTimeout:
+      return "M_CONNECTION_TIMEOUT";
+    case Code::kBadStatus:
+      return "M_BAD_STATUS";
     case Code::kUiaIncomplete:
       return "M_UNAUTHORIZED";
   }
@@ -128,7 +148,12 @@ int http_status(Code code) {
     case Code::kCommitUnknown:
       return 503;
     case Code::kTimeout:
+    case Code::kNotYetUploaded:
+    case Code::kConnectionTimeout:
       return 504;
+    case Code::kConnectionFailed:
+    case Code::kBadStatus:
+      return 502;
     case Code::kUnknownToken:
     case Code::kMissingToken:
     case Code::kUserLocked:
@@ -141,12 +166,10 @@ int http_status(Code code) {
     case Code::kUserDeactivated:
     case Code::kGuestAccessForbidden:
     case Code::kThreepidDenied:
-    case Code::kServerNotTrusted:
     case Code::kResourceLimitExceeded:
     case Code::kWrongRoomKeysVersion:
     case Code::kInviteBlocked:
     case Code::kUserLimitExceeded:
-    case Code::kUnableToGrantJoin:
       return 403;
     case Code::kNotFound:
     case Code::kUnrecognized:
@@ -155,6 +178,7 @@ int http_status(Code code) {
     case Code::kServerManaged:
       return 405;
     case Code::kConflict:
+    case Code::kCannotOverwriteMedia:
       return 409;
     case Code::kTooLarge:
       return 413;

@@ -69,6 +69,16 @@ enum class Code : unsigned char {
   kTokenIncorrect,
   kProfileTooLarge,
   kKeyTooLarge,
+  kUnknownDevice,
+  kThreepidMediumNotSupported,
+  kDuplicateAnnotation,
+  kNotYetUploaded,
+  kCannotOverwriteMedia,
+  kAppserviceLoginUnsupported,
+  kUrlNotSet,
+  kConnectionFailed,
+  kConnectionTimeout,
+  kBadStatus,
   kNotJoined,
   kServerManaged,  // M_BAD_JSON with status 405: account data that only the server writes
   kConflict,       // M_UNKNOWN with status 409: the room alias exists already
