@@ -185,6 +185,8 @@ TEST(Event, RefusesMalformedFields) {
   }
 }
 
+EventDraft draft(const RoomRules&);
+
 json::Object good_event() {
   return *json::parse_object(
       R"({"auth_events":["$a"],"content":{},"depth":9,"hashes":{"sha256":"x"},"origin_server_ts":5,"prev_events":["$c"],
@@ -245,6 +247,33 @@ TEST(Event, TheLimitIsOfTheCanonicalForm) {
   text.replace(text.find("\"content\":{}"), 12, "\"content\":{\"n\":" + powers + "]}");
   ASSERT_LT(text.size(), kMaxEventBytes);
   EXPECT_EQ(Event::parse(text, version("5")).error().code, Code::kTooLarge);
+}
+
+// Attack 5, CVE-2025-30355: one number out of range stopped federation. It is refused wherever it stands, when it comes
+// and when it would go out.
+TEST(Event, Attack05NumbersOutOfRangeAreRefusedEverywhere) {
+  for (auto& rules : all_room_versions()) {
+    if (rules.format.canonical != json::CanonicalMode::kStrict) continue;
+    for (auto number : {"9007199254740992", "-9007199254740992", "18446744073709551615", "1e400", "1.5", "1e2"}) {
+      std::string n(number);
+      for (auto [field, value] : {std::pair{"depth", n},
+                                  {"origin_server_ts", n},
+                                  {"content", R"({"a":[{"b":)" + n + "}]}"},
+                                  {"unsigned", R"({"age":)" + n + "}"},
+                                  {"hashes", R"({"sha256":"x","n":)" + n + "}"},
+                                  {"signatures", R"({"x":{"ed25519:1":)" + n + "}}"},
+                                  {"org.example.extra", n}}) {
+        auto object = good_event();
+        object.erase(field);
+        auto text = json::serialize(object);
+        text.insert(1, "\"" + std::string(field) + "\":" + value + ",");
+        EXPECT_FALSE(Event::parse(text, rules)) << rules.version << " " << text;
+      }
+    }
+    EventDraft out = draft(rules);
+    out.content["deep"] = json::Array{json::Object{{"n", int64_t{1} << 53}}};
+    EXPECT_FALSE(OwnEvent::build(out, rules, ServerName::trusted("domain"), spec_key())) << rules.version;
+  }
 }
 
 TEST(Event, OldVersionsTakeFloatsAndBigDepths) {

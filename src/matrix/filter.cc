@@ -79,6 +79,7 @@ class FilterParser {
     MYELIN_TRY(auto names, strings(*value, key));
     out.emplace();
     for (auto& name : names) {
+      if (name.size() > kMaxFieldBytes) return fail(Code::kInvalidParam, "filter: an event type is too long");
       if (!name.contains('*'))
         out->exact.insert(std::move(name));
       else

@@ -97,6 +97,17 @@ TEST(Filter, ReadsItsParts) {
   EXPECT_TRUE(none.timeline().matches(*make_event("{}")));
 }
 
+// Attack 25: filters are kept, so they are no place to put things.
+TEST(Filter, Attack25LongEventTypesAreRefused) {
+  for (auto wildcard : {"", "*"}) {
+    json::Array types{json::Value(std::string(256, 't') + wildcard)};
+    EXPECT_EQ(EventFilter::parse({{"types", types}}).error().code, Code::kInvalidParam);
+    EXPECT_EQ(EventFilter::parse({{"not_types", types}}).error().code, Code::kInvalidParam);
+    types[0] = std::string(254, 't') + wildcard;
+    EXPECT_TRUE(EventFilter::parse({{"types", types}}));
+  }
+}
+
 TEST(Filter, RefusesWrongTypesAndIds) {
   struct {
     const char* text;

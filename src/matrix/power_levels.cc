@@ -45,6 +45,20 @@ std::optional<int64_t> parse_level(const json::Value& value, const AuthRules& ru
   return std::nullopt;
 }
 
+std::vector<std::string_view> room_creators(const RoomRules& rules, const Event& create) {
+  std::vector<std::string_view> creators;
+  if (!rules.auth.creator_from_sender) {
+    if (auto creator = json::string_at(create.content(), "creator")) creators.push_back(*creator);
+    return creators;
+  }
+  creators.emplace_back(create.sender().str());
+  auto additional = rules.auth.creators_infinite ? json::array_at(create.content(), "additional_creators") : nullptr;
+  if (!additional) return creators;
+  for (auto& creator : *additional)
+    if (creator.is_string()) creators.emplace_back(creator.get_string());
+  return creators;
+}
+
 bool is_room_creator(const RoomRules& rules, const Event& create, std::string_view user_id) {
   if (!rules.auth.creator_from_sender) return json::string_at(create.content(), "creator") == user_id;
   if (create.sender().str() == user_id) return true;

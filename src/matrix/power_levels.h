@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "matrix/event.h"
 
@@ -44,6 +45,7 @@ std::optional<int64_t> parse_level(const json::Value&, const AuthRules&);
 
 // The creators of a room: the sender of the create event (or content.creator where the version has it) and, where the
 // version knows them, content.additional_creators.
+std::vector<std::string_view> room_creators(const RoomRules&, const Event& create);
 bool is_room_creator(const RoomRules&, const Event& create, std::string_view user_id);
 
 }  // namespace myelin

@@ -110,10 +110,12 @@ struct PropertyContains {
 };
 
 struct ContainsDisplayName {
+  static constexpr size_t kMaxNameBytes = 256;  // a longer one is nobody's name
   bool holds(Subject& subject) const {
     auto& name = subject.context.display_name;
     auto& body = subject.folded_body();
-    return !name.empty() && body && Glob(fold_case(name), Wildcards::kNone).matches_words(*body);
+    return !name.empty() && name.size() <= kMaxNameBytes && body &&
+           Glob(fold_case(name), Wildcards::kNone).matches_words(*body);
   }
 };
 

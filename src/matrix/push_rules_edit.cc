@@ -1,6 +1,7 @@
 // The predefined push rules, and edits of a user's rules.
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "matrix/push_rules.h"
 
@@ -184,18 +185,20 @@ json::Object with_default_push_rules(const json::Object& stored, const UserId& u
     auto old_list = json::array_at(*old_global, kKinds[k]);
     if (!old_list) continue;
     auto& list = list_of(out, static_cast<PushRuleKind>(k));
-    size_t place = first_place(list);
+    json::Array own;
+    std::set<std::string_view> seen;
     for (auto& old : *old_list) {
       auto id = id_of(old);
-      if (id.empty()) continue;
-      auto found = find_rule(list, id);
       if (!is_default_id(id)) {
-        if (found == list.end()) list.insert(list.begin() + place++, old);
-      } else if (found != list.end()) {
-        for (auto key : {"enabled", "actions"})
-          if (auto value = old.get_object().if_contains(key)) found->get_object()[key] = *value;
+        if (!id.empty() && seen.insert(id).second) own.push_back(old);
+        continue;
       }
+      auto found = find_rule(list, id);
+      if (found == list.end()) continue;
+      for (auto key : {"enabled", "actions"})
+        if (auto value = old.get_object().if_contains(key)) found->get_object()[key] = *value;
     }
+    list.insert(list.begin() + first_place(list), own.begin(), own.end());
   }
   return out;
 }

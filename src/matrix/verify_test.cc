@@ -63,6 +63,29 @@ TEST(Verify, AcceptsOurOwnEventsInEveryVersion) {
   }
 }
 
+// Attack 3, CVE-2022-39200: what is stored was verified or is ours, whatever way it came. Only this library makes a
+// VerifiedEvent, from an event whose signatures it checked or that it signed.
+static_assert(!std::is_default_constructible_v<VerifiedEvent>);
+static_assert(!std::is_constructible_v<VerifiedEvent, EventPtr>);
+static_assert(!std::is_constructible_v<VerifiedEvent, const Event&>);
+static_assert(!std::is_convertible_v<EventPtr, VerifiedEvent>);
+static_assert(!std::is_aggregate_v<VerifiedEvent>);
+static_assert(!std::is_constructible_v<VerifiedCopy, EventPtr>);
+
+TEST(Verify, Attack03AnUnsignedEventNeverBecomesAVerifiedOne) {
+  World world;
+  for (auto& rules : all_room_versions()) {
+    auto pdu = built(draft(), rules, world.a);
+    EXPECT_TRUE(world.verify(pdu, rules)) << rules.version;
+    for (auto signatures :
+         {R"({})", R"({"b.x":{"ed25519:1":"x"}})", R"({"a.x":{}})", R"({"a.x":{"rsa:1":"x"}})",
+          R"({"a.x":{"ed25519:1":5}})", R"({"a.x":{"ed25519:1":""}})", R"({"a.x":{"ed25519:2":"x"}})"}) {
+      pdu["signatures"] = *json::parse(signatures);
+      EXPECT_FALSE(world.verify(pdu, rules)) << rules.version << signatures;
+    }
+  }
+}
+
 TEST(Verify, DropsWhatIsNotSignedByTheSendersServer) {
   World world;
   auto& rules = version("11");

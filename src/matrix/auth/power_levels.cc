@@ -45,10 +45,8 @@ Result<void> check_users(const json::Object& content, const AuthRules& rules) {
 Result<void> check_no_creators(const Case& the) {
   auto users = json::object_at(the.event.content(), "users");
   if (!users) return {};
-  for (auto& [user_id, level] : *users) {
-    if (the.levels.is_creator(user_id))
-      return reject("{} is a creator and has no place among the users", std::string_view(user_id));
-  }
+  for (auto creator : room_creators(the.rules, the.create))
+    if (users->contains(creator)) return reject("{} is a creator and has no place among the users", creator);
   return {};
 }
 

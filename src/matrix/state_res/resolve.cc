@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "matrix/state_res/steps.h"
 
@@ -8,8 +9,9 @@ Result<Resolution> resolve(const RoomRules& rules, std::span<const StateMap> set
                            ResolutionSource& source) {
   // A set that is there twice says nothing new.
   std::vector<StateMap> distinct;
+  std::set<Fingerprint> seen;
   for (auto& set : sets)
-    if (std::ranges::find(distinct, set) == distinct.end()) distinct.push_back(set);
+    if (seen.insert(set.root().fingerprint).second) distinct.push_back(set);
   if (distinct.size() < 2) return Resolution{};
 
   state_res::Events events(rules, graph, source);
