@@ -47,11 +47,11 @@ constexpr std::string_view kClosed = "the engine is closed";
 // cgo's functions take pointers to what they only read.
 char* c_text(std::string_view text) { return const_cast<char*>(text.data()); }
 
-Result<void> outcome(int ok, char* message) {
-  if (ok != 0) return {};
+Result<void> outcome(int status, char* message) {
+  if (status == 1) return {};
   std::string text = message != nullptr ? message : "unknown error";
   ::free(message);
-  return fail(Code::kUnavailable, "NATS: " + text);
+  return fail(status == 2 ? Code::kConflict : Code::kUnavailable, "NATS: " + text);
 }
 
 void log_line(std::string_view data) {

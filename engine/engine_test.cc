@@ -151,6 +151,7 @@ TEST_F(Engines, AStreamWithOtherStorageStopsTheStartAndIsKept) {
   auto engine = open(embedded());
   auto refused = engine->ensure_stream({"s", {"s.*"}, true, 8 << 20});
   ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
   EXPECT_NE(refused.error().message.find("stream s is there with File storage"), std::string::npos)
       << refused.error().message;
   EXPECT_EQ(engine->last_sequence("s"), 1);

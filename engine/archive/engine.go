@@ -86,7 +86,10 @@ func (e *engine) guard(token uint64) {
 	}
 }
 
-// call runs a blocking step for C++; what went wrong is the message.
+// errDeclared: what is there was declared otherwise, and cannot be changed without loss.
+var errDeclared = errors.New("declared otherwise")
+
+// call runs a blocking step for C++: 1 is success, 2 errDeclared, 0 any other failure; what went wrong is the message.
 func call(handle C.uint64_t, message **C.char, step func(*engine, context.Context) error) (ok C.int) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -103,6 +106,9 @@ func call(handle C.uint64_t, message **C.char, step func(*engine, context.Contex
 	defer cancel()
 	if err := step(e, ctx); err != nil {
 		*message = C.CString(err.Error())
+		if errors.Is(err, errDeclared) {
+			return 2
+		}
 		return 0
 	}
 	return 1
@@ -329,7 +335,7 @@ func engine_last_sequence(handle C.uint64_t, stream *C.char) C.int64_t {
 			return nil
 		}
 		return err
-	}) == 0 {
+	}) != 1 {
 		C.free(unsafe.Pointer(ignored))
 	}
 	return last

@@ -84,9 +84,9 @@ func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
 	}
 	have := stream.CachedInfo().Config
 	if have.Storage != config.Storage || have.Retention != config.Retention {
-		return fmt.Errorf("stream %s is there with %v storage and %v retention, but %v and %v are declared; it is never deleted "+
+		return fmt.Errorf("%w: stream %s is there with %v storage and %v retention, not with %v and %v; it is never deleted "+
 			"by itself: stop the server and remove it (nothing in it is lost: the database has it)",
-			s.Name, have.Storage, have.Retention, config.Storage, config.Retention)
+			errDeclared, s.Name, have.Storage, have.Retention, config.Storage, config.Retention)
 	}
 	if slices.Equal(have.Subjects, config.Subjects) && have.MaxBytes == config.MaxBytes && have.Discard == config.Discard {
 		return nil
