@@ -5,66 +5,120 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "infra/bus/wire.h"
+#include "infra/db/fatal.h"
 
 namespace myelin::bus {
 namespace {
 constexpr size_t kBatch = 256;        // messages in one transaction
 constexpr size_t kMaxWaiting = 8192;  // held in memory; beyond, the outbox has them
+constexpr auto kShortestPause = std::chrono::milliseconds(20);
+constexpr auto kLongestPause = std::chrono::milliseconds(5'000);
+
+// Would fail the same way again, whatever the world does.
 bool is_deterministic(Code code) {
-  return code == Code::kBadJson || code == Code::kCorrupt || code == Code::kInternal || code == Code::kNotJson;
+  return code == Code::kBadJson || code == Code::kNotJson || code == Code::kCorrupt || code == Code::kInternal;
+}
+
+// The consumer's fence (rule A4). A message that the database has not numbered does not pass either (rule A13).
+Result<void> move_cursor(db::Tx& tx, const std::string& consumer, std::string_view topic, uint32_t partition,
+                         std::pair<uint64_t, uint64_t> move) {
+  int64_t moved = tx.exec(
+      "UPDATE cursor SET seq = $1 WHERE consumer = $2 AND topic = $3 AND partition = $4 AND seq = $5 AND EXISTS "
+      "(SELECT 1 "
+      "FROM outbox_head h WHERE h.topic = $3 AND h.partition = $4 AND h.next_seq > $1)",
+      move.second, consumer, topic, partition, move.first);
+  if (moved == 0) return fail(Code::kStale, "the cursor has moved");
+  return {};
 }
 }  // namespace
 
-Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, std::string generation, Acknowledge acknowledge)
+Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Acknowledge acknowledge)
     : spec_(std::move(spec)),
       db_(db),
-      generation_(std::move(generation)),
+      generation_(db.generation()),
       acknowledge_(std::move(acknowledge)),
       ring_(loop),
+      turn_(loop),
       lag_(metrics::gauge("myelin_bus_lag", "Messages committed but not yet applied",
                           {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})),
       applied_(metrics::counter("myelin_bus_applied_total", "Messages applied",
                                 {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})) {}
 
 Task<Result<void>> Consumer::register_cursors() {
+  MYELIN_CO_TRY(auto there, co_await db_.read([name = spec_.name, topic = spec_.topic.name](db::ReadTx& tx) {
+    return tx.one(
+        "SELECT count(*) FROM cursor WHERE consumer = $1 AND topic = $2", [](const db::Row& row) { return row.i64(0); },
+        name, topic);
+  }));
+  if (there == kPartitions) co_return Result<void>{};
   co_return co_await db_.write({}, [name = spec_.name, topic = spec_.topic.name](db::Tx& tx) {
-    for (uint32_t p = 0; p < kPartitions; ++p) {
+    for (uint32_t p = 0; p < kPartitions; ++p)
       tx.exec(
           "INSERT INTO outbox_head (topic, partition, epoch, next_seq) VALUES ($1, $2, 0, 1) ON CONFLICT (topic, "
           "partition) DO NOTHING",
           topic, p);
-      auto next = tx.one(
-          "SELECT next_seq FROM outbox_head WHERE topic = $1 AND partition = $2 {for_update}",
-          [](const db::Row& row) { return row.i64(0); }, topic, p);
-      crash_point("register.head_read");
+    auto heads = tx.all(
+        "SELECT partition, next_seq FROM outbox_head WHERE topic = $1 ORDER BY partition {for_update}",
+        [](const db::Row& row) { return std::pair(row.i64(0), row.i64(1)); }, topic);
+    crash_point("register.head_read");
+    for (auto [p, next_seq] : heads)
       tx.exec(
           "INSERT INTO cursor (consumer, topic, partition, seq) VALUES ($1, $2, $3, $4) ON CONFLICT (consumer, topic, "
           "partition) DO NOTHING",
-          name, topic, p, next.value() - 1);
-    }
+          name, topic, p, next_seq - 1);
   });
 }
 
+// Cursors, heads and parked keys as the database has them, in one snapshot. Whatever was known to exist before it was
+// taken must be in it.
 Task<Result<void>> Consumer::load() {
   struct Loaded {
-    std::array<uint64_t, kPartitions> cursors{};
+    struct Row {
+      uint32_t partition;
+      uint64_t seq, next_seq;
+    };
+    std::vector<Row> rows;
     std::set<std::string> parked;
   };
+  std::array<uint64_t, kPartitions> known;
+  for (uint32_t p = 0; p < kPartitions; ++p) known[p] = partitions_[p].head;
   MYELIN_CO_TRY(auto loaded, co_await db_.read([name = spec_.name, topic = spec_.topic.name](db::ReadTx& tx) {
     Loaded out;
     tx.query(
-        "SELECT partition, seq FROM cursor WHERE consumer = $1 AND topic = $2",
-        [&](const db::Row& row) { out.cursors[static_cast<size_t>(row.i64(0))] = static_cast<uint64_t>(row.i64(1)); },
+        "SELECT c.partition, c.seq, h.next_seq FROM cursor c JOIN outbox_head h ON h.topic = c.topic AND h.partition = "
+        "c.partition WHERE c.consumer = $1 AND c.topic = $2",
+        [&](const db::Row& row) {
+          out.rows.push_back({static_cast<uint32_t>(row.i64(0)), static_cast<uint64_t>(row.i64(1)),
+                              static_cast<uint64_t>(row.i64(2))});
+        },
         name, topic);
     tx.query(
         "SELECT DISTINCT key FROM parked WHERE consumer = $1 AND topic = $2",
         [&](const db::Row& row) { out.parked.insert(row.str(0)); }, name, topic);
     return out;
   }));
-  for (uint32_t p = 0; p < kPartitions; ++p) partitions_[p].cursor = loaded.cursors[p];
+  if (loaded.rows.size() != kPartitions) co_return fail(Code::kCorrupt, "its cursors are not in the database");
+  for (const auto& row : loaded.rows) {
+    auto& partition = partitions_[row.partition];
+    auto seen = std::max(known[row.partition], row.seq);
+    if (seen >= row.next_seq) co_return stop_for_good(row.partition, seen, row.next_seq);
+    partition.cursor = row.seq;
+    partition.head = std::max(partition.head, row.next_seq - 1);
+  }
   parked_keys_ = std::move(loaded.parked);
   reload_ = false;
   co_return Result<void>{};
+}
+
+// A message that the database has not numbered yet was numbered in a future that is gone (rule A13).
+Result<void> Consumer::stop_for_good(uint32_t p, uint64_t seen, uint64_t next_seq) {
+  stopped_ = true;
+  auto text = fmt::format(
+      "{}: {}/{}: message {} was delivered, but the next one of the database is {}: the database went back in time. "
+      "Nothing more is applied; run `myelin restored`, then start again",
+      spec_.name, spec_.topic.name, p, seen, next_seq);
+  db::fatal(text);
+  return fail(Code::kCorrupt, std::move(text));
 }
 
 void Consumer::received(std::string_view reply, std::string_view payload) {
@@ -83,7 +137,7 @@ void Consumer::received(std::string_view reply, std::string_view payload) {
 
 void Consumer::head_is(uint32_t p, uint64_t next_seq) {
   auto& partition = partitions_[p];
-  partition.head = std::max(partition.head, next_seq - 1);
+  if (next_seq > 0) partition.head = std::max(partition.head, next_seq - 1);
   if (partition.head > partition.cursor) ring_.ring();
 }
 
@@ -96,38 +150,39 @@ uint64_t Consumer::lag() const {
 
 Task<> Consumer::run() {
   reload_ = true;
-  auto pause = std::chrono::milliseconds(20);
+  std::chrono::milliseconds pause(0);
   while (true) {
     auto seen = ring_.generation();
-    if (reload_) {
-      if (auto loaded = co_await load(); !loaded) {
-        co_await sleep_for(pause);
-        continue;
-      }
-    }
-    auto batch = co_await collect();
+    Result<bool> stepped = false;
+    if (!stopped_) stepped = co_await step();
     lag_.Set(static_cast<double>(lag()));
-    Result<void> status;
-    if (!batch)
-      status = std::unexpected(batch.error());
-    else if (!batch->messages.empty())
-      status = co_await apply(std::move(*batch));
-    else {
-      co_await ring_.wait(seen, std::chrono::steady_clock::now() + std::chrono::seconds(30));
-      continue;
-    }
-    if (status) {
-      pause = std::chrono::milliseconds(20);
+    if (stepped) {
+      pause = {};
+      if (!*stepped) co_await ring_.wait(seen, std::chrono::steady_clock::now() + std::chrono::seconds(30));
       continue;
     }
     reload_ = true;
-    if (status.error().code != Code::kStale) {
-      log::warning("{}: {} cannot be applied now and is retried: {}", spec_.name, spec_.topic.name,
-                   status.error().message);
-      co_await sleep_for(pause);
-      pause = std::min<std::chrono::milliseconds>(pause * 2, std::chrono::seconds(5));
+    const auto& error = stepped.error();
+    if (error.code == Code::kStale && pause.count() == 0) {  // another process was faster, or parked keys changed
+      pause = kShortestPause;
+      continue;
     }
+    auto text =
+        fmt::format("{}: {} cannot be applied now and is tried again: {}", spec_.name, spec_.topic.name, error.message);
+    log::write(error.code == Code::kCorrupt ? log::Level::kError : log::Level::kWarning, text);
+    pause = std::clamp(pause, kShortestPause, kLongestPause);
+    co_await sleep_for(pause);
+    pause *= 2;
   }
+}
+
+Task<Result<bool>> Consumer::step() {
+  auto turn = co_await turn_.lock();
+  if (reload_) MYELIN_CO_CHECK(co_await load());
+  MYELIN_CO_TRY(auto batch, co_await collect());
+  if (batch.messages.empty()) co_return false;
+  MYELIN_CO_CHECK(co_await apply(std::move(batch)));
+  co_return true;
 }
 
 // The next messages of every partition, each from its cursor on without a hole.
@@ -141,12 +196,8 @@ Task<Result<Consumer::Batch>> Consumer::collect() {
       waiting.erase(waiting.begin());
       --waiting_;
     }
-    bool hole =
-        partition.head > partition.cursor && (waiting.empty() || waiting.begin()->first != partition.cursor + 1);
-    if (hole) {
-      MYELIN_CO_TRY(bool found, co_await read_outbox(p, kBatch));
-      if (!found) continue;
-    }
+    if (partition.head > partition.cursor && (waiting.empty() || waiting.begin()->first != partition.cursor + 1))
+      MYELIN_CO_CHECK(co_await read_outbox(p));
     auto to = partition.cursor;
     for (auto it = waiting.begin(); it != waiting.end() && it->first == to + 1 && batch.messages.size() < kBatch;
          ++it) {
@@ -160,115 +211,95 @@ Task<Result<Consumer::Batch>> Consumer::collect() {
   co_return batch;
 }
 
-Task<Result<bool>> Consumer::read_outbox(uint32_t p, size_t limit) {
+// What is known to exist and did not come.
+Task<Result<void>> Consumer::read_outbox(uint32_t p) {
   auto from = partitions_[p].cursor;
-  MYELIN_CO_TRY(auto rows, co_await db_.read([topic = spec_.topic.name, p, from, limit](db::ReadTx& tx) {
+  MYELIN_CO_TRY(auto rows, co_await db_.read([topic = spec_.topic.name, p, from](db::ReadTx& tx) {
     return tx.all(
         "SELECT seq, body FROM outbox WHERE topic = $1 AND partition = $2 AND seq > $3 ORDER BY seq LIMIT $4",
         [p](const db::Row& row) { return Message{p, static_cast<uint64_t>(row.i64(0)), row.bytes(1)}; }, topic, p, from,
-        limit);
+        kBatch);
   }));
   crash_point("consume.gap_read");
-  if (rows.empty()) {
-    // Known of but not there: rolled back with its transaction, or applied by another process since.
-    reload_ = true;
-    partitions_[p].head = from;
-    co_return false;
-  }
-  if (rows.front().seq != from + 1) {
-    log::error("{}: {}/{} has a hole after {}: nothing of it is applied until it is looked into", spec_.name,
-               spec_.topic.name, p, from);
-    co_return fail(Code::kUnavailable, "a hole in the outbox");
-  }
+  if (rows.empty() || rows.front().seq != from + 1) co_return co_await missing(p);
   auto& partition = partitions_[p];
   for (auto& row : rows) {
     auto seq = row.seq;
     partition.head = std::max(partition.head, seq);
     if (partition.waiting.try_emplace(seq, std::move(row), std::string()).second) ++waiting_;
   }
-  co_return true;
+  co_return Result<void>{};
 }
 
+// A row that was known of is not in the outbox: another process has applied it since and it was trimmed, or the
+// database went back, or it has a hole, of which nothing is passed over.
+Task<Result<void>> Consumer::missing(uint32_t p) {
+  auto from = partitions_[p].cursor;
+  MYELIN_CO_CHECK(co_await load());
+  if (partitions_[p].cursor != from) co_return fail(Code::kStale, "the cursor has moved");
+  co_return fail(Code::kCorrupt, fmt::format("partition {} has a hole after {}", p, from));
+}
+
+// After the batch, or after the one of its messages that cannot be applied is parked.
 Task<Result<void>> Consumer::apply(Batch batch) {
   std::vector<Message> todo;
-  std::vector<std::pair<Message, std::string>> park;
+  std::vector<ParkedMessage> park;
   for (const auto& message : batch.messages) {
-    if (!parked_keys_.empty() && parked_keys_.contains(spec_.key(message)))
-      park.emplace_back(message, "waits behind a parked message");
+    auto key = parked_keys_.empty() ? std::string() : key_of(message);
+    if (parked_keys_.contains(key))
+      park.push_back({std::move(key), message, "waits behind a parked message", true});
     else
       todo.push_back(message);
   }
   auto status = co_await apply_once(batch, std::move(todo), std::move(park));
   if (status || !is_deterministic(status.error().code)) co_return status;
-  if (batch.messages.size() > 1) {  // which one is it? One at a time, in order.
-    Batch rest = std::move(batch);
-    std::map<uint32_t, uint64_t> at;
-    for (auto& [p, move] : rest.moves) at[p] = move.first;
-    acknowledge_(std::move(rest.replies));
-    for (auto& message : rest.messages) {
-      Batch one;
-      auto p = message.partition;
-      one.moves[p] = {at[p], message.seq};
-      at[p] = message.seq;
-      one.messages.push_back(std::move(message));
-      MYELIN_CO_CHECK(co_await apply(std::move(one)));
-    }
-    co_return Result<void>{};
-  }
+  if (batch.messages.size() > 1) co_return co_await apply_one_by_one(std::move(batch));
   const auto& message = batch.messages.front();
-  auto key = spec_.key(message);
-  log::error("{}: message {}/{} of {} cannot be applied and is parked: {}", spec_.name, message.partition, message.seq,
-             key, status.error().message);
-  std::vector<std::pair<Message, std::string>> bad{{message, status.error().message}};
+  auto key = key_of(message);
+  log::error("{}: message {}/{}/{} of {} cannot be applied and is parked: {}", spec_.name, spec_.topic.name,
+             message.partition, message.seq, key, status.error().message);
+  std::vector<ParkedMessage> bad{{key, message, status.error().message, false}};
   MYELIN_CO_CHECK(co_await apply_once(batch, {}, std::move(bad)));
   parked_keys_.insert(key);
   co_return Result<void>{};
 }
 
+Task<Result<void>> Consumer::apply_one_by_one(Batch batch) {
+  acknowledge_(std::move(batch.replies));
+  std::map<uint32_t, uint64_t> at;
+  for (auto& [p, move] : batch.moves) at[p] = move.first;
+  for (auto& message : batch.messages) {
+    Batch one;
+    auto p = message.partition;
+    one.moves[p] = {at[p], message.seq};
+    at[p] = message.seq;
+    one.messages.push_back(std::move(message));
+    MYELIN_CO_CHECK(co_await apply(std::move(one)));
+  }
+  co_return Result<void>{};
+}
+
+// One transaction: cursors, parked messages, effects. Then acknowledgements, then whoever waits.
 Task<Result<void>> Consumer::apply_once(const Batch& batch, std::vector<Message> todo,
-                                        std::vector<std::pair<Message, std::string>> park) {
+                                        std::vector<ParkedMessage> park) {
   Effects effects;
   if (!todo.empty()) {
     if (failure_point("consume.refused")) co_return fail(Code::kInternal, "a failure point");
-    MYELIN_CO_TRY(effects, co_await spec_.apply(std::move(todo)));
-  }
-  struct ParkedRow {
-    std::string key;
-    Message message;
-    std::string reason;
-  };
-  std::vector<ParkedRow> rows;
-  for (auto& [message, reason] : park) {
-    auto key = spec_.key(message);
-    rows.push_back({std::move(key), std::move(message), std::move(reason)});
+    MYELIN_CO_TRY(effects, co_await effects_of(std::move(todo)));
   }
   auto lane = static_cast<uint32_t>(std::hash<std::string>()(spec_.name));
-  auto status = co_await db_.write(
-      {lane, {}},
-      [name = spec_.name, topic = spec_.topic.name, moves = batch.moves, rows,
-       write = effects.write](db::Tx& tx) -> Result<void> {
-        for (const auto& [p, move] : moves) {
-          int64_t moved =
-              tx.exec("UPDATE cursor SET seq = $1 WHERE consumer = $2 AND topic = $3 AND partition = $4 AND seq = $5",
-                      move.second, name, topic, p, move.first);
-          if (moved == 0) return fail(Code::kStale, "the cursor has moved");
-        }
-        crash_point("consume.cursor_moved");
-        for (const auto& row : rows) {
-          auto id = tx.one(
-              "SELECT coalesce(max(id), 0) + 1 FROM parked WHERE consumer = $1 AND key = $2",
-              [](const db::Row& r) { return r.i64(0); }, name, row.key);
-          tx.exec(
-              "INSERT INTO parked (consumer, key, id, topic, partition, seq, body, reason) VALUES ($1, $2, $3, $4, $5, "
-              "$6, $7, $8)",
-              name, row.key, id.value(), topic, row.message.partition, row.message.seq, db::Blob{row.message.body},
-              row.reason);
-        }
-        if (!rows.empty()) crash_point("park.written");
-        if (write) MYELIN_CHECK(write(tx));
-        crash_point("consume.applied");
-        return {};
-      });
+  auto status = co_await db_.write({lane, {}},
+                                   [name = spec_.name, topic = spec_.topic.name, moves = batch.moves,
+                                    park = std::move(park), write = effects.write](db::Tx& tx) -> Result<void> {
+                                     for (const auto& [p, move] : moves)
+                                       MYELIN_CHECK(move_cursor(tx, name, topic, p, move));
+                                     crash_point("consume.cursor_moved");
+                                     for (const auto& row : park) MYELIN_CHECK(insert_parked(tx, name, topic, row));
+                                     if (!park.empty()) crash_point("park.written");
+                                     if (write) MYELIN_CHECK(write(tx));
+                                     crash_point("consume.applied");
+                                     return {};
+                                   });
   if (!status) co_return status;
   crash_point("consume.committed_before_ack");
   done(batch);

@@ -16,19 +16,16 @@ namespace myelin::bus {
 class Consumer {
  public:
   using Acknowledge = std::function<void(std::vector<std::string> replies)>;
-  Consumer(ConsumerSpec, db::Database&, Executor loop, std::string generation, Acknowledge);
+  Consumer(ConsumerSpec, db::Database&, Executor loop, Acknowledge);
 
   const ConsumerSpec& spec() const { return spec_; }
   Task<Result<void>> register_cursors();  // new ones at the head, with the head's row locked (rule A10)
   void received(std::string_view reply, std::string_view payload);
   void head_is(uint32_t partition, uint64_t next_seq);  // from the head poll
   Task<> run();                                         // for TaskSet::supervise
+  Task<Result<void>> unpark(std::string key);
   uint64_t cursor(uint32_t partition) const { return partitions_[partition].cursor; }
   uint64_t lag() const;
-  void read_again() {
-    reload_ = true;
-    ring_.ring();
-  }  // parked rows changed
 
  private:
   struct Partition {
@@ -40,23 +37,41 @@ class Consumer {
     std::map<uint32_t, std::pair<uint64_t, uint64_t>> moves;  // partition -> cursor from, to
     std::vector<std::string> replies;
   };
+  struct ParkedMessage {
+    std::string key;
+    Message message;
+    std::string reason;
+    bool behind;  // another one of its key, which must still be there
+  };
+  Task<Result<bool>> step();  // false: there was nothing to do
   Task<Result<void>> load();
+  Result<void> stop_for_good(uint32_t partition, uint64_t seen, uint64_t next_seq);
   Task<Result<Batch>> collect();
-  Task<Result<bool>> read_outbox(uint32_t partition, size_t limit);
+  Task<Result<void>> read_outbox(uint32_t partition);
+  Task<Result<void>> missing(uint32_t partition);
   Task<Result<void>> apply(Batch);
-  Task<Result<void>> apply_once(const Batch&, std::vector<Message> todo,
-                                std::vector<std::pair<Message, std::string>> park);
+  Task<Result<void>> apply_one_by_one(Batch);
+  Task<Result<void>> apply_once(const Batch&, std::vector<Message> todo, std::vector<ParkedMessage> park);
+  Task<Result<Effects>> effects_of(std::vector<Message>);
   void done(const Batch&);
+
+  // parking.cc
+  std::string key_of(const Message&) const;
+  static Result<void> insert_parked(db::Tx&, const std::string& consumer, std::string_view topic, const ParkedMessage&);
+  Task<Result<bool>> replay_first(std::string key);  // false: none is left
 
   ConsumerSpec spec_;
   db::Database& db_;
   std::string generation_;
   Acknowledge acknowledge_;
   Doorbell ring_;
+  Mutex turn_;  // apply is not called twice at once
   std::array<Partition, kPartitions> partitions_;
   std::set<std::string> parked_keys_;
   size_t waiting_ = 0;
+  int throws_ = 0;  // of apply, one after the other
   bool reload_ = true;
+  bool stopped_ = false;  // for good
   prometheus::Gauge& lag_;
   prometheus::Counter& applied_;
 };

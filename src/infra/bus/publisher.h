@@ -1,30 +1,34 @@
-// From committed outbox rows to the stream. What cannot be published is dropped: consumers read it from the outbox.
+// From committed outbox rows to the stream. What cannot be published is dropped, and `missed` called on the loop:
+// consumers read it from the outbox.
 #pragma once
 #include <mutex>
 #include <vector>
 
 #include "base/metrics.h"
 #include "base/task.h"
-#include "engine/engine.h"
+#include "infra/bus/transport.h"
 #include "infra/db/db.h"
 
 namespace myelin::bus {
 
 class Publisher : public std::enable_shared_from_this<Publisher> {
  public:
-  Publisher(engine::Engine&, Executor loop, std::string generation);
+  Publisher(Transport&, Executor loop, std::string generation, std::function<void()> missed);
   void committed(std::vector<db::OutboxRow>);  // any thread; never waits
-  void stop();                                 // the loop
+  void stop();                                 // the loop; before the transport goes
 
  private:
   void flush();  // the loop
-  engine::Engine& engine_;
+  void drop(size_t rows);
+  Transport& transport_;
   Executor loop_;
   std::string generation_;
+  std::function<void()> missed_;
   std::mutex mutex_;
   std::vector<db::OutboxRow> queue_;  // guarded by mutex_
+  size_t overflow_ = 0;               // rows that did not fit; guarded by mutex_
   bool scheduled_ = false;            // guarded by mutex_
-  int under_way_ = 0;                 // batches that the engine has not answered; the loop
+  int under_way_ = 0;                 // batches that the transport has not answered; the loop
   bool stopped_ = false;
   prometheus::Counter& published_;
   prometheus::Counter& dropped_;

@@ -1,0 +1,189 @@
+#include "infra/bus/testing/memory_streams.h"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+
+namespace myelin::bus::testing {
+namespace {
+
+using Alive = std::shared_ptr<bool>;  // of a connection; false: closed
+
+struct Listener {
+  Alive alive;
+  std::string queue;
+  Transport::Handler handler;
+};
+
+struct Subscriber {
+  Alive alive;
+  Transport::Handler handler;
+};
+
+struct Durable {
+  std::deque<std::string> waiting;
+  std::map<uint64_t, std::pair<std::string, Alive>> unacknowledged;  // by id, with whom it was delivered to
+};
+
+}  // namespace
+
+struct MemoryStreams::State {
+  explicit State(Executor executor) : loop(std::move(executor)) {}
+
+  Executor loop;
+  uint64_t last_id = 0, turn = 0;
+  std::map<std::string, std::map<std::string, Durable>, std::less<>> streams;  // topic, consumer
+  std::map<std::pair<std::string, std::string>, std::vector<Subscriber>> subscribers;
+  std::map<std::string, std::vector<Listener>, std::less<>> listeners;
+
+  bool publish(const Outgoing& message) {
+    auto stream = streams.find(message.subject.substr(0, message.subject.rfind('.')));
+    if (stream == streams.end()) return false;
+    for (auto& [name, durable] : stream->second) {
+      durable.waiting.push_back(message.payload);
+      deliver(stream->first, name);
+    }
+    return true;
+  }
+
+  // Hands what waits to the subscribers in turn, each message in a step of the loop of its own.
+  void deliver(const std::string& topic, const std::string& consumer) {
+    auto& all = subscribers[{topic, consumer}];
+    std::erase_if(all, [](const Subscriber& one) { return !*one.alive; });
+    auto& durable = streams[topic][consumer];
+    while (!all.empty() && !durable.waiting.empty()) {
+      auto& to = all[turn++ % all.size()];
+      auto id = ++last_id;
+      auto reply = fmt::format("{} {} {}", topic, consumer, id);
+      boost::asio::post(loop, [to, reply, payload = durable.waiting.front()] {
+        if (*to.alive) to.handler(reply, payload);
+      });
+      durable.unacknowledged.emplace(id, std::pair(std::move(durable.waiting.front()), to.alive));
+      durable.waiting.pop_front();
+    }
+  }
+
+  void acknowledge(const std::string& reply) {
+    auto first = reply.find(' '), second = reply.rfind(' ');
+    auto stream = streams.find(reply.substr(0, first));
+    if (stream == streams.end()) return;
+    auto durable = stream->second.find(reply.substr(first + 1, second - first - 1));
+    if (durable != stream->second.end()) durable->second.unacknowledged.erase(std::stoull(reply.substr(second + 1)));
+  }
+
+  // What went to a connection that has closed waits again.
+  void take_back(const Alive& gone) {
+    for (auto& [topic, consumers] : streams)
+      for (auto& [name, durable] : consumers) {
+        for (auto it = durable.unacknowledged.rbegin(); it != durable.unacknowledged.rend(); ++it)
+          if (it->second.second == gone) durable.waiting.push_front(it->second.first);
+        std::erase_if(durable.unacknowledged, [&](const auto& one) { return one.second.second == gone; });
+        deliver(topic, name);
+      }
+  }
+
+  // One listener of each queue, and every one without. False: nobody listens.
+  bool send(const std::string& subject, const std::string& reply, std::string_view payload) {
+    std::map<std::string, std::vector<Listener>> queues;
+    std::vector<Listener> chosen;
+    for (const auto& listener : listeners[subject]) {
+      if (!*listener.alive) continue;
+      if (listener.queue.empty())
+        chosen.push_back(listener);
+      else
+        queues[listener.queue].push_back(listener);
+    }
+    for (auto& [name, members] : queues) chosen.push_back(members[turn++ % members.size()]);
+    for (auto& listener : chosen)
+      boost::asio::post(loop, [listener, reply, text = std::string(payload)] {
+        if (*listener.alive) listener.handler(reply, text);
+      });
+    return !chosen.empty();
+  }
+};
+
+namespace {
+
+class Connection final : public Transport {
+ public:
+  explicit Connection(std::shared_ptr<MemoryStreams::State> state) : state_(std::move(state)) {}
+  ~Connection() override { close(); }
+
+  Result<void> open() override {
+    alive_ = std::make_shared<bool>(true);
+    return {};
+  }
+  void close() override {
+    if (!alive_ || !std::exchange(*alive_, false)) return;
+    state_->take_back(alive_);
+    auto unanswered = std::exchange(requests_, {});
+    for (auto& [inbox, request] : unanswered) request.done(fail(Code::kUnavailable, "closed"));
+  }
+  Result<void> provision(const Topic& topic, const std::string& consumer) override {
+    state_->streams[std::string(topic.name)][consumer];
+    return {};
+  }
+  void subscribe(const Topic& topic, const std::string& consumer, Handler handler) override {
+    state_->subscribers[{std::string(topic.name), consumer}].push_back({alive_, std::move(handler)});
+    state_->deliver(std::string(topic.name), consumer);
+  }
+  void publish(std::vector<Outgoing> messages, std::function<void(Result<void>)> done) override {
+    bool stored = true;
+    for (const auto& message : messages) stored = state_->publish(message) && stored;
+    boost::asio::post(state_->loop, [done = std::move(done), stored] {
+      done(stored ? Result<void>() : fail(Code::kUnavailable, "there is no such stream"));
+    });
+  }
+  void acknowledge(std::vector<std::string> replies) override {
+    for (const auto& reply : replies) state_->acknowledge(reply);
+  }
+  void hint(const std::string& subject, std::string_view payload) override { state_->send(subject, "", payload); }
+  Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
+    state_->listeners[subject].push_back({alive_, queue, std::move(handler)});
+    return {};
+  }
+  void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
+               std::function<void(Result<std::string>)> done) override {
+    auto inbox = fmt::format("inbox.{}", ++state_->last_id);
+    auto timer = std::make_shared<boost::asio::steady_timer>(state_->loop, deadline);
+    requests_.emplace(inbox, Request{std::move(done), timer});
+    state_->listeners[inbox] = {
+        {alive_, "", [this, inbox](std::string_view, std::string_view answer) { finish(inbox, std::string(answer)); }}};
+    timer->async_wait([this, inbox, alive = alive_](boost::system::error_code error) {
+      if (!error && *alive) finish(inbox, fail(Code::kUnavailable, "timeout"));
+    });
+    if (!state_->send(subject, inbox, payload)) finish(inbox, fail(Code::kUnavailable, "nobody serves it"));
+  }
+
+ private:
+  struct Request {
+    std::function<void(Result<std::string>)> done;
+    std::shared_ptr<boost::asio::steady_timer> timer;
+  };
+  void finish(const std::string& inbox, Result<std::string> answer) {
+    auto it = requests_.find(inbox);
+    if (it == requests_.end()) return;
+    auto request = std::move(it->second);
+    requests_.erase(it);
+    boost::asio::post(state_->loop, [state = state_, inbox] { state->listeners.erase(inbox); });
+    request.timer->cancel();
+    request.done(std::move(answer));
+  }
+
+  std::shared_ptr<MemoryStreams::State> state_;
+  Alive alive_;
+  std::map<std::string, Request> requests_;
+};
+
+}  // namespace
+
+MemoryStreams::MemoryStreams(Executor loop) : state_(std::make_shared<State>(std::move(loop))) {}
+std::unique_ptr<Transport> MemoryStreams::connect() { return std::make_unique<Connection>(state_); }
+
+void MemoryStreams::wipe() {
+  state_->streams.clear();
+  for (const auto& [key, subscribers] : state_->subscribers)
+    if (!subscribers.empty()) state_->streams[key.first][key.second];
+}
+
+}  // namespace myelin::bus::testing

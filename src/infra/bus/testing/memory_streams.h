@@ -1,0 +1,25 @@
+// Streams in this process's memory: to the bus what JetStream is, without a server. Several buses may share one, as
+// processes share a NATS. For tests and the simulator; the program does not link it. Thread: the loop.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "infra/bus/transport.h"
+
+namespace myelin::bus::testing {
+
+class MemoryStreams {
+ public:
+  explicit MemoryStreams(Executor loop);
+  std::unique_ptr<Transport> connect();  // once per bus; what it has not acknowledged when it closes is delivered again
+  void wipe();                           // every stream and consumer goes; subscriptions make theirs again
+
+  struct State;  // shared with the connections
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace myelin::bus::testing

@@ -1,0 +1,220 @@
+#include "infra/bus/topic_bus.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "infra/bus/consumer.h"
+#include "infra/bus/heads.h"
+#include "infra/bus/publisher.h"
+
+namespace myelin::bus {
+namespace {
+
+constexpr int kMaxRequests = 256;  // commands under way
+constexpr auto kShortestPoll = std::chrono::milliseconds(20);
+
+class TopicBus final : public Bus {
+ public:
+  TopicBus(std::unique_ptr<Transport> transport, db::Database& db, Executor loop, const Clock& clock, Options options)
+      : options_(options),
+        db_(db),
+        loop_(loop),
+        clock_(clock),
+        transport_(std::move(transport)),
+        missed_(loop),
+        trimmer_(db),
+        tasks_(loop),
+        memory_(metrics::gauge("myelin_engine_memory_bytes", "Memory that the engine has from the system")) {}
+  ~TopicBus() override {
+    tasks_.cancel();
+    if (publisher_) publisher_->stop();
+    if (open_) transport_->close();
+  }
+
+  void declare(ConsumerSpec spec) override {
+    consumers_.push_back(
+        std::make_unique<Consumer>(std::move(spec), db_, loop_, [this](std::vector<std::string> replies) {
+          if (open_ && !replies.empty()) transport_->acknowledge(std::move(replies));
+        }));
+  }
+  void on_hint(std::string subject, HintHandler handler) override {
+    hints_.emplace_back(std::move(subject), std::move(handler));
+  }
+  void serve(std::string subject, CommandHandler handler) override {
+    commands_.emplace_back(std::move(subject), std::move(handler));
+  }
+
+  Task<Result<void>> start() override {
+    MYELIN_CO_CHECK(transport_->open());
+    open_ = true;
+    for (auto& consumer : consumers_) {
+      MYELIN_CO_CHECK(transport_->provision(consumer->spec().topic, consumer->spec().name));
+      MYELIN_CO_CHECK(co_await consumer->register_cursors());
+    }
+    MYELIN_CO_CHECK(listen());
+    publisher_ = std::make_shared<Publisher>(*transport_, loop_, db_.generation(), [this] { missed_.ring(); });
+    db_.on_committed(
+        [publisher = publisher_](std::vector<db::OutboxRow> rows) { publisher->committed(std::move(rows)); });
+    for (auto& each : consumers_) {
+      auto consumer = each.get();
+      const auto& spec = consumer->spec();
+      transport_->subscribe(spec.topic, spec.name, [consumer](std::string_view reply, std::string_view payload) {
+        consumer->received(reply, payload);
+      });
+      tasks_.supervise(fmt::format("consumer {} of {}", spec.name, spec.topic.name),
+                       [consumer] { return consumer->run(); });
+    }
+    MYELIN_CO_CHECK(co_await poll_heads());
+    tasks_.supervise("bus: head poll", [this] { return head_poll(); });
+    tasks_.supervise("bus: trim", [this] { return trim(); });
+    co_return Result<void>{};
+  }
+
+  void hint(std::string subject, std::string payload) override {
+    if (open_) transport_->hint("hint." + subject, payload);
+  }
+
+  Task<Result<std::string>> request(std::string subject, std::string payload,
+                                    std::chrono::milliseconds deadline) override {
+    if (!open_ || requests_ >= kMaxRequests) co_return fail(Code::kUnavailable, "too many commands are under way");
+    struct Waiting {
+      explicit Waiting(Executor loop) : bell(loop) {}
+      Doorbell bell;
+      std::optional<Result<std::string>> answer;
+    };
+    auto waiting = std::make_shared<Waiting>(loop_);
+    ++requests_;
+    transport_->request("cmd." + subject, payload, deadline, [this, waiting](Result<std::string> answer) {
+      --requests_;
+      waiting->answer = std::move(answer);
+      waiting->bell.ring();
+    });
+    co_await waiting->bell.wait(0, clock_.steady() + deadline + std::chrono::seconds(1));
+    if (!waiting->answer) co_return fail(Code::kTimeout, "no answer to a command");
+    co_return *waiting->answer;
+  }
+
+  Task<Result<std::vector<Parked>>> parked() override {
+    co_return co_await db_.read([](db::ReadTx& tx) {
+      return tx.all(
+          "SELECT p.consumer, p.key, p.reason, g.messages FROM parked p JOIN (SELECT consumer, key, min(id) AS first, "
+          "count(*) AS messages FROM parked GROUP BY consumer, key) g ON g.consumer = p.consumer AND g.key = p.key AND "
+          "g.first = p.id ORDER BY p.consumer, p.key",
+          [](const db::Row& row) {
+            return Parked{row.str(0), row.str(1), row.str(2), static_cast<uint64_t>(row.i64(3))};
+          });
+    });
+  }
+
+  Task<Result<void>> unpark(std::string name, std::string key) override {
+    for (auto& consumer : consumers_)
+      if (consumer->spec().name == name) MYELIN_CO_CHECK(co_await consumer->unpark(key));
+    co_return Result<void>{};
+  }
+
+  Task<bool> settled(std::chrono::steady_clock::time_point deadline) override {
+    std::optional<Heads> goals;
+    while (true) {
+      if (!goals) {
+        if (auto heads = co_await read_heads(db_)) tell(goals.emplace(std::move(*heads)));
+      }
+      if (goals && reached(*goals)) co_return true;
+      if (clock_.steady() >= deadline) co_return false;
+      co_await sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
+  Task<> stop() override {
+    tasks_.cancel();
+    co_await tasks_.join();
+    if (publisher_) publisher_->stop();
+    if (std::exchange(open_, false)) transport_->close();
+  }
+
+ private:
+  Result<void> listen() {
+    for (auto& [subject, handler] : hints_)
+      MYELIN_CHECK(transport_->listen("hint." + subject, "", [handler](std::string_view, std::string_view payload) {
+        handler(std::string(payload));
+      }));
+    for (auto& [subject, handler] : commands_)
+      MYELIN_CHECK(transport_->listen(
+          "cmd." + subject, "owners",
+          [this, handler, name = subject](std::string_view reply, std::string_view payload) {
+            tasks_.spawn("command " + name, answer(handler, std::string(reply), std::string(payload)));
+          }));
+    return {};
+  }
+
+  Task<> answer(CommandHandler handler, std::string reply, std::string payload) {
+    auto text = co_await handler(std::move(payload));
+    if (open_) transport_->hint(reply, text);
+  }
+
+  Task<Result<void>> poll_heads() {
+    MYELIN_CO_TRY(auto heads, co_await read_heads(db_));
+    tell(heads);
+    co_return Result<void>{};
+  }
+  void tell(const Heads& heads) {
+    for (auto& consumer : consumers_) {
+      auto it = heads.find(consumer->spec().topic.name);
+      if (it == heads.end()) continue;
+      for (uint32_t p = 0; p < kPartitions; ++p) consumer->head_is(p, it->second[p]);
+    }
+  }
+  bool reached(const Heads& goals) const {
+    for (const auto& consumer : consumers_) {
+      auto it = goals.find(consumer->spec().topic.name);
+      if (it == goals.end()) continue;
+      for (uint32_t p = 0; p < kPartitions; ++p)
+        if (consumer->cursor(p) + 1 < it->second[p]) return false;
+    }
+    return true;
+  }
+
+  // What the transport lost is found out here; at once, if a publish failed.
+  Task<> head_poll() {
+    while (true) {
+      auto seen = missed_.generation();
+      co_await sleep_for(kShortestPoll);
+      co_await missed_.wait(seen, std::chrono::steady_clock::now() + options_.head_poll - kShortestPoll);
+      if (auto polled = co_await poll_heads(); !polled)
+        log::warning("bus: the heads cannot be read: {}", polled.error().message);
+      memory_.Set(static_cast<double>(transport_->memory_bytes()));
+    }
+  }
+
+  Task<> trim() {
+    while (true) {
+      co_await sleep_for(options_.trim);
+      if (auto trimmed = co_await trimmer_.trim(); !trimmed)
+        log::warning("bus: the outbox cannot be trimmed: {}", trimmed.error().message);
+    }
+  }
+
+  Options options_;
+  db::Database& db_;
+  Executor loop_;
+  const Clock& clock_;
+  std::unique_ptr<Transport> transport_;
+  std::shared_ptr<Publisher> publisher_;
+  std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::pair<std::string, HintHandler>> hints_;
+  std::vector<std::pair<std::string, CommandHandler>> commands_;
+  Doorbell missed_;
+  Trimmer trimmer_;
+  bool open_ = false;
+  int requests_ = 0;
+  TaskSet tasks_;
+  prometheus::Gauge& memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Bus> make_bus(std::unique_ptr<Transport> transport, db::Database& db, Executor loop, const Clock& clock,
+                              Options options) {
+  return std::make_unique<TopicBus>(std::move(transport), db, loop, clock, options);
+}
+
+}  // namespace myelin::bus
