@@ -23,8 +23,8 @@ Code code_of(std::string_view sqlstate) {
       group == "25") {
     return Code::kUnavailable;
   }
-  if (group == "XX" && sqlstate != "XX000") return Code::kCorrupt;
-  if (sqlstate == "22021") return Code::kInvalidParam;  // a NUL, or no UTF-8, in a text
+  if (group == "XX" && sqlstate != "XX000") return Code::kUnavailable;  // its files are damaged
+  if (sqlstate == "22021") return Code::kInvalidParam;                  // a NUL, or no UTF-8, in a text
   return Code::kInternal;
 }
 

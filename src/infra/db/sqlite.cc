@@ -41,10 +41,10 @@ Code code_of(int sqlite_code) {
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_INTERRUPT:
-      return Code::kUnavailable;
-    case SQLITE_CORRUPT:
+    case SQLITE_PROTOCOL:
+    case SQLITE_CORRUPT:  // the file; what a value says is judged by whoever reads it
     case SQLITE_NOTADB:
-      return Code::kCorrupt;
+      return Code::kUnavailable;
     default:
       return Code::kInternal;
   }
