@@ -1,6 +1,7 @@
 #include "infra/work/work.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -14,7 +15,12 @@ namespace {
 class QueuesImpl final : public Queues {
  public:
   QueuesImpl(db::Database& db, Executor loop, const Clock& clock, Random& random)
-      : db_(db), loop_(loop), clock_(clock), random_(random), tasks_(loop) {}
+      : db_(db),
+        loop_(loop),
+        clock_(clock),
+        random_(random),
+        holder_(db.is_sqlite() ? "" : random.token(16)),
+        tasks_(loop) {}
 
   void declare(QueueSpec spec) override {
     auto name = spec.name;
@@ -22,6 +28,7 @@ class QueuesImpl final : public Queues {
   }
   void start() override {
     for (auto& [name, queue] : queues_) tasks_.supervise("work: " + name, [this, q = queue.get()] { return run(*q); });
+    if (shared()) tasks_.supervise("work: leases", [this] { return renew_leases(); });
   }
   void wake(std::string_view name) override {
     if (auto it = queues_.find(name); it != queues_.end()) it->second->ring.ring();
@@ -32,6 +39,7 @@ class QueuesImpl final : public Queues {
   Task<> stop() override {
     tasks_.cancel();
     co_await tasks_.join();
+    if (shared()) (void)co_await give_leases_up();
   }
 
  private:
@@ -39,12 +47,15 @@ class QueuesImpl final : public Queues {
     Queue(QueueSpec s, Executor loop)
         : spec(std::move(s)),
           ring(loop),
-          waiting(metrics::gauge("myelin_work_running", "Keys worked on now", {{"queue", spec.name}})) {}
+          running(metrics::gauge("myelin_work_running", "Keys worked on now", {{"queue", spec.name}})) {}
+    bool has_room() const { return busy.size() < static_cast<size_t>(spec.parallel); }
     QueueSpec spec;
     Doorbell ring;
+    std::deque<Item> due;        // found, each of another key, none of them busy
     std::set<std::string> busy;  // keys worked on now
-    prometheus::Gauge& waiting;
+    prometheus::Gauge& running;
   };
+  bool shared() const { return !holder_.empty(); }
 
   Task<> make_due(std::string name, std::string key) {
     auto status = co_await db_.write({}, [name, key, now = clock_.now()](db::Tx& tx) {
@@ -53,49 +64,89 @@ class QueuesImpl final : public Queues {
     if (status) wake(name);
   }
 
-  struct Found {
-    std::vector<Item> due;
-    Milliseconds next = INT64_MAX;  // when the earliest of the rest is due
-  };
-  // The first item of every key, as far as it is due and its key at rest.
-  Task<Result<Found>> look(const Queue& queue) {
-    co_return co_await db_.read(
-        [name = queue.spec.name, now = clock_.now(), busy = queue.busy, room = queue.spec.parallel](db::ReadTx& tx) {
-          Found out;
-          tx.query(
-              "SELECT w.id, w.key, w.body, w.attempts, w.due FROM work w WHERE w.queue = $1 AND w.id = "
-              "(SELECT min(f.id) FROM work f WHERE f.queue = $1 AND f.key = w.key) ORDER BY w.due LIMIT $2",
-              [&](const db::Row& row) {
-                auto key = row.str(1);
-                if (busy.contains(key)) return;
-                if (row.i64(4) > now)
-                  out.next = std::min(out.next, row.i64(4));
-                else
-                  out.due.push_back({row.i64(0), std::move(key), row.str(2), static_cast<int>(row.i64(3))});
-              },
-              name, static_cast<int64_t>(busy.size()) + room + 64);
-          return out;
-        });
+  // The first item of every key, as far as it is due, its key at rest, and nobody else at it. Returns when to look
+  // again.
+  Task<Result<Milliseconds>> look(Queue& queue) {
+    struct Found {
+      std::deque<Item> due;
+      Milliseconds next = INT64_MAX;  // when the earliest of the rest is due
+    };
+    auto limit = static_cast<int64_t>(queue.busy.size()) + queue.spec.parallel + 64;
+    auto found = co_await db_.read([name = queue.spec.name, now = clock_.now(), busy = queue.busy, holder = holder_,
+                                    limit](db::ReadTx& tx) {
+      Found out;
+      tx.query(
+          "SELECT w.id, w.key, w.body, w.attempts, w.due FROM work w WHERE w.queue = $1 AND w.id = "
+          "(SELECT min(f.id) FROM work f WHERE f.queue = $1 AND f.key = w.key) AND (w.lease_until <= $2 OR w.holder = "
+          "$3) ORDER BY w.due LIMIT $4",
+          [&](const db::Row& row) {
+            auto key = row.str(1);
+            if (busy.contains(key)) return;
+            if (row.i64(4) > now)
+              out.next = std::min(out.next, row.i64(4));
+            else
+              out.due.push_back({row.i64(0), std::move(key), row.str(2), static_cast<int>(row.i64(3))});
+          },
+          name, now, holder, limit);
+      return out;
+    });
+    if (!found) co_return std::unexpected(std::move(found).error());
+    std::erase_if(found->due, [&](const Item& item) { return queue.busy.contains(item.key); });
+    queue.due = std::move(found->due);
+    co_return found->next;
   }
 
   Task<> run(Queue& queue) {
     while (true) {
       auto seen = queue.ring.generation();
-      auto found = co_await look(queue);
-      if (!found) {
-        log::warning("work {}: the table cannot be read: {}", queue.spec.name, found.error().message);
-        co_await sleep_for(std::chrono::seconds(1));
-        continue;
+      Milliseconds next = INT64_MAX;
+      if (queue.due.empty() && queue.has_room()) {
+        auto looked = co_await look(queue);
+        if (!looked) {
+          log::warning("work {}: the table cannot be read: {}", queue.spec.name, looked.error().message);
+          co_await sleep_for(std::chrono::seconds(1));
+          continue;
+        }
+        next = *looked;
       }
-      for (auto& item : found->due) {
-        if (queue.busy.size() >= static_cast<size_t>(queue.spec.parallel)) break;
+      for (; !queue.due.empty() && queue.has_room(); queue.due.pop_front()) {
+        auto& item = queue.due.front();
         queue.busy.insert(item.key);
         tasks_.spawn("work " + queue.spec.name + " " + item.key, attempt(queue, std::move(item)));
       }
-      queue.waiting.Set(static_cast<double>(queue.busy.size()));
-      auto pause = std::chrono::milliseconds(std::clamp<int64_t>(found->next - clock_.now(), 1, 60'000));
+      queue.running.Set(static_cast<double>(queue.busy.size()));
+      auto longest = shared() ? kLease.count() / 2 : 60'000;  // what another was at when it was killed
+      auto pause = std::chrono::milliseconds(std::clamp<int64_t>(next - clock_.now(), 1, longest));
       co_await queue.ring.wait(seen, std::chrono::steady_clock::now() + pause);
     }
+  }
+
+  // False: another process is at it.
+  Task<Result<bool>> claim(const Queue& queue, Item item) {
+    if (!shared()) co_return true;
+    co_return co_await db_.write({}, [name = queue.spec.name, item, holder = holder_, now = clock_.now()](db::Tx& tx) {
+      int64_t claimed = tx.exec(
+          "UPDATE work SET holder = $1, lease_until = $2 WHERE queue = $3 AND key = $4 AND id = $5 AND (lease_until <= "
+          "$6 OR holder = $1)",
+          holder, now + kLease.count(), name, item.key, item.id, now);
+      return claimed == 1;
+    });
+  }
+  Task<> renew_leases() {
+    while (true) {
+      co_await sleep_for(kLease / 4);
+      bool any = std::ranges::any_of(queues_, [](const auto& each) { return !each.second->busy.empty(); });
+      if (!any) continue;
+      auto status = co_await db_.write({}, [holder = holder_, until = clock_.now() + kLease.count()](db::Tx& tx) {
+        tx.exec("UPDATE work SET lease_until = $1 WHERE holder = $2", until, holder);
+      });
+      if (!status) log::warning("work: the leases cannot be renewed: {}", status.error().message);
+    }
+  }
+  Task<Result<void>> give_leases_up() {
+    return db_.write({}, [holder = holder_](db::Tx& tx) {
+      tx.exec("UPDATE work SET holder = '', lease_until = 0 WHERE holder = $1", holder);
+    });
   }
 
   Task<> attempt(Queue& queue, Item item) {
@@ -107,26 +158,36 @@ class QueuesImpl final : public Queues {
         queue.ring.ring();
       }
     } at_rest{queue, item.key};
-    Outcome outcome;
-    try {
-      outcome = co_await queue.spec.attempt(item);
-    } catch (const std::exception& e) {
-      outcome = {Outcome::Kind::kRetry, {}, e.what(), {}};
+    if (auto claimed = co_await claim(queue, item); !claimed || !*claimed) {
+      if (!claimed) co_await sleep_for(std::chrono::seconds(1));
+      co_return;
     }
+    auto outcome = co_await outcome_of(queue, item);
     crash_point("work.between_steps");
     if (outcome.kind == Outcome::Kind::kDone) {
-      auto status =
-          co_await db_.write({}, [name = queue.spec.name, item, write = outcome.write](db::Tx& tx) -> Result<void> {
-            int64_t deleted =
-                tx.exec("DELETE FROM work WHERE queue = $1 AND key = $2 AND id = $3", name, item.key, item.id);
-            if (deleted == 0) return fail(Code::kStale, "the work was done by another");
-            if (write) return write(tx);
-            return {};
-          });
+      auto status = co_await finish(queue, item, std::move(outcome.write));
       if (status || status.error().code == Code::kStale) co_return;
       outcome = {Outcome::Kind::kRetry, {}, status.error().message, {}};
     }
     co_await postpone(queue, item, outcome);
+  }
+
+  Task<Outcome> outcome_of(const Queue& queue, Item item) {
+    try {
+      co_return co_await queue.spec.attempt(std::move(item));
+    } catch (const std::exception& e) {
+      co_return Outcome{Outcome::Kind::kRetry, {}, e.what(), {}};
+    }
+  }
+
+  Task<Result<void>> finish(const Queue& queue, Item item, std::function<Result<void>(db::Tx&)> write) {
+    return db_.write({}, [name = queue.spec.name, item, holder = holder_, write](db::Tx& tx) -> Result<void> {
+      int64_t deleted = tx.exec("DELETE FROM work WHERE queue = $1 AND key = $2 AND id = $3 AND holder = $4", name,
+                                item.key, item.id, holder);
+      if (deleted == 0) return fail(Code::kStale, "the work was done by another");
+      if (write) return write(tx);
+      return {};
+    });
   }
 
   Task<> postpone(Queue& queue, Item item, Outcome outcome) {
@@ -136,10 +197,12 @@ class QueuesImpl final : public Queues {
     auto jitter = static_cast<int64_t>(random_.next() % static_cast<uint64_t>(pause.count() / 4 + 1));
     auto due = clock_.now() + pause.count() + jitter;
     log::debug("work {} {}: attempt {} failed: {}", queue.spec.name, item.key, item.attempts + 1, outcome.reason);
-    auto status = co_await db_.write({}, [name = queue.spec.name, item, due, reason = outcome.reason](db::Tx& tx) {
+    auto status = co_await db_.write({}, [name = queue.spec.name, item, due, reason = outcome.reason,
+                                          holder = holder_](db::Tx& tx) {
       tx.exec(
-          "UPDATE work SET attempts = attempts + 1, due = $1, reason = $2 WHERE queue = $3 AND key = $4 AND id = $5",
-          due, reason, name, item.key, item.id);
+          "UPDATE work SET attempts = attempts + 1, due = $1, reason = $2, holder = '', lease_until = 0 WHERE queue "
+          "= $3 AND key = $4 AND id = $5 AND holder = $6",
+          due, reason, name, item.key, item.id, holder);
     });
     if (!status) co_await sleep_for(std::chrono::seconds(1));  // the row is as it was: not at once again
   }
@@ -148,6 +211,7 @@ class QueuesImpl final : public Queues {
   Executor loop_;
   const Clock& clock_;
   Random& random_;
+  std::string holder_;  // "": there is no other process
   std::map<std::string, std::unique_ptr<Queue>, std::less<>> queues_;
   TaskSet tasks_;
 };

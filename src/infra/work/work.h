@@ -1,5 +1,9 @@
 // Durable work: what waits for another machine or for a time. A row of table `work`: taken in order per key, retried
-// with back-off, deleted in the transaction that holds its result. A slow key delays only itself. Thread: the loop.
+// with back-off, deleted in the transaction that holds its result. A slow key delays only itself.
+//
+// Where several processes may be at work (PostgreSQL), an item is leased before its attempt and the lease renewed while
+// it lasts. Who stood still for longer than a lease may find that another did it: its own result is dropped then.
+// Thread: the loop.
 #pragma once
 #include <functional>
 #include <memory>
@@ -41,10 +45,12 @@ class Queues {
   static std::unique_ptr<Queues> make(db::Database&, Executor loop, const Clock&, Random&);
   virtual void declare(QueueSpec) = 0;  // before start()
   virtual void start() = 0;
-  virtual void wake(std::string_view queue) = 0;  // after a commit that enqueued
-  virtual void retry_now(std::string_view queue, std::string_view key) = 0;
+  virtual void wake(std::string_view queue) = 0;                             // after a commit that enqueued
+  virtual void retry_now(std::string_view queue, std::string_view key) = 0;  // however long it has to wait
   virtual Task<> stop() = 0;  // gives running attempts up; their rows stay
 };
+
+inline constexpr std::chrono::milliseconds kLease{30'000};
 
 // In a transaction: append to `queue` under `key`, due at `due` (ms since the epoch).
 void enqueue(db::Tx&, std::string_view queue, std::string_view key, std::string_view body, Milliseconds due);

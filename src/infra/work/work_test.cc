@@ -1,7 +1,11 @@
 #include "infra/work/work.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/fault.h"
 #include "infra/db/testing/databases.h"
 
 namespace myelin::work {
@@ -46,14 +50,16 @@ class WorkTest : public ::testing::TestWithParam<Kind> {
            }))
         .value();
   }
-  Task<bool> reaches(std::function<bool()> goal) {
-    for (int i = 0; i < 2'000 && !goal(); ++i) co_await sleep_for(std::chrono::milliseconds(2));
-    co_return goal();
+  static Task<bool> reaches(std::function<bool()> goal) {
+    for (auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60); !goal();) {
+      if (std::chrono::steady_clock::now() > end) co_return false;
+      co_await sleep_for(std::chrono::milliseconds(2));
+    }
+    co_return true;
   }
   bool until(std::function<bool()> goal) { return db::testing::run(io_, reaches(std::move(goal))); }
   bool until_empty() {
-    for (int i = 0; i < 500 && count() > 0; ++i) until([] { return true; });
-    return count() == 0;
+    return until([this] { return count() == 0; });
   }
 
   boost::asio::io_context io_;
@@ -166,6 +172,164 @@ TEST_P(WorkTest, WhatIsGivenUpAtAStopIsDoneAfterTheNextStart) {
   EXPECT_TRUE(until_empty());
   EXPECT_EQ(attempts_, (std::vector<std::string>{"a1", "a2"}));
 }
+
+TEST_P(WorkTest, AFailedAttemptHoldsUpTheLaterItemsOfItsKeyOnly) {
+  bool away = true;
+  declare([&](Item item) -> Task<Outcome> {
+    if (away && item.key == "a") co_return Outcome{.kind = Outcome::Kind::kRetry, .reason = "away"};
+    co_return Outcome{};
+  });
+  for (const char* body : {"1", "2"})
+    for (const char* key : {"a", "b"}) add(key, body);
+  EXPECT_TRUE(until([&] { return number("SELECT count(*) FROM work WHERE key = 'b'") == 0; }));
+  EXPECT_EQ(number("SELECT count(*) FROM work WHERE key = 'a'"), 2);
+  EXPECT_EQ(std::ranges::count(attempts_, "a2"), 0) << "order within the key";
+  away = false;
+  queues_->retry_now("q", "a");
+  EXPECT_TRUE(until_empty());
+  EXPECT_EQ(attempts_.back(), "a2");
+}
+
+TEST_P(WorkTest, OnlySoManyKeysAreWorkedOnAtOnceAndAllGetTheirTurn) {
+  int now = 0, most = 0;
+  declare(
+      [&](Item) -> Task<Outcome> {
+        most = std::max(most, ++now);
+        co_await sleep_for(std::chrono::milliseconds(1));
+        --now;
+        co_return Outcome{};
+      },
+      3);
+  write([&](db::Tx& tx) {
+    for (int i = 0; i < 200; ++i) enqueue(tx, "q", "k" + std::to_string(i), "x", 0);
+  });
+  queues_->wake("q");
+  EXPECT_TRUE(until([&] { return attempts_.size() == 200; }));
+  EXPECT_EQ(most, 3);
+  EXPECT_TRUE(until_empty());
+}
+
+TEST_P(WorkTest, AnAttemptThatThrowsIsAFailedOne) {
+  declare([&](Item item) -> Task<Outcome> {
+    if (item.attempts == 0) throw std::runtime_error("a bug");
+    co_return Outcome{};
+  });
+  add("a", "1");
+  EXPECT_TRUE(until([&] { return number("SELECT count(*) FROM work WHERE reason = 'a bug'") == 1; }));
+  clock_.advance(10'000);
+  queues_->wake("q");
+  EXPECT_TRUE(until_empty());
+}
+
+// Killed between the attempt and the transaction of its result: the attempt is made again, the result is there once.
+TEST_P(WorkTest, KilledBetweenTheStepsItIsDoneAgain) {
+  add("a", "1");
+  auto options = files_->options();
+  db_->stop();
+  auto child = ::fork();
+  if (child == 0) {
+    ::setenv("MYELIN_CRASH_AT", "work.between_steps", 1);
+    fault::arm_from_environment();
+    ::alarm(60);
+    db_ = files_->open(io_.get_executor(), clock_);
+    make();
+    declare(done);
+    (void)until([] { return false; });
+    ::_exit(3);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
+  db_ = files_->open(io_.get_executor(), clock_);
+  make();
+  EXPECT_EQ(count(), 1);
+  declare([&](Item) -> Task<Outcome> {
+    Outcome out;
+    out.write = [](db::Tx& tx) -> Result<void> {
+      enqueue(tx, "result", "r", "x", 0);
+      return {};
+    };
+    co_return out;
+  });
+  clock_.advance(kLease.count() + 1);  // on PostgreSQL it is leased to the one that was killed
+  queues_->wake("q");
+  EXPECT_TRUE(until([&] { return number("SELECT count(*) FROM work WHERE queue = 'q'") == 0; }));
+  EXPECT_EQ(number("SELECT count(*) FROM work WHERE queue = 'result'"), 1);
+}
+
+class WorkLeases : public WorkTest {
+ protected:
+  // Another process on the same database.
+  void start_other() {
+    other_ = Queues::make(*db_, io_.get_executor(), clock_, random_);
+    other_->declare({.name = "q", .attempt = [this](Item item) -> Task<Outcome> {
+                       attempts_.push_back("other " + item.key + item.body);
+                       co_return Outcome{};
+                     }});
+    other_->start();
+  }
+  ~WorkLeases() override {
+    if (other_) db::testing::run(io_, other_->stop());
+  }
+  std::unique_ptr<Queues> other_;
+};
+
+TEST_P(WorkLeases, WhatOneProcessIsAtNoOtherTakes) {
+  bool go_on = false;
+  declare([&](Item item) -> Task<Outcome> {
+    while (!go_on && item.key == "a") co_await sleep_for(std::chrono::milliseconds(1));
+    co_return Outcome{};
+  });
+  add("a", "1");
+  add("a", "2");
+  EXPECT_TRUE(until([&] { return attempts_.size() == 1; }));
+  start_other();
+  add("b", "1");
+  other_->wake("q");
+  EXPECT_TRUE(until([&] { return number("SELECT count(*) FROM work WHERE key = 'b'") == 0; }));
+  EXPECT_EQ(std::ranges::count(attempts_, "other a1"), 0);
+  EXPECT_EQ(std::ranges::count(attempts_, "other a2"), 0) << "the key's order is kept over processes";
+  go_on = true;
+  EXPECT_TRUE(until_empty());
+}
+
+// One process stands still for longer than its lease; another does the work; the result of the first is dropped.
+TEST_P(WorkLeases, WhoLosesItsLeaseLosesItsResult) {
+  bool go_on = false, ended = false;
+  declare([&](Item) -> Task<Outcome> {
+    while (!go_on) co_await sleep_for(std::chrono::milliseconds(1));
+    ended = true;
+    Outcome out;
+    out.write = [](db::Tx& tx) -> Result<void> {
+      enqueue(tx, "result", "late", "x", 0);
+      return {};
+    };
+    co_return out;
+  });
+  add("a", "1");
+  EXPECT_TRUE(until([&] { return attempts_.size() == 1; }));
+  clock_.advance(kLease.count() + 1);
+  start_other();
+  EXPECT_TRUE(until([&] { return number("SELECT count(*) FROM work WHERE queue = 'q'") == 0; }));
+  EXPECT_EQ(attempts_.back(), "other a1");
+  go_on = true;
+  EXPECT_TRUE(until([&] { return ended; }));
+  stop();
+  EXPECT_EQ(count(), 0) << "the late result";
+}
+
+TEST_P(WorkLeases, AStopGivesLeasesUp) {
+  declare([](Item) -> Task<Outcome> {
+    co_await sleep_for(std::chrono::hours(1));
+    co_return Outcome{};
+  });
+  add("a", "1");
+  EXPECT_TRUE(until([&] { return attempts_.size() == 1; }));
+  stop();
+  start_other();
+  EXPECT_TRUE(until_empty()) << "at once, not after the lease";
+}
+INSTANTIATE_TEST_SUITE_P(Postgres, WorkLeases, ::testing::Values(Kind::kPostgres));
 
 INSTANTIATE_TEST_SUITE_P(Databases, WorkTest, ::testing::Values(Kind::kSqlite, Kind::kPostgres),
                          [](const auto& info) { return info.param == Kind::kSqlite ? "Sqlite" : "Postgres"; });
