@@ -27,22 +27,24 @@ Task<Result<std::unique_ptr<Owner>>> Owner::take_all(db::Database& db, const Clo
                                                      std::string holder) {
   crash_point("lease.before_bump");
   auto epochs = co_await db.write({}, [topic, holder, now = clock.now()](db::Tx& tx) {
-    std::array<int64_t, bus::kPartitions> out{};
-    for (uint32_t p = 0; p < bus::kPartitions; ++p) {
+    for (uint32_t p = 0; p < bus::kPartitions; ++p)
       tx.exec(
           "INSERT INTO outbox_head (topic, partition, epoch, next_seq) VALUES ($1, $2, 0, 1) ON CONFLICT (topic, "
           "partition) DO NOTHING",
           topic, p);
-      out[p] = tx.one(
-                     "UPDATE outbox_head SET epoch = epoch + 1 WHERE topic = $1 AND partition = $2 RETURNING epoch",
-                     [](const db::Row& row) { return row.i64(0); }, topic, p)
-                   .value();
-      tx.exec(
-          "INSERT INTO lease (topic, partition, holder, epoch, taken_at) VALUES ($1, $2, $3, $4, $5) "
-          "ON CONFLICT (topic, partition) DO UPDATE SET holder = excluded.holder, epoch = excluded.epoch, taken_at = "
-          "excluded.taken_at",
-          topic, p, holder, out[p], now);
-    }
+    // In the order of the lanes: what a former owner has under way ends first.
+    (void)tx.all(
+        "SELECT epoch FROM outbox_head WHERE topic = $1 ORDER BY partition {for_update}",
+        [](const db::Row& row) { return row.i64(0); }, topic);
+    std::array<int64_t, bus::kPartitions> out{};
+    tx.query(
+        "UPDATE outbox_head SET epoch = epoch + 1 WHERE topic = $1 RETURNING partition, epoch",
+        [&](const db::Row& row) { out.at(static_cast<size_t>(row.i64(0))) = row.i64(1); }, topic);
+    tx.exec(
+        "INSERT INTO lease (topic, partition, holder, epoch, taken_at) SELECT topic, partition, $2, epoch, $3 FROM "
+        "outbox_head WHERE topic = $1 ON CONFLICT (topic, partition) DO UPDATE SET holder = excluded.holder, epoch = "
+        "excluded.epoch, taken_at = excluded.taken_at",
+        topic, holder, now);
     return out;
   });
   if (!epochs) co_return std::unexpected(std::move(epochs).error());
