@@ -109,13 +109,14 @@ class Case:
 
     def read(self, readings):
         """The PDU and the event that Synapse makes of it."""
-        if EXPONENTS in readings or WIDE in readings:
-            hooks = {"parse_float": whole_number} if EXPONENTS in readings else {}
-            hooks |= {"parse_int": narrow_integer} if WIDE in readings else {}
-            pdu = json.loads(self.text.decode("utf-8"), **hooks)
-        else:
-            pdu = json_decoder.decode(self.text.decode("utf-8"))
-        if DEPTH in readings and not self.version.strict_canonicaljson and MAX_DEPTH < pdu["depth"] < 2**63:
+        hooks = {"parse_constant": json_decoder.parse_constant}
+        lax = not self.version.strict_canonicaljson
+        if EXPONENTS in readings and lax:
+            hooks["parse_float"] = whole_number
+        if WIDE in readings and lax:
+            hooks["parse_int"] = narrow_integer
+        pdu = json.loads(self.text.decode("utf-8"), **hooks)
+        if DEPTH in readings and lax and MAX_DEPTH < pdu["depth"] < 2**63:
             return pdu, make_event_from_dict(pdu, self.version)
         return pdu, event_from_pdu_json(copy.deepcopy(pdu), self.version)
 
