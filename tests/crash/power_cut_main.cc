@@ -1,6 +1,7 @@
 // The server over a disk that loses power: kill it, and what was not synced is gone. MYELIN_POWER_CUT is "SEED
 // PERCENT": after so many of a hundred writes one un-synced sector reaches the disk all the same. Standard input takes
-// orders, a line each: full, write-error, sync-error, sync-ignored (from the next write or sync on), and heal.
+// orders, a line each (to `serve`): full, write-error, sync-error, sync-ignored (from the next write or sync on), and
+// heal.
 #include <signal.h>
 
 #include <cstdlib>
@@ -41,6 +42,6 @@ int main(int argc, char** argv) {
   if (const char* text = std::getenv("MYELIN_POWER_CUT")) std::istringstream(text) >> seed >> percent;
   static PowerCutVfs disk("power-cut", seed, percent);
   ::setenv("MYELIN_SQLITE_VFS", disk.name().c_str(), 1);
-  std::thread(obey, std::ref(disk)).detach();
+  if (argc > 1 && std::string(argv[1]) == "serve") std::thread(obey, std::ref(disk)).detach();
   return myelin::app::run_command_line(argc, argv);
 }
