@@ -6,11 +6,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "app/admin.h"
 #include "app/config.h"
 #include "app/server.h"
+#include "matrix/explain.h"
 
 namespace myelin::app {
 namespace {
@@ -92,6 +95,27 @@ int report(const Result<std::string>& text) {
   return 0;
 }
 
+// `myelin room explain FILE`: needs neither configuration nor database.
+struct ExplainCommand {
+  std::string file;
+
+  void add_to(CLI::App& program, int& status) {
+    auto* room = program.add_subcommand("room", "rooms")->require_subcommand(1);
+    auto* explain =
+        room->add_subcommand("explain", "say why each event was accepted or rejected, and what state results");
+    explain->add_option("file", file, "the room's events as JSON, one a line")->required()->check(CLI::ExistingFile);
+    explain->callback([this, &status] {
+      std::ifstream in(file);
+      auto explanation = explain_room(std::string(std::istreambuf_iterator<char>(in), {}));
+      if (!explanation) {
+        status = complain(explanation.error());
+        return;
+      }
+      fmt::print("{}", to_text(*explanation));
+    });
+  }
+};
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -154,6 +178,9 @@ int run_command_line(int argc, char** argv) {
   options[6].add_to(*back);
   back->callback(
       [&] { status = with_config(options[6], [](const Config& config) { return report(restored(config)); }); });
+
+  ExplainCommand explain;
+  explain.add_to(program, status);
 
   program.add_subcommand("version", "print the version")->callback([] { fmt::print("myelin {}\n", kVersion); });
 
