@@ -1,10 +1,10 @@
 // Client-server API, Listing rooms: GET and POST /publicRooms.
 #include <algorithm>
-#include <charconv>
 
 #include "api/client/fields.h"
 #include "api/client/room_access.h"
 #include "base/bytes.h"
+#include "matrix/tokens.h"
 
 namespace myelin::api::client {
 namespace {
@@ -86,17 +86,16 @@ Task<Result<std::string>> list(Components& on, Query query) {
   size_t begin = std::min(query.offset, rooms.size()), end = std::min(begin + query.limit, rooms.size());
   for (size_t i = begin; i < end; ++i) chunk.push_back(std::move(rooms[i].chunk));
   json::Object answer{{"chunk", std::move(chunk)}, {"total_room_count_estimate", rooms.size()}};
-  if (end < rooms.size()) answer["next_batch"] = "p" + std::to_string(end);
-  if (begin > 0) answer["prev_batch"] = "p" + std::to_string(begin - std::min(begin, query.limit));
+  if (end < rooms.size()) answer["next_batch"] = OffsetToken{static_cast<uint32_t>(end)}.str();
+  if (begin > 0)
+    answer["prev_batch"] = OffsetToken{static_cast<uint32_t>(begin - std::min(begin, query.limit))}.str();
   co_return json::serialize(answer);
 }
 
 Result<size_t> offset_of(std::string_view since) {
-  size_t offset = 0;
-  auto [end, error] = std::from_chars(since.data() + 1, since.data() + since.size(), offset);
-  if (!since.starts_with('p') || error != std::errc() || end != since.data() + since.size())
-    return fail(Code::kInvalidParam, "since is not a token of this list");
-  return offset;
+  auto token = OffsetToken::parse(since);
+  if (!token) return fail(Code::kInvalidParam, "since is not a token of this list");
+  return token->offset;
 }
 
 Result<void> check_server(const Components& on, const Call& call) {

@@ -16,6 +16,7 @@
 #include "infra/db/db.h"
 #include "matrix/event.h"
 #include "matrix/state_map.h"
+#include "matrix/tokens.h"
 
 namespace myelin::rooms {
 
@@ -45,14 +46,7 @@ struct PlacedEvent {
 };
 using PlacedPtr = std::shared_ptr<const PlacedEvent>;
 
-// A position in a room's topological order for /messages: events at most this deep, that arrived before
-// `arrived_before`.
-struct PageToken {
-  int64_t depth = 0, order = 0;
-  int64_t arrived_before = 0;  // 0: no bound
-  std::string str() const;     // "t<depth>_<order>_<arrived_before>"
-  static std::optional<PageToken> parse(std::string_view);
-};
+using myelin::PageToken;
 enum class Direction : uint8_t { kBackward, kForward };
 
 struct Transaction {  // client-server API, Transaction identifiers: scope = device + path
