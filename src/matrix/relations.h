@@ -23,8 +23,8 @@ struct Relation {
 
 // What the content says; nullopt when it says nothing or m.relates_to is malformed. Redaction takes the relation away.
 std::optional<Relation> relation_of(const json::Object& content);
-// The same of an event, and nullopt too when the event alone breaks the rules of the type: an edit that is a state event
-// or has no m.new_content.
+// The same of an event, and nullopt too when the event alone breaks the rules of the type: an edit that is a state
+// event or has no m.new_content.
 std::optional<Relation> relation_of(const Event&);
 
 // The event this one answers (Rich replies): m.in_reply_to, which is no relation of its own.

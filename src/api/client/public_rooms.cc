@@ -87,8 +87,7 @@ Task<Result<std::string>> list(Components& on, Query query) {
   for (size_t i = begin; i < end; ++i) chunk.push_back(std::move(rooms[i].chunk));
   json::Object answer{{"chunk", std::move(chunk)}, {"total_room_count_estimate", rooms.size()}};
   if (end < rooms.size()) answer["next_batch"] = OffsetToken{static_cast<uint32_t>(end)}.str();
-  if (begin > 0)
-    answer["prev_batch"] = OffsetToken{static_cast<uint32_t>(begin - std::min(begin, query.limit))}.str();
+  if (begin > 0) answer["prev_batch"] = OffsetToken{static_cast<uint32_t>(begin - std::min(begin, query.limit))}.str();
   co_return json::serialize(answer);
 }
 

@@ -1,5 +1,5 @@
-// Reads the events of a room from a file, one JSON object a line; prints why each was accepted or rejected, and the state
-// of the room that this comes to.
+// Reads the events of a room from a file, one JSON object a line; prints why each was accepted or rejected, and the
+// state of the room that this comes to.
 #include <fstream>
 #include <iostream>
 #include <iterator>
