@@ -1,6 +1,6 @@
-// load PROGRAM DATA_DIR [--json FILE] [--seconds N] [--only CASE,...]: the speed and memory table of the server, measured
-// from outside on a fresh one. Every case that writes checks afterwards that what was acknowledged is there. Figures
-// only: never a verdict.
+// load PROGRAM DATA_DIR [--json FILE] [--seconds N] [--only CASE,...]: the speed and memory table of the server,
+// measured from outside on a fresh one. Every case that writes checks afterwards that what was acknowledged is there.
+// Figures only: never a verdict.
 #include <fmt/format.h>
 
 #include <algorithm>
