@@ -1,7 +1,7 @@
 #include "engine/engine.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -16,24 +16,21 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "engine/mailbox.h"
 
 // Exported by the Go files in archive/.
 extern "C" {
-uint64_t engine_open(char* options, int length, int eventfd, char** message);
+uint64_t engine_open(char* options, int length, void* to_go, void* from_go, void* take, void* give, int bell,
+                     char** message);
 void engine_close(uint64_t handle);
-int engine_drain(uint64_t handle, char* out, int capacity);
 uint64_t engine_memory();
 int64_t engine_last_sequence(uint64_t handle, char* stream);
 int engine_ensure_stream(uint64_t handle, char* spec, int length, char** message);
 int engine_ensure_consumer(uint64_t handle, char* spec, int length, char** message);
 int engine_delete_stream(uint64_t handle, char* stream, char** message);
 int engine_delete_consumer(uint64_t handle, char* stream, char* consumer, char** message);
-void engine_publish(uint64_t handle, char* flat, int length, uint64_t token);
 void engine_subscribe(uint64_t handle, char* stream, char* consumer, int prefetch, uint64_t token);
-void engine_ack(uint64_t handle, char* replies, int length);
-void engine_hint(uint64_t handle, char* subject, char* payload, int length);
 int engine_listen(uint64_t handle, char* subject, char* queue, uint64_t token, char** message);
-void engine_request(uint64_t handle, char* subject, char* payload, int length, int milliseconds, uint64_t token);
 }
 
 namespace myelin::engine {
@@ -41,7 +38,9 @@ namespace asio = boost::asio;
 namespace {
 
 enum Status : uint32_t { kOk = 0, kFailed = 1, kMessage = 2, kLog = 4 };
-constexpr size_t kBuffer = 256 * 1024;
+enum Kind : uint32_t { kPublish = 1, kAcknowledge = 2, kHint = 3, kRequest = 4 };
+constexpr size_t kToGo = 64 << 20, kFromGo = 16 << 20;  // bytes that may wait
+constexpr int kAtOnce = 256;                            // records handled before others on the loop get their turn
 constexpr std::string_view kClosed = "the engine is closed";
 
 // cgo's functions take pointers to what they only read.
@@ -52,6 +51,24 @@ Result<void> outcome(int status, char* message) {
   std::string text = message != nullptr ? message : "unknown error";
   ::free(message);
   return fail(status == 2 ? Code::kConflict : Code::kUnavailable, "NATS: " + text);
+}
+
+// What Go calls, on its threads.
+int take(void* box, char* out, int capacity) {
+  return static_cast<Mailbox*>(box)->take(out, static_cast<size_t>(capacity));
+}
+int give(void* box, const char* records, int size) {
+  return static_cast<Mailbox*>(box)->give({records, static_cast<size_t>(size)}) ? 1 : 0;
+}
+
+// A message as the archive cuts it.
+std::string message_head(std::string_view subject, std::string_view payload) {
+  std::string out(6, '\0');
+  auto subject_size = static_cast<uint16_t>(subject.size());
+  auto payload_size = static_cast<uint32_t>(payload.size());
+  std::memcpy(out.data(), &subject_size, 2);
+  std::memcpy(out.data() + 2, &payload_size, 4);
+  return out += subject;
 }
 
 void log_line(std::string_view data) {
@@ -72,13 +89,13 @@ void log_line(std::string_view data) {
 }  // namespace
 
 struct Engine::State {
-  State(uint64_t h, int fd, Executor e) : handle(h), loop(e), descriptor(e, fd), buffer(kBuffer, '\0') {}
+  explicit State(Executor e) : loop(e), bell(e, ::fcntl(from_go.bell(), F_DUPFD_CLOEXEC, 0)) {}
   using Handler = std::function<void(uint32_t status, std::string_view data)>;
 
-  uint64_t handle;  // 0: closed
+  uint64_t handle = 0;  // 0: closed
   Executor loop;
-  asio::posix::stream_descriptor descriptor;
-  std::string buffer;
+  Mailbox to_go{kToGo}, from_go{kFromGo};
+  asio::posix::stream_descriptor bell;
   uint64_t last_token = 0;
   std::unordered_map<uint64_t, Handler> once;
   std::unordered_map<uint64_t, std::shared_ptr<MessageHandler>> always;
@@ -90,6 +107,11 @@ struct Engine::State {
   uint64_t add_always(MessageHandler handler) {
     always.emplace(++last_token, std::make_shared<MessageHandler>(std::move(handler)));
     return last_token;
+  }
+  // Completes the token with what Go makes of it, or with why it does not get it.
+  void submit(uint64_t token, Kind kind, std::initializer_list<std::string_view> parts) {
+    if (handle == 0) return dispatch(token, kFailed, kClosed);
+    if (!to_go.put(token, kind, parts)) dispatch(token, kFailed, "the engine is far behind");
   }
 
   void dispatch(uint64_t token, uint32_t status, std::string_view data) {
@@ -108,38 +130,33 @@ struct Engine::State {
     handler(status, data);
   }
 
-  // One bufferful; false when there was nothing.
-  bool drain() {
-    int n = engine_drain(handle, buffer.data(), static_cast<int>(buffer.size()));
-    if (n < 0) {
-      buffer.resize(static_cast<size_t>(-n));
-      return true;
-    }
-    for (size_t at = 0; at + 16 <= static_cast<size_t>(n) && handle != 0;) {
+  // The first records, which it cuts off.
+  void handle_some(std::string_view& records) {
+    for (int i = 0; i < kAtOnce && records.size() >= Mailbox::kHead && handle != 0; ++i) {
       uint64_t token;
       uint32_t status, size;
-      std::memcpy(&token, buffer.data() + at, 8);
-      std::memcpy(&status, buffer.data() + at + 8, 4);
-      std::memcpy(&size, buffer.data() + at + 12, 4);
-      dispatch(token, status, std::string_view(buffer).substr(at + 16, size));
-      at += 16 + size;
+      std::memcpy(&token, records.data(), 8);
+      std::memcpy(&status, records.data() + 8, 4);
+      std::memcpy(&size, records.data() + 12, 4);
+      auto data = records.substr(Mailbox::kHead, size);
+      records.remove_prefix(Mailbox::kHead + size);
+      dispatch(token, status, data);
     }
-    if (n == 0 && buffer.size() > kBuffer) {
-      buffer.resize(kBuffer);
-      buffer.shrink_to_fit();
-    }
-    return n > 0;
   }
 
   static Task<> listen(std::shared_ptr<State> state) {
     while (state->handle != 0) {
       boost::system::error_code error;
-      co_await state->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                                            asio::redirect_error(asio::use_awaitable, error));
+      co_await state->bell.async_wait(asio::posix::stream_descriptor::wait_read,
+                                      asio::redirect_error(asio::use_awaitable, error));
       if (error || state->handle == 0) co_return;
       uint64_t rung;
-      [[maybe_unused]] auto ignored = ::read(state->descriptor.native_handle(), &rung, sizeof rung);
-      while (state->handle != 0 && state->drain()) co_await asio::post(state->loop, asio::use_awaitable);
+      [[maybe_unused]] auto ignored = ::read(state->bell.native_handle(), &rung, sizeof rung);
+      auto taken = state->from_go.take();
+      for (std::string_view rest = taken; !rest.empty() && state->handle != 0;) {
+        state->handle_some(rest);
+        if (!rest.empty()) co_await asio::post(state->loop, asio::use_awaitable);
+      }
     }
   }
 
@@ -147,15 +164,15 @@ struct Engine::State {
     if (handle == 0) return;
     engine_close(std::exchange(handle, 0));
     boost::system::error_code ignored;
-    descriptor.close(ignored);
+    bell.close(ignored);
     always.clear();
     auto unanswered = std::exchange(once, {});
     for (auto& [token, handler] : unanswered) handler(kFailed, kClosed);
   }
 };
 
-Engine::Engine(uint64_t handle, int eventfd, Executor loop) : state_(std::make_shared<State>(handle, eventfd, loop)) {
-  asio::co_spawn(loop, State::listen(state_), asio::detached);
+Engine::Engine(std::shared_ptr<State> state) : state_(std::move(state)) {
+  asio::co_spawn(state_->loop, State::listen(state_), asio::detached);
 }
 
 Engine::~Engine() { close(); }
@@ -169,14 +186,13 @@ Result<std::unique_ptr<Engine>> Engine::open(const Options& options, Executor lo
                            {"nkey", options.nkey},           {"tls_ca", options.tls_ca},
                            {"tls_cert", options.tls_cert},   {"tls_key", options.tls_key}};
   auto text = boost::json::serialize(json);
-  int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  auto state = std::make_shared<State>(loop);
   char* message = nullptr;
-  auto handle = engine_open(text.data(), static_cast<int>(text.size()), fd, &message);
-  if (handle == 0) {
-    ::close(fd);
-    return std::unexpected(outcome(0, message).error());
-  }
-  return std::unique_ptr<Engine>(new Engine(handle, fd, loop));
+  int bell = ::fcntl(state->to_go.bell(), F_DUPFD_CLOEXEC, 0);  // Go closes it
+  state->handle = engine_open(text.data(), static_cast<int>(text.size()), &state->to_go, &state->from_go,
+                              reinterpret_cast<void*>(&take), reinterpret_cast<void*>(&give), bell, &message);
+  if (state->handle == 0) return std::unexpected(outcome(0, message).error());
+  return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
 Result<void> Engine::ensure_stream(const StreamSpec& spec) {
@@ -206,20 +222,15 @@ Result<void> Engine::delete_consumer(const std::string& stream, const std::strin
 }
 
 void Engine::publish(const std::vector<Publish>& messages, std::function<void(Result<void>)> done) {
-  if (state_->handle == 0) return done(fail(Code::kUnavailable, std::string(kClosed)));
   std::string flat;
   for (const auto& message : messages) {
-    auto subject = static_cast<uint16_t>(message.subject.size());
-    auto payload = static_cast<uint32_t>(message.payload.size());
-    flat.append(reinterpret_cast<const char*>(&subject), 2);
-    flat.append(reinterpret_cast<const char*>(&payload), 4);
-    flat += message.subject;
+    flat += message_head(message.subject, message.payload);
     flat += message.payload;
   }
   auto token = state_->add_once([done = std::move(done)](uint32_t status, std::string_view data) {
     done(status == kOk ? Result<void>() : fail(Code::kUnavailable, std::string(data)));
   });
-  engine_publish(state_->handle, flat.data(), static_cast<int>(flat.size()), token);
+  state_->submit(token, kPublish, {flat});
 }
 
 void Engine::subscribe(const std::string& stream, const std::string& consumer, int prefetch, MessageHandler handler) {
@@ -229,11 +240,11 @@ void Engine::subscribe(const std::string& stream, const std::string& consumer, i
 void Engine::acknowledge(const std::vector<std::string>& replies) {
   std::string text;
   for (const auto& reply : replies) text += reply + '\n';
-  if (!text.empty()) engine_ack(state_->handle, text.data(), static_cast<int>(text.size()));
+  if (!text.empty() && state_->handle != 0) (void)state_->to_go.put(0, kAcknowledge, {text});
 }
 
 void Engine::hint(const std::string& subject, std::string_view payload) {
-  engine_hint(state_->handle, c_text(subject), c_text(payload), static_cast<int>(payload.size()));
+  if (state_->handle != 0) (void)state_->to_go.put(0, kHint, {message_head(subject, payload), payload});
 }
 
 Result<void> Engine::listen(const std::string& subject, const std::string& queue, MessageHandler handler) {
@@ -245,15 +256,15 @@ Result<void> Engine::listen(const std::string& subject, const std::string& queue
 
 void Engine::request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                      std::function<void(Result<std::string>)> done) {
-  if (state_->handle == 0) return done(fail(Code::kUnavailable, std::string(kClosed)));
   auto token = state_->add_once([done = std::move(done)](uint32_t status, std::string_view data) {
     if (status == kOk)
       done(std::string(data));
     else
       done(fail(Code::kUnavailable, std::string(data)));
   });
-  engine_request(state_->handle, c_text(subject), c_text(payload), static_cast<int>(payload.size()),
-                 static_cast<int>(deadline.count()), token);
+  auto milliseconds = static_cast<uint32_t>(deadline.count());
+  std::string_view wait(reinterpret_cast<const char*>(&milliseconds), sizeof milliseconds);
+  state_->submit(token, kRequest, {wait, message_head(subject, payload), payload});
 }
 
 int64_t Engine::last_sequence(const std::string& stream) const {

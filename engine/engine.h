@@ -1,5 +1,5 @@
-// The engine seen from C++: JetStream and core NATS, embedded or remote, through the C functions of the Go archive. One
-// eventfd, one coroutine: what Go completes is drained into our buffer and handed to the handler of its token.
+// The engine seen from C++: JetStream and core NATS, embedded or remote, in the Go archive. What is asked of it, and
+// what comes of that, passes through two mailboxes; one coroutine hands each answer to the handler of its token.
 // Thread: the loop; open(), close(), listen(), last_sequence() and the ensure_ and delete_ functions block: they are
 // for the start, the end and tests. Nothing else waits, however slow NATS is: it fails, or drops what may be lost.
 #pragma once
@@ -64,8 +64,8 @@ class Engine {
   static uint64_t memory_bytes();                          // what Go has from the system
 
  private:
-  Engine(uint64_t handle, int eventfd, Executor loop);
   struct State;
+  explicit Engine(std::shared_ptr<State>);
   std::shared_ptr<State> state_;
 };
 

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "engine/mailbox.h"
 #include "engine/testing/fixture.h"
 
 namespace myelin::engine {
@@ -217,6 +218,47 @@ TEST_F(Engines, ALoopThatStandsStillBlocksNobodyAndLosesNothing) {
   EXPECT_TRUE(until([&] { return static_cast<int>(delivered_.size()) >= engine->last_sequence("s"); }))
       << delivered_.size() << " of " << engine->last_sequence("s");
   EXPECT_TRUE(std::ranges::is_sorted(delivered_));
+}
+
+TEST(Mailboxes, HoldRecordsUpToTheirLimitAndRingOnce) {
+  Mailbox box(100);
+  EXPECT_TRUE(box.put(1, 2, {"a", "bc"}));
+  EXPECT_TRUE(box.put(3, 4, {std::string(200, 'x')})) << "the last one may go beyond";
+  EXPECT_FALSE(box.put(5, 6, {"no room"}));
+  EXPECT_FALSE(box.give("no room"));
+  uint64_t rung = 0;
+  EXPECT_EQ(::read(box.bell(), &rung, sizeof rung), 8);
+  EXPECT_EQ(rung, 1u) << "it was empty only once";
+  auto size = static_cast<int>(2 * Mailbox::kHead + 3 + 200);
+  std::string out(1'000, '?');
+  EXPECT_EQ(box.take(out.data(), 10), -size);
+  EXPECT_EQ(box.take(out.data(), out.size()), size);
+  EXPECT_EQ(out.substr(Mailbox::kHead, 3), "abc");
+  EXPECT_EQ(box.take(out.data(), out.size()), 0);
+  EXPECT_TRUE(box.give("room again"));
+  EXPECT_EQ(box.take(), "room again");
+}
+
+// More than may be unacknowledged at once, answered in bursts of single acknowledgements: a lost one would come again
+// only after half a minute.
+TEST_F(Engines, AcknowledgementsInBurstsAreNotLost) {
+  auto engine = open(embedded());
+  provision(*engine);
+  constexpr size_t kMessages = 60'000;
+  size_t arrived = 0, sent = 0;
+  std::vector<std::string> replies;
+  engine->subscribe("s", "c", 1'024, [&](std::string_view reply, std::string_view) {
+    ++arrived;
+    replies.emplace_back(reply);
+    if (replies.size() < 7'000 && arrived < kMessages) return;
+    for (auto& each : std::exchange(replies, {})) engine->acknowledge({each});
+  });
+  while (sent < kMessages) {
+    engine->publish(std::vector<Publish>(100, {"s.1", "x"}), [](Result<void> stored) { EXPECT_TRUE(stored); });
+    sent += 100;
+    ASSERT_TRUE(until([&] { return sent - arrived < 7'500; })) << arrived;
+  }
+  EXPECT_TRUE(until([&] { return arrived == kMessages; })) << arrived;
 }
 
 TEST_F(Engines, HintsReachEveryListenerAndCommandsOne) {

@@ -6,61 +6,82 @@ package main
 import "C"
 
 import (
+	"bytes"
 	"context"
+	"sync"
 	"time"
-	"unsafe"
 
 	"github.com/nats-io/nats.go"
 )
 
-// send queues a small thing to send. When the connection stands still it is dropped: an acknowledgement that is lost brings
-// the message again, a hint may be lost.
-func (e *engine) send(step func()) {
+const maxHints = 4096 // that wait; more are lost, as hints may be
+
+type hint struct {
+	subject string
+	payload []byte
+}
+
+// outgoing holds what is sent without an answer, so that a connection that stands still holds nobody up. Acknowledgements are
+// bounded by what was delivered.
+type outgoing struct {
+	mu    sync.Mutex
+	acks  []byte // reply subjects, each ended by a newline
+	hints []hint
+	some  chan struct{}
+}
+
+func (o *outgoing) add(acks []byte, hints ...hint) {
+	o.mu.Lock()
+	o.acks = append(o.acks, acks...)
+	if len(o.hints) < maxHints {
+		o.hints = append(o.hints, hints...)
+	}
+	o.mu.Unlock()
 	select {
-	case e.outgoing <- step:
+	case o.some <- struct{}{}:
 	default:
 	}
+}
+
+func (o *outgoing) take() (acks []byte, hints []hint) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	acks, hints = o.acks, o.hints
+	o.acks, o.hints = nil, nil
+	return acks, hints
 }
 
 func (e *engine) sender() {
 	for {
 		select {
-		case step := <-e.outgoing:
-			func() {
-				defer e.guard(0)
-				step()
-			}()
+		case <-e.outgoing.some:
+			e.sendAll(e.outgoing.take())
 		case <-e.alive.Done():
 			return
 		}
 	}
 }
 
-// engine_ack acknowledges: reply subjects, each ended by a newline.
-//
-//export engine_ack
-func engine_ack(handle C.uint64_t, replies *C.char, length C.int) {
-	e := find(handle)
-	if e == nil {
-		return
+func (e *engine) sendAll(acks []byte, hints []hint) {
+	defer e.guard(0)
+	for _, h := range hints {
+		e.conn.Publish(h.subject, h.payload)
 	}
-	text := C.GoBytes(unsafe.Pointer(replies), length)
-	e.send(func() {
-		for start, i := 0, 0; i < len(text); i++ {
-			if text[i] == '\n' {
-				e.conn.Publish(string(text[start:i]), []byte("+ACK"))
-				start = i + 1
-			}
-		}
-	})
+	for len(acks) > 0 {
+		end := bytes.IndexByte(acks, '\n')
+		e.conn.Publish(string(acks[:end]), []byte("+ACK"))
+		acks = acks[end+1:]
+	}
 }
 
-//export engine_hint
-func engine_hint(handle C.uint64_t, subject, payload *C.char, length C.int) {
-	if e := find(handle); e != nil {
-		name, data := C.GoString(subject), C.GoBytes(unsafe.Pointer(payload), length)
-		e.send(func() { e.conn.Publish(name, data) })
+func (e *engine) request(subject string, payload []byte, deadline time.Duration, token uint64) {
+	defer e.guard(token)
+	answer, err := e.conn.Request(subject, payload, deadline)
+	if err != nil {
+		e.complete(token, statusFailed, []byte(err.Error()))
+		return
 	}
+	e.complete(token, statusOK, answer.Data)
 }
 
 // engine_listen delivers core messages of a subject to the token; with a queue group each goes to one of its members.
@@ -78,22 +99,4 @@ func engine_listen(handle C.uint64_t, subject, queue *C.char, token C.uint64_t, 
 		}
 		return err
 	})
-}
-
-//export engine_request
-func engine_request(handle C.uint64_t, subject, payload *C.char, length C.int, milliseconds C.int, token C.uint64_t) {
-	e := find(handle)
-	if e == nil {
-		return
-	}
-	name, data := C.GoString(subject), C.GoBytes(unsafe.Pointer(payload), length)
-	go func() {
-		defer e.guard(uint64(token))
-		answer, err := e.conn.Request(name, data, time.Duration(milliseconds)*time.Millisecond)
-		if err != nil {
-			e.complete(uint64(token), statusFailed, []byte(err.Error()))
-			return
-		}
-		e.complete(uint64(token), statusOK, answer.Data)
-	}()
 }

@@ -1,8 +1,7 @@
 // Package main is the engine: nats-server and nats.go behind a dozen C functions (engine.h shows them to C++).
 //
-// Nothing here blocks C++ but engine_open, engine_close, engine_last_sequence and the engine_ensure_ functions. Everything
-// else is handed over with a token; what comes of it is a record in a queue that C++ drains after its eventfd rang. A panic
-// never leaves Go.
+// The exported functions are for the start, the end and tests: they block. Everything else passes through two mailboxes of
+// C++ (mailbox.go): what C++ submits under a token, and what comes of it. A panic never leaves Go.
 package main
 
 /*
@@ -54,16 +53,17 @@ type options struct {
 
 // engine is one open connection, and the server behind it when embedded.
 type engine struct {
-	*queue
+	*mailboxes
+	*queue // of records for C++
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
 
 	alive context.Context // until engine_close
-	end   context.CancelFunc
+	die   context.CancelFunc
 
 	batches  chan batch
-	outgoing chan func() // small things to send, in order: acknowledgements, hints
+	outgoing outgoing
 
 	declared declared
 }
@@ -238,7 +238,7 @@ func (e *engine) connect(o options) error {
 	return err
 }
 
-func open(o options, eventfd int) (_ *engine, err error) {
+func open(o options, boxes *mailboxes) (_ *engine, err error) {
 	// GOMAXPROCS, GOGC and GOMEMLIMIT of the environment were read before main(): set them here.
 	if o.Threads > 0 {
 		runtime.GOMAXPROCS(o.Threads)
@@ -246,8 +246,8 @@ func open(o options, eventfd int) (_ *engine, err error) {
 	if o.MaxMemoryMB > 0 {
 		debug.SetMemoryLimit(o.MaxMemoryMB << 20)
 	}
-	e := &engine{queue: newQueue(eventfd), batches: make(chan batch, 256), outgoing: make(chan func(), 4096)}
-	e.alive, e.end = context.WithCancel(context.Background())
+	e := &engine{mailboxes: boxes, queue: newQueue(), batches: make(chan batch, 256), outgoing: outgoing{some: make(chan struct{}, 1)}}
+	e.alive, e.die = context.WithCancel(context.Background())
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
@@ -266,12 +266,15 @@ func open(o options, eventfd int) (_ *engine, err error) {
 	}
 	go e.publisher()
 	go e.sender()
+	go e.taker()
+	go e.giver()
 	return e, nil
 }
 
 func (e *engine) stop() {
-	e.queue.close() // first: from here on nothing touches the eventfd
-	e.end()
+	e.mailboxes.close() // first: from here on nothing touches them
+	e.queue.end()
+	e.die()
 	if e.conn != nil {
 		e.conn.Close()
 	}
@@ -281,13 +284,16 @@ func (e *engine) stop() {
 	}
 }
 
+// engine_open takes C++'s mailboxes, the functions that take from toGo and give to fromGo, and a bell of toGo to keep.
+//
 //export engine_open
-func engine_open(optionsJSON *C.char, length C.int, eventfd C.int, message **C.char) C.uint64_t {
+func engine_open(optionsJSON *C.char, length C.int, toGo, fromGo, take, give unsafe.Pointer, bell C.int, message **C.char) C.uint64_t {
+	boxes := &mailboxes{toGo: toGo, fromGo: fromGo, takeOf: take, giveOf: give, bell: os.NewFile(uintptr(bell), "bell")}
 	var o options
 	err := json.Unmarshal(C.GoBytes(unsafe.Pointer(optionsJSON), length), &o)
 	var e *engine
 	if err == nil {
-		e, err = open(o, int(eventfd))
+		e, err = open(o, boxes)
 	}
 	if err != nil {
 		*message = C.CString(err.Error())

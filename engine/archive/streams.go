@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,22 +150,6 @@ type batch struct {
 	token uint64
 }
 
-// engine_publish takes messages one after the other (u16 subject length, u32 payload length, both; little endian) and
-// completes the token once all are stored, or failed.
-//
-//export engine_publish
-func engine_publish(handle C.uint64_t, flat *C.char, length C.int, token C.uint64_t) {
-	e := find(handle)
-	if e == nil {
-		return
-	}
-	select {
-	case e.batches <- batch{C.GoBytes(unsafe.Pointer(flat), length), uint64(token)}:
-	default:
-		e.complete(uint64(token), statusFailed, []byte("too much is being published"))
-	}
-}
-
 // publisher hands batches to the stream in the order in which they came; their answers are awaited beside it.
 func (e *engine) publisher() {
 	for {
@@ -183,11 +166,10 @@ func (e *engine) publish(b batch) {
 	defer e.guard(b.token)
 	var futures []jetstream.PubAckFuture
 	var failure error
-	for data := b.data; len(data) >= 6; {
-		subject := 6 + int(binary.LittleEndian.Uint16(data))
-		end := subject + int(binary.LittleEndian.Uint32(data[2:]))
-		future, err := e.js.PublishMsgAsync(&nats.Msg{Subject: string(data[6:subject]), Data: data[subject:end]})
-		data = data[end:]
+	for data := b.data; len(data) > 0; {
+		var message nats.Msg
+		message.Subject, message.Data, data = cutMessage(data)
+		future, err := e.js.PublishMsgAsync(&message)
 		if err != nil {
 			failure = err
 			continue
