@@ -285,6 +285,7 @@ Task<Result<void>> Consumer::apply_once(const Batch& batch, std::vector<Message>
   Effects effects;
   if (!todo.empty()) {
     if (failure_point("consume.refused")) co_return fail(Code::kInternal, "a failure point");
+    if (failure_point("consume.stalled")) co_return fail(Code::kUnavailable, "a failure point");
     MYELIN_CO_TRY(effects, co_await effects_of(std::move(todo)));
   }
   auto lane = static_cast<uint32_t>(std::hash<std::string>()(spec_.name));

@@ -71,6 +71,11 @@ TEST(BusTrouble, SpineRuleA11ADamagedFileParksNobody) {
 TEST(BusTrouble, SpineRuleA11LostConnectionsAreMadeAgain) {
   bool stop = false;
   int senders = 3;
+  size_t seen = 0;
+  auto count = [&](const std::vector<Message>& batch) -> Task<Result<void>> {
+    seen += batch.size();
+    co_return Result<void>{};
+  };
   World world({Carrier::kMemory, Kind::kPostgres});
   auto send = [](World& in, std::string key, const bool& until) -> Task<> {
     while (!until) {
@@ -78,11 +83,11 @@ TEST(BusTrouble, SpineRuleA11LostConnectionsAreMadeAgain) {
       co_await sleep_for(std::chrono::milliseconds(1));
     }
   };
-  auto& node = world.start_with({world.recorder("a")});
+  auto& node = world.start_with({world.recorder("a", count)});
   for (const char* key : {"x", "y", "z"})
     boost::asio::co_spawn(world.loop, send(world, key, stop), [&](std::exception_ptr) { --senders; });
   for (int i = 0; i < 5; ++i) {
-    world.pass(std::chrono::milliseconds(50));
+    EXPECT_TRUE(world.until([&, before = seen] { return seen > before + 5; }));
     postgres_of(world).sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
         "pg_backend_pid()");
@@ -91,7 +96,6 @@ TEST(BusTrouble, SpineRuleA11LostConnectionsAreMadeAgain) {
   EXPECT_TRUE(world.until([&] { return senders == 0; }));
   EXPECT_TRUE(world.settles(node));
   world.expect_dense("a");
-  EXPECT_GT(world.applied("a").size(), 10u);
   EXPECT_EQ(world.number("SELECT count(*) FROM parked"), 0);
 }
 
