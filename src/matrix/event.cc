@@ -1,5 +1,6 @@
 #include "matrix/event.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/bytes.h"
@@ -65,8 +66,11 @@ Result<void> check_hashes_and_signatures(const json::Object& object) {
   if (!hashes || !json::string_at(*hashes, "sha256")) return bad("hashes", "has no sha256");
   auto signatures = json::object_at(object, "signatures");
   if (!signatures) return bad("signatures", "is not an object");
-  for (auto& [server, keys] : *signatures)
-    if (!keys.is_object()) return bad("signatures", "is malformed");
+  for (auto& [server, keys] : *signatures) {
+    auto by_key = keys.if_object();
+    auto is_text = [](auto& signature) { return signature.value().is_string(); };
+    if (!by_key || !std::ranges::all_of(*by_key, is_text)) return bad("signatures", "is malformed");
+  }
   return {};
 }
 

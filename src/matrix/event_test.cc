@@ -160,6 +160,7 @@ TEST(Event, RefusesMalformedFields) {
       {"signatures", ""},
       {"signatures", "[]"},
       {"signatures", "{\"x\":1}"},
+      {"signatures", "{\"x\":{\"ed25519:1\":1}}"},
       {"extra", "1.5"},
       {"extra", "[{\"deep\":9007199254740992}]"},
       {"unsigned", "{\"n\":1.0}"},

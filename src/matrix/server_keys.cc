@@ -47,7 +47,7 @@ Result<void> add_old_keys(const json::Object& answer, int64_t valid_until_ts, co
     MYELIN_TRY(std::string public_key, public_key_in(entry));
     auto expired_ts = json::integer_at(entry.get_object(), "expired_ts");
     if (!expired_ts) return bad("an old key without expired_ts");
-    auto [key, is_new] = keys.try_emplace(key_id, ServerKey{public_key, valid_until_ts, *expired_ts});
+    auto [key, is_new] = keys.try_emplace(key_id, ServerKey{public_key, valid_until_ts, expired_ts});
     if (!is_new && key->second.public_key != public_key) return bad("one key id for two keys");
     if (is_new && banned.contains(public_key)) keys.erase(key);
   }

@@ -51,7 +51,7 @@ EventSpec RandomScene::invite() {
 json::Object RandomScene::signed_object(const std::string& mxid, const std::string& token) {
   json::Object object{{"mxid", mxid}, {"token", token}};
   auto sign = [&](size_t i) {
-    (void)sign_json(object, chance(90) ? "id.example" : "other.example", identity_keys_[i], rules_.format.canonical);
+    sign_json(object, chance(90) ? "id.example" : "other.example", identity_keys_[i], rules_.format.canonical).value();
   };
   if (chance(80)) sign(0);
   if (chance(20)) sign(1);
@@ -156,13 +156,13 @@ EventSpec RandomScene::create() {
   if (chance(10)) content["room_version"] = chance(50) ? json::Value("no such version") : json::Value(1);
   if (chance(10)) content.erase("creator");
   if (chance(15)) {
-    static const json::Value kCreators[] = {"@ben:a.example",
-                                            json::Array{},
-                                            json::Array{5},
-                                            json::Array{"ben"},
-                                            json::Array{"@ben:a.example", "@cleo:b.example"},
-                                            json::Array{"@" + std::string(300, 'x') + ":a.example"}};
-    content["additional_creators"] = one_of(kCreators);
+    static const json::Value creators[] = {"@ben:a.example",
+                                           json::Array{},
+                                           json::Array{5},
+                                           json::Array{"ben"},
+                                           json::Array{"@ben:a.example", "@cleo:b.example"},
+                                           json::Array{"@" + std::string(300, 'x') + ":a.example"}};
+    content["additional_creators"] = one_of(creators);
   }
   auto spec = draft(chance(90) ? creator() : one_of(users_), "m.room.create", "", std::move(content));
   if (chance(8)) spec.prev.push_back(unknown_id());

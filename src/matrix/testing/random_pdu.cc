@@ -30,11 +30,11 @@ class RandomPdu : Dice {
   bool lax() const { return rules_.format.canonical == json::CanonicalMode::kLax; }
 
   std::string random_text() {
-    static const std::string kPieces[] = {"a",      "Z9",       " ",    "\"",     "\\",      "/",      "\n\t",
-                                          "\b\f\r", "\x01\x1f", "\x7f", "é",      "\u2028",  "日本",   "😀",
-                                          "\uffff", "e\u0301",  "<&>'", "\u200b", "𝔘nicode", "\u0080", "null"};
+    static const std::string pieces[] = {"a",      "Z9",       " ",    "\"",     "\\",      "/",      "\n\t",
+                                         "\b\f\r", "\x01\x1f", "\x7f", "é",      "\u2028",  "日本",   "😀",
+                                         "\uffff", "e\u0301",  "<&>'", "\u200b", "𝔘nicode", "\u0080", "null"};
     std::string text;
-    for (unsigned i = pick(5); i > 0; --i) text += one_of(kPieces);
+    for (unsigned i = pick(5); i > 0; --i) text += one_of(pieces);
     return text;
   }
 
@@ -231,16 +231,16 @@ class RandomPdu : Dice {
     std::string key(one_of(kKeys));
     if (rules_.format.event_id == EventIdFormat::kInEvent && chance(20)) key = "event_id";
     result_.change += " " + key;
-    static const std::map<std::string, json::Value> kValues = {{"type", "m.room.topic"},
-                                                               {"sender", "@w:a.example"},
-                                                               {"origin_server_ts", 77},
-                                                               {"room_id", "!other:b.example"},
-                                                               {"prev_events", json::Array()},
-                                                               {"auth_events", json::Array()},
-                                                               {"state_key", "x"},
-                                                               {"unsigned", json::Object{{"age", 5}}}};
-    auto value = kValues.find(key);
-    pdu_[key] = value == kValues.end() ? json::Value("changed") : value->second;
+    static const std::map<std::string, json::Value> values = {{"type", "m.room.topic"},
+                                                              {"sender", "@w:a.example"},
+                                                              {"origin_server_ts", 77},
+                                                              {"room_id", "!other:b.example"},
+                                                              {"prev_events", json::Array()},
+                                                              {"auth_events", json::Array()},
+                                                              {"state_key", "x"},
+                                                              {"unsigned", json::Object{{"age", 5}}}};
+    auto value = values.find(key);
+    pdu_[key] = value == values.end() ? json::Value("changed") : value->second;
   }
 
   void change_signatures() {
@@ -312,9 +312,9 @@ class RandomPdu : Dice {
   }
 
   void change_depth() {
-    static const json::Value kDepths[] = {
+    static const json::Value depths[] = {
         -1, 0, 9007199254740991, 9007199254740992, INT64_MAX, static_cast<uint64_t>(INT64_MAX) + 1, "5", 1.5, nullptr};
-    pdu_["depth"] = one_of(kDepths);
+    pdu_["depth"] = one_of(depths);
     if (content_hash(pdu_, rules_)) rehash();
   }
 

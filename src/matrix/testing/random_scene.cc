@@ -136,32 +136,32 @@ json::Value RandomScene::level(int value) {
 }
 
 json::Value RandomScene::malformed_level() {
-  static const json::Value kMalformed[] = {nullptr,
-                                           true,
-                                           json::Object(),
-                                           json::Array{50},
-                                           "50.5",
-                                           "many",
-                                           "",
-                                           "5 0",
-                                           "50" /* from version 10 on */,
-                                           "5_0",
-                                           "٥٠",
-                                           "- 5",
-                                           "+",
-                                           "0x10"};
-  return one_of(kMalformed);
+  static const json::Value malformed[] = {nullptr,
+                                          true,
+                                          json::Object(),
+                                          json::Array{50},
+                                          "50.5",
+                                          "many",
+                                          "",
+                                          "5 0",
+                                          "50" /* from version 10 on */,
+                                          "5_0",
+                                          "٥٠",
+                                          "- 5",
+                                          "+",
+                                          "0x10"};
+  return one_of(malformed);
 }
 
 // A level far from those that people choose.
 json::Value RandomScene::extreme_level() {
-  static const json::Value kExtreme[] = {9007199254740991, -9007199254740991};
-  static const json::Value kInStrings[] = {"9223372036854775807", "9223372036854775808", "-9223372036854775809",
+  static const json::Value extreme[] = {9007199254740991, -9007199254740991};
+  static const json::Value in_strings[] = {"9223372036854775807", "9223372036854775808", "-9223372036854775809",
                                            "99999999999999999999999", "99999999999999999999998"};
-  static const json::Value kWide[] = {INT64_MAX, INT64_MIN, UINT64_MAX, 1e18, 1e300, -1e300};
-  if (!rules_.auth.integer_power_levels && chance(40)) return one_of(kInStrings);
-  if (rules_.format.canonical == json::CanonicalMode::kLax && chance(60)) return one_of(kWide);
-  return one_of(kExtreme);
+  static const json::Value wide[] = {INT64_MAX, INT64_MIN, UINT64_MAX, 1e18, 1e300, -1e300};
+  if (!rules_.auth.integer_power_levels && chance(40)) return one_of(in_strings);
+  if (rules_.format.canonical == json::CanonicalMode::kLax && chance(60)) return one_of(wide);
+  return one_of(extreme);
 }
 
 std::string_view RandomScene::join_rule() const {
