@@ -81,8 +81,8 @@ Result<void> apply(db::Tx& tx, int64_t room, int64_t from_event, int64_t count, 
     for (int64_t i = 0; i < count; ++i) {
       auto number = from_event + i;
       later.exec(
-          "INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after) "
-          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+          "INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after, "
+          "on_fork) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
           room, first + i, room * kOneRoom + number, number, number, "", *sums + i + 1, 0, db::Blob{root});
     }
     later.exec(

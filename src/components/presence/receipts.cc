@@ -1,12 +1,11 @@
 #include "components/presence/receipts.h"
 
 #include "components/rooms/room_out.h"
-#include "matrix/relations.h"
+#include "components/rooms/threads.h"
 
 namespace myelin::presence {
 namespace {
 
-constexpr int kMaxHops = 3;
 constexpr std::string_view kMain = "main";
 constexpr const char* kFullyRead = "m.fully_read";
 
@@ -24,24 +23,11 @@ Task<Result<rooms::PlacedPtr>> Receipts::find(RoomId room, UserId user, EventId 
   co_return placed;
 }
 
-Task<Result<std::string>> Receipts::thread_of(RoomId room, rooms::PlacedPtr event) {
-  for (int hop = 0; hop < kMaxHops; ++hop) {
-    auto relation = event->event->is_state() ? std::nullopt : relation_of(*event->event);
-    if (!relation) break;
-    if (relation->type == kThread) co_return relation->parent.str();
-    auto parent = co_await rooms_.event(room, relation->parent);
-    if (!parent && parent.error().code == Code::kNotFound) break;
-    if (!parent) co_return std::unexpected(parent.error());
-    event = *parent;
-  }
-  co_return std::string();
-}
-
 Task<Result<void>> Receipts::receipt(RoomId room, UserId user, std::string type, EventId event, std::string thread) {
   if (type != "m.read" && type != "m.read.private") co_return fail(Code::kInvalidParam, "unknown receipt type");
   MYELIN_CO_TRY(auto placed, co_await find(room, user, event));
   if (!thread.empty()) {
-    MYELIN_CO_TRY(auto actual, co_await thread_of(room, placed));
+    MYELIN_CO_TRY(auto actual, co_await rooms::thread_of(rooms_, room, placed));
     bool fits = thread == kMain ? actual.empty() : actual == thread || event.str() == thread;
     if (!fits) co_return fail(Code::kInvalidParam, "the event is not in this thread");
   }

@@ -14,8 +14,6 @@ class Receipts {
 
  private:
   Task<Result<rooms::PlacedPtr>> find(RoomId, UserId, EventId);
-  // The thread an event belongs to ("" = main), following up to three relations (client-server API, Threading).
-  Task<Result<std::string>> thread_of(RoomId, rooms::PlacedPtr);
 
   db::Database& db_;
   accounts::Accounts& accounts_;

@@ -1,4 +1,5 @@
 // POST /createRoom: events and their order, presets, both kinds of room id, refusals.
+#include "components/rooms/testing/remote_server.h"
 #include "components/rooms/testing/world.h"
 
 namespace myelin::rooms {
@@ -68,6 +69,69 @@ TEST_P(CreatingRooms, PresetsDecideTheState) {
     EXPECT_EQ(content(room, "m.room.guest_access").at("guest_access").as_string(), guests) << preset;
     EXPECT_EQ(content(room, "m.room.history_visibility").at("history_visibility").as_string(), "shared") << preset;
     EXPECT_EQ(content(room, "m.room.power_levels").at("invite").as_int64(), invite) << preset;
+  }
+}
+
+// All that each preset makes of a room, in the versions that differ most.
+TEST_P(CreatingRooms, EveryPresetInVersions11And12) {
+  struct Row {
+    const char *preset, *version, *rule, *guests;
+    json::Object users;
+    json::Array creators;
+    int invite, tombstone;
+  };
+  const json::Object alone{{"@alice:here", 100}}, both{{"@alice:here", 100}, {"@bob:here", 100}}, nobody;
+  const Row rows[] = {
+      {"private_chat", "11", "invite", "can_join", alone, {}, 0, 100},
+      {"trusted_private_chat", "11", "invite", "can_join", both, {}, 0, 100},
+      {"public_chat", "11", "public", "forbidden", alone, {}, 50, 100},
+      {"private_chat", "12", "invite", "can_join", nobody, {}, 0, 150},
+      {"trusted_private_chat", "12", "invite", "can_join", nobody, {"@bob:here"}, 0, 150},
+      {"public_chat", "12", "public", "forbidden", nobody, {}, 50, 150},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(fmt::format("{} {}", row.preset, row.version));
+    auto request = world.room_of(world.alice, row.preset, row.version);
+    request.invite = {world.bob};
+    request.is_direct = true;
+    request.creation_content = {{"m.federate", false}};
+    auto room = world.create(std::move(request));
+    json::Object create{{"m.federate", false}, {"room_version", row.version}};
+    if (!row.creators.empty()) create["additional_creators"] = row.creators;
+    EXPECT_EQ(content(room, "m.room.create"), create);
+    EXPECT_EQ(content(room, "m.room.join_rules"), (json::Object{{"join_rule", row.rule}}));
+    EXPECT_EQ(content(room, "m.room.history_visibility"), (json::Object{{"history_visibility", "shared"}}));
+    EXPECT_EQ(content(room, "m.room.guest_access"), (json::Object{{"guest_access", row.guests}}));
+    EXPECT_EQ(content(room, "m.room.member", "@alice:here"), (json::Object{{"membership", "join"}}));
+    EXPECT_EQ(content(room, "m.room.member", "@bob:here"),
+              (json::Object{{"membership", "invite"}, {"is_direct", true}}));
+    json::Object events{{"m.room.name", 50},
+                        {"m.room.avatar", 50},
+                        {"m.room.canonical_alias", 50},
+                        {"m.room.power_levels", 100},
+                        {"m.room.history_visibility", 100},
+                        {"m.room.encryption", 100},
+                        {"m.room.server_acl", 100},
+                        {"m.room.tombstone", row.tombstone}};
+    EXPECT_EQ(content(room, "m.room.power_levels"), (json::Object{{"users", row.users},
+                                                                  {"users_default", 0},
+                                                                  {"events", events},
+                                                                  {"events_default", 0},
+                                                                  {"state_default", 50},
+                                                                  {"ban", 50},
+                                                                  {"kick", 50},
+                                                                  {"redact", 50},
+                                                                  {"invite", row.invite}}));
+    EXPECT_EQ(world.state(room).size(), 7u);
+    // Nobody of another server comes in.
+    RemoteServer there(world.loop, world.rooms, world.clock);
+    auto eve = there.user("eve");
+    RemoteEvent join{.sender = "eve",
+                     .type = "m.room.member",
+                     .content = {{"membership", "join"}},
+                     .state_key = eve.str(),
+                     .prev = extremities_of(head_of(world.loop, *world.db, room))};
+    EXPECT_TRUE(value(there.try_send(room, std::move(join))).rejected);
   }
 }
 
@@ -150,6 +214,10 @@ TEST_P(CreatingRooms, IsOneTransaction) {
   EXPECT_EQ(refusal(request), Code::kTooLarge);
   EXPECT_EQ(world.rows(), before);
   request.initial_state.clear();
+  // It fails after all of it was written.
+  world.db->fail_write({Code::kDiskFull, "no space"});
+  EXPECT_EQ(refusal(request), Code::kDiskFull);
+  EXPECT_EQ(world.rows(), before);
   auto room = world.create(std::move(request));
   // Every event was announced with the state around it.
   StateRoot root;

@@ -46,7 +46,8 @@ void append(std::string& out, const EventAdded& event) {
   append_string(out, encode_root(event.after));
   append_string(out, event.sender.str());
   append_string(out, event.type);
-  append_varint(out, (event.is_state ? 1U : 0U) | (event.soft_failed ? 2U : 0U) | (event.transaction ? 4U : 0U));
+  append_varint(out, (event.is_state ? 1U : 0U) | (event.soft_failed ? 2U : 0U) | (event.transaction ? 4U : 0U) |
+                         (event.on_fork ? 8U : 0U));
   if (event.transaction) {
     append_string(out, event.transaction->device.str());
     append_string(out, event.transaction->path);
@@ -59,6 +60,7 @@ void append(std::string& out, const EventAdded& event) {
     append_varint(out, static_cast<uint64_t>(change.after));
     append_varint(out, static_cast<uint64_t>(change.ref.row()));
   }
+  append_varint(out, event.redacts ? static_cast<uint64_t>(event.redacts->row()) : 0);
 }
 
 EventAdded read_event(Reader& in) {
@@ -73,6 +75,7 @@ EventAdded read_event(Reader& in) {
   auto flags = in.number();
   event.is_state = (flags & 1) != 0;
   event.soft_failed = (flags & 2) != 0;
+  event.on_fork = (flags & 8) != 0;
   if ((flags & 4) != 0) {
     auto device = DeviceId::trusted(in.text());
     auto path = in.text();
@@ -86,6 +89,7 @@ EventAdded read_event(Reader& in) {
     change.ref = EventRef::from_row(static_cast<int64_t>(in.number()));
     event.memberships.push_back(std::move(change));
   }
+  if (auto row = static_cast<int64_t>(in.number()); row != 0) event.redacts = EventRef::from_row(row);
   return event;
 }
 

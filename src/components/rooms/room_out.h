@@ -27,8 +27,10 @@ struct EventAdded {
   std::string type;
   bool is_state = false;
   bool soft_failed = false;                  // not for clients
+  bool on_fork = false;                      // the state at the event is not the room's state before its arrival
   std::optional<Transaction> transaction{};  // for unsigned.transaction_id, to the sending device only
   std::vector<MembershipChange> memberships{};
+  std::optional<EventRef> redacts{};  // the event that it redacts, as it may
 };
 
 struct ReceiptAdded {  // written by presence

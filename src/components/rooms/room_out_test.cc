@@ -19,9 +19,11 @@ RoomOut event_message() {
   added.type = "m.room.member";
   added.is_state = true;
   added.soft_failed = true;
+  added.on_fork = true;
   added.transaction = Transaction{added.sender, DeviceId::trusted("DEVICE"), "/rooms/x/send/y", "txn \n 1"};
   added.memberships = {{UserId::trusted("@bob:there"), std::nullopt, Membership::kInvite, {7, 9}},
                        {UserId::trusted("@eve:there"), Membership::kJoin, Membership::kBan, {7, 10}}};
+  added.redacts = EventRef{7, 4};
   return {7, RoomId::trusted("!room:here"), std::move(added)};
 }
 
@@ -41,6 +43,7 @@ TEST(RoomOut, EventsComeBackAsTheyWere) {
   EXPECT_EQ(a.type, b.type);
   EXPECT_TRUE(b.is_state);
   EXPECT_TRUE(b.soft_failed);
+  EXPECT_TRUE(b.on_fork);
   ASSERT_TRUE(b.transaction);
   EXPECT_EQ(b.transaction->user, a.sender);
   EXPECT_EQ(b.transaction->device, a.transaction->device);
@@ -51,6 +54,7 @@ TEST(RoomOut, EventsComeBackAsTheyWere) {
   EXPECT_EQ(b.memberships[1].before, Membership::kJoin);
   EXPECT_EQ(b.memberships[1].after, Membership::kBan);
   EXPECT_EQ(b.memberships[1].ref, (EventRef{7, 10}));
+  EXPECT_EQ(b.redacts, (EventRef{7, 4}));
 }
 
 TEST(RoomOut, ReceiptsComeBackAsTheyWere) {
@@ -81,7 +85,8 @@ TEST(RoomHead, ComesBackAsItWas) {
                 65'000,
                 66'000,
                 {8, 3, {1, 2, 3}},
-                {{69'999, 66'000, EventId::trusted("$a")}, {69'998, 65'999, EventId::trusted("$b")}}};
+                {{69'999, 66'000, EventId::trusted("$a")}, {69'998, 65'999, EventId::trusted("$b")}},
+                StateRoot{9, 4, {5, 6}}};
   auto bytes = encode(head);
   EXPECT_EQ(decode_room_head(bytes).value(), head);
   for (size_t length = 0; length < bytes.size(); ++length)

@@ -23,7 +23,7 @@ class RoomsImpl final : public Rooms {
     MYELIN_CO_TRY(auto secret, co_await secret_of_this_database());
     fingerprint_key_.emplace(secret);
     owner_ = std::make_unique<Owner>(config_, db_, pages_, loop_, clock_, random_, key_, *fingerprint_key_);
-    owner_->on_redacted = [this](EventRef ref) { reader_.redacted(ref); };
+    owner_->on_redacted = [this](const Redacts& what) { reader_.redacted(what.target, what.is_state); };
     co_return co_await owner_->start();
   }
   Task<> stop() override { co_return; }

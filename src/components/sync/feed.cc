@@ -3,8 +3,24 @@
 #include <algorithm>
 
 namespace myelin::sync {
+namespace {
+constexpr ptrdiff_t kSubscriberBytes = 512;  // with its places in the maps
+constexpr ptrdiff_t kRoomBytes = 64;         // of each of its rooms
+constexpr const char* kCache = "sync_subscribers";
+}  // namespace
 
-Feed::Feed(Executor loop, size_t max_subscribers) : loop_(loop), max_subscribers_(max_subscribers), advanced_(loop) {}
+Feed::Feed(Executor loop, size_t cap_bytes)
+    : loop_(loop),
+      cap_bytes_(cap_bytes),
+      bytes_gauge_(metrics::gauge("myelin_cache_bytes", "Bytes held by a cache", {{"cache", kCache}})),
+      entries_gauge_(metrics::gauge("myelin_cache_entries", "Entries held by a cache", {{"cache", kCache}})),
+      advanced_(loop) {}
+
+void Feed::weigh(ptrdiff_t bytes) {
+  bytes_ += static_cast<size_t>(bytes);
+  bytes_gauge_.Set(static_cast<double>(bytes_));
+  entries_gauge_.Set(static_cast<double>(recent_.size()));
+}
 
 void Feed::complete(int64_t first, int64_t last) {
   ahead_[first] = last;
@@ -21,18 +37,24 @@ void Feed::jump(int64_t position) {
   if (position <= position_) return;
   position_ = position;
   for (auto& subscriber : recent_) {
-    subscriber->known_from = subscriber->last_change = position;
+    subscriber->stale = true;
     subscriber->bell.ring();
   }
+  rooms_.clear();
+  by_user_.clear();
+  recent_.clear();
+  weigh(-static_cast<ptrdiff_t>(bytes_));
+  for (auto& [user, changes] : loading_) ++changes;
   advanced_.ring();
 }
 
 void Feed::room_changed(uint32_t room_no, int64_t position) {
   auto room = rooms_.find(room_no);
   if (room == rooms_.end()) return;
-  room->second.last_change = position;
+  // Two consumers commit side by side: what they tell may come out of order.
+  room->second.last_change = std::max(room->second.last_change, position);
   for (auto* subscriber : room->second.subscribers) {
-    subscriber->last_change = position;
+    subscriber->last_change = std::max(subscriber->last_change, position);
     subscriber->bell.ring();
   }
 }
@@ -41,7 +63,7 @@ void Feed::user_changed(const UserId& user, int64_t position) {
   auto it = by_user_.find(user);
   if (it == by_user_.end()) return;
   auto& subscriber = **it->second;
-  subscriber.last_change = position;
+  subscriber.last_change = std::max(subscriber.last_change, position);
   subscriber.bell.ring();
 }
 
@@ -68,12 +90,14 @@ void Feed::enter(Subscriber* subscriber, uint32_t room_no) {
   auto& room = rooms_[room_no];
   room.last_change = std::max(room.last_change, position_);
   room.subscribers.push_back(subscriber);
+  weigh(kRoomBytes);
 }
 
 void Feed::leave(Subscriber* subscriber, uint32_t room_no) {
   auto at = std::lower_bound(subscriber->rooms.begin(), subscriber->rooms.end(), room_no);
   if (at == subscriber->rooms.end() || *at != room_no) return;
   subscriber->rooms.erase(at);
+  weigh(-kRoomBytes);
   auto room = rooms_.find(room_no);
   std::erase(room->second.subscribers, subscriber);
   if (room->second.subscribers.empty()) rooms_.erase(room);
@@ -95,28 +119,26 @@ SubscriberPtr Feed::finish_load(const UserId& user, uint64_t ticket, std::vector
   if (auto known = find(user)) return known;
   auto subscriber = std::make_shared<Subscriber>(user, loop_);
   subscriber->known_from = subscriber->last_change = position_;
-  std::sort(joined_rooms.begin(), joined_rooms.end());
-  subscriber->rooms = std::move(joined_rooms);
-  for (uint32_t room_no : subscriber->rooms) {
-    auto& room = rooms_[room_no];
-    room.last_change = std::max(room.last_change, position_);
-    room.subscribers.push_back(subscriber.get());
-  }
   recent_.push_front(subscriber);
   by_user_[user] = recent_.begin();
+  weigh(kSubscriberBytes);
+  std::sort(joined_rooms.begin(), joined_rooms.end());
+  subscriber->rooms.reserve(joined_rooms.size());
+  for (uint32_t room_no : joined_rooms) enter(subscriber.get(), room_no);
   evict();
   return subscriber;
 }
 
 void Feed::evict() {
   auto it = recent_.end();
-  while (by_user_.size() > max_subscribers_ && it != recent_.begin()) {
+  while (bytes_ > cap_bytes_ && it != recent_.begin()) {
     --it;
     if (it->use_count() > 1) continue;  // a request is using it
     auto subscriber = *it;
     for (uint32_t room_no : std::vector(subscriber->rooms)) leave(subscriber.get(), room_no);
     by_user_.erase(subscriber->user);
     it = recent_.erase(it);
+    weigh(-kSubscriberBytes);
   }
 }
 

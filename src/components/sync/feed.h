@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/task.h"
 #include "matrix/ids.h"
 
@@ -22,6 +23,7 @@ struct Subscriber {
   std::vector<uint32_t> rooms;  // joined, sorted
   int64_t known_from = 0;       // changes after this position are all in last_change
   int64_t last_change = 0;      // position of the newest change that concerns the user
+  bool stale = false;           // nothing is noted here any more: load anew
   Doorbell bell;                // rings at every change
 };
 using SubscriberPtr = std::shared_ptr<Subscriber>;
@@ -34,7 +36,7 @@ struct ChangedRooms {
 
 class Feed {
  public:
-  Feed(Executor loop, size_t max_subscribers);
+  Feed(Executor loop, size_t cap_bytes);
 
   int64_t position() const { return position_; }
   Doorbell& advanced() { return advanced_; }  // rings when position() grows
@@ -42,7 +44,7 @@ class Feed {
   // After a commit: first what changed at its positions, then complete(first, last). position() moves only over
   // completed positions without a gap, so it never passes a change that is not noted yet.
   void complete(int64_t first, int64_t last);
-  // Other processes have come to `position`: what changed up to there is unknown here.
+  // Other processes have come to `position`: what changed up to there is unknown here. All subscribers are stale.
   void jump(int64_t position);
   void room_changed(uint32_t room_no, int64_t position);
   void user_changed(const UserId&, int64_t position);
@@ -67,9 +69,11 @@ class Feed {
   void enter(Subscriber*, uint32_t room_no);
   void leave(Subscriber*, uint32_t room_no);
   void evict();
+  void weigh(ptrdiff_t bytes);
 
   Executor loop_;
-  size_t max_subscribers_;
+  size_t cap_bytes_, bytes_ = 0;
+  prometheus::Gauge &bytes_gauge_, &entries_gauge_;
   int64_t position_ = 0;
   std::map<int64_t, int64_t> ahead_;  // completed ranges behind a gap
   Doorbell advanced_;

@@ -4,29 +4,46 @@
 
 namespace myelin::sync {
 namespace {
-
-bool share_a_room(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b) {
-  return std::ranges::any_of(a, [&](uint32_t room) { return std::ranges::binary_search(b, room); });
+constexpr size_t kMaxBytes = 4u << 20;  // beyond: the longest unchanged go, and some clients learn of them later
 }
 
-}  // namespace
+PresenceNews::PresenceNews(presence::Presence& presence, Typing& typing, const Clock& clock)
+    : presence_(presence),
+      typing_(typing),
+      clock_(clock),
+      bytes_gauge_(metrics::gauge("myelin_cache_bytes", "Bytes held by a cache", {{"cache", "presence_news"}})) {}
+
+void PresenceNews::drop(std::map<uint64_t, Change>::iterator it) {
+  bytes_ -= it->second.bytes();
+  by_user_.erase(it->second.user);
+  changes_.erase(it);
+}
 
 void PresenceNews::changed(const UserId& user, std::vector<uint32_t> rooms) {
-  changes_[user] = {typing_.next(), std::move(rooms)};
+  if (auto it = by_user_.find(user); it != by_user_.end()) drop(changes_.find(it->second));
+  auto count = typing_.next();
+  by_user_[user] = count;
+  bytes_ += (changes_[count] = {user, std::move(rooms)}).bytes();
+  while (bytes_ > kMaxBytes && changes_.size() > 1) drop(changes_.begin());
+  bytes_gauge_.Set(static_cast<double>(bytes_));
+}
+
+bool PresenceNews::concerns(const Change& change, const Subscriber& subscriber) const {
+  return change.user != subscriber.user && std::ranges::any_of(change.rooms, [&](uint32_t room) {
+           return std::ranges::binary_search(subscriber.rooms, room);
+         });
 }
 
 std::set<UserId> PresenceNews::changed_users(const Subscriber& subscriber, const Token& since) const {
   std::set<UserId> out;
-  auto seen = typing_.seen_by(since);
-  if (seen >= typing_.count()) return out;
-  for (const auto& [user, change] : changes_)
-    if (change.count > seen && user != subscriber.user && share_a_room(change.rooms, subscriber.rooms))
-      out.insert(user);
+  for (auto it = changes_.upper_bound(typing_.seen_by(since)); it != changes_.end(); ++it)
+    if (concerns(it->second, subscriber)) out.insert(it->second.user);
   return out;
 }
 
 bool PresenceNews::news(const Subscriber& subscriber, const Token& since) const {
-  return !changed_users(subscriber, since).empty();
+  return std::any_of(changes_.upper_bound(typing_.seen_by(since)), changes_.end(),
+                     [&](const auto& entry) { return concerns(entry.second, subscriber); });
 }
 
 std::vector<std::string> PresenceNews::events(const std::set<UserId>& users) const {

@@ -16,7 +16,8 @@
 namespace myelin::sync {
 namespace {
 
-constexpr size_t kMaxSubscribers = 10'000;
+constexpr size_t kSubscriberBytes = 16u << 20;  // of what memory knows about those who sync here
+constexpr auto kPositionPoll = std::chrono::milliseconds(500);
 constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind a client's token
 
 using std::chrono::steady_clock;
@@ -26,12 +27,11 @@ class SyncImpl final : public Sync {
   SyncImpl(ServerName name, db::Database& db, bus::Bus& bus, accounts::Accounts& accounts, keys::Keys& keys,
            presence::Presence& presence, rooms::Rooms& rooms, Executor loop, const Clock& clock, Random& random)
       : db_(db),
-        accounts_(accounts),
         clock_(clock),
-        feed_(loop, kMaxSubscribers),
-        judge_(name, accounts, rooms.queries()),
+        feed_(loop, kSubscriberBytes),
+        judge_(name, db, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), judge_, feed_),
-        user_apply_(name, db, judge_, feed_),
+        user_apply_(name, accounts, judge_, feed_),
         typing_(presence, random),
         presence_(presence, typing_, clock),
         answers_(db, accounts, keys, rooms.queries(), typing_, presence_, clock),
@@ -76,9 +76,12 @@ class SyncImpl final : public Sync {
       MYELIN_CO_CHECK(co_await catch_up(since->position));
     }
     MYELIN_CO_TRY(auto filter, answers_.parse_filter(request.filter));
-    MYELIN_CO_TRY(auto subscriber, co_await subscribe(request.session.user));
+    SubscriberPtr subscriber;
     int64_t checked = since ? since->position : -1;  // nothing for the client up to here
     while (true) {
+      if (!subscriber || subscriber->stale) {
+        MYELIN_CO_TRY(subscriber, co_await subscribe(request.session.user));
+      }
       auto bell = subscriber->bell.generation();
       if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
           presence_.news(*subscriber, *since) || since->to_device >= 0) {
@@ -91,7 +94,7 @@ class SyncImpl final : public Sync {
         }
         checked = answer.position;
       } else if (clock_.steady() >= deadline) {
-        co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()));
+        co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()), *subscriber);
       }
       if (stopping_) co_return fail(Code::kUnavailable, "the server is stopping");
       crash_point("sync.waiter_registered");
@@ -116,29 +119,14 @@ class SyncImpl final : public Sync {
   }
 
   Task<Result<Badge>> badge(UserId user) override {
-    MYELIN_CO_TRY(auto rules, co_await accounts_.push_rules(user));
-    struct Unread {
-      RoomId room;
-      UnreadRows rows;
-    };
-    MYELIN_CO_TRY(auto unread, co_await db_.read([user](db::ReadTx& tx) {
-      struct Joined {
-        int64_t room_no;
-        std::string room;
-      };
+    co_return co_await db_.read([user](db::ReadTx& tx) {
+      Badge badge;
       auto joined = tx.all(
-          "SELECT r.room_no, r.room_id FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
-          "WHERE m.user_id = $1 AND m.membership = $2",
-          [](const db::Row& row) { return Joined{row.i64(0), row.str(1)}; }, user.str(),
-          static_cast<int64_t>(rooms::Membership::kJoin));
-      std::vector<Unread> out;
-      for (auto& room : joined) out.push_back({RoomId::trusted(room.room), read_unread(tx, user, room.room_no)});
-      return out;
-    }));
-    Badge badge;
-    for (const auto& room : unread)
-      badge.unread += total(count_unread(room.rows, unread_class(*rules, room.room))).notify;
-    co_return badge;
+          "SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
+          [](const db::Row& row) { return row.i64(0); }, user.str(), static_cast<int64_t>(rooms::Membership::kJoin));
+      for (auto room_no : joined) badge.unread += total(read_unread(tx, user, room_no)).notify;
+      return badge;
+    });
   }
 
   Task<Result<std::string>> token_now() override {
@@ -151,8 +139,8 @@ class SyncImpl final : public Sync {
     auto first = Token::parse(from), last = Token::parse(to);
     if (!first || !last) co_return fail(Code::kInvalidParam, "from and to must be tokens of /sync");
     MYELIN_CO_CHECK(co_await catch_up(last->position));
-    MYELIN_CO_TRY(auto lists, co_await db_.read([user, a = first->position, b = last->position](db::ReadTx& tx) {
-      return read_device_lists(tx, user, a, b);
+    MYELIN_CO_TRY(auto lists, co_await db_.read([user, since = first->position](db::ReadTx& tx) {
+      return read_device_lists(tx, user, since);  // what changed after `to` is in it, too
     }));
     auto names = [](const std::set<std::string>& users) {
       json::Array out;
@@ -171,12 +159,14 @@ class SyncImpl final : public Sync {
   }
 
   // Where other processes write positions too, their wake-ups are hints and this is the promise (docs/spine.md, rule
-  // B9). (On SQLite there is one process, whose feed sees every commit.)
+  // B9): what is not known here a while after it was committed was written elsewhere. (On SQLite there is one process,
+  // whose feed sees every commit.)
   Task<> poll_position() {
+    int64_t seen = 0;
     while (true) {
-      co_await sleep_for(std::chrono::seconds(1));
-      auto before = feed_.position();
-      if (auto position = co_await read_position(); position && feed_.position() == before) feed_.jump(*position);
+      co_await sleep_for(kPositionPoll);
+      feed_.jump(seen);
+      if (auto position = co_await read_position()) seen = *position;
     }
   }
 
@@ -229,7 +219,6 @@ class SyncImpl final : public Sync {
   }
 
   db::Database& db_;
-  accounts::Accounts& accounts_;
   rooms::Queries* rooms_ = nullptr;
   const Clock& clock_;
   Feed feed_;

@@ -1,204 +1,257 @@
-// What the push rules make of events (client-server API, Push Rules), for counts.
+// Reading and writing the tables behind unread.h.
 #include "components/sync/unread.h"
 
-#include <map>
-#include <set>
-
-#include "base/lru.h"
-#include "matrix/power_levels.h"
-#include "matrix/push_rules.h"
+#include <algorithm>
 
 namespace myelin::sync {
 namespace {
+constexpr std::string_view kEverything = "*";
 
-bool has_no_notify(const json::Object& rule) {
-  const auto* actions = json::array_at(rule, "actions");
-  return actions == nullptr || std::ranges::none_of(*actions, [](const json::Value& action) {
-           return action.is_string() && action.as_string() == "notify";
-         });
-}
+Verdict two(const db::Row& row, int column) { return {row.i64(column), row.i64(column + 1)}; }
 
-bool is_enabled(const json::Object& rule) { return json::bool_at(rule, "enabled").value_or(true); }
-
-// An override rule whose one condition is the room.
-bool mutes(const json::Object& rule, const RoomId& room) {
-  const auto* conditions = json::array_at(rule, "conditions");
-  if (conditions == nullptr || conditions->size() != 1 || !conditions->front().is_object()) return false;
-  const auto& condition = conditions->front().as_object();
-  return json::string_at(condition, "kind") == "event_match" && json::string_at(condition, "key") == "room_id" &&
-         json::string_at(condition, "pattern") == room.str();
-}
-
-template <class Matches>
-bool any_rule(const json::Object& push_rules, std::string_view kind, Matches matches) {
-  const auto* global = json::object_at(push_rules, "global");
-  const auto* rules = global ? json::array_at(*global, kind) : nullptr;
-  return rules != nullptr && std::ranges::any_of(*rules, [&](const json::Value& value) {
-           return value.is_object() && is_enabled(value.as_object()) && has_no_notify(value.as_object()) &&
-                  matches(value.as_object());
-         });
-}
-
-Verdict to_verdict(const PushVerdict& verdict) { return {verdict.notify ? 1 : 0, verdict.highlight ? 1 : 0}; }
-
-// The users whom m.mentions names.
-std::vector<UserId> mentioned(const Event& event) {
-  std::vector<UserId> out;
-  const auto* mentions = json::object_at(event.content(), "m.mentions");
-  const auto* ids = mentions ? json::array_at(*mentions, "user_ids") : nullptr;
-  if (ids == nullptr) return out;
-  for (const auto& id : *ids)
-    if (id.is_string())
-      if (auto user = UserId::parse(id.as_string())) out.push_back(std::move(*user));
-  return out;
-}
-
-bool mentions_room(const Event& event) {
-  const auto* mentions = json::object_at(event.content(), "m.mentions");
-  return mentions != nullptr && json::bool_at(*mentions, "room").value_or(false);
-}
-
-}  // namespace
-
-UnreadClass unread_class(const json::Object& push_rules, const RoomId& room) {
-  if (any_rule(push_rules, "override", [&](const json::Object& rule) { return mutes(rule, room); }))
-    return UnreadClass::kMute;
-  auto names_room = [&](const json::Object& rule) { return json::string_at(rule, "rule_id") == room.str(); };
-  if (any_rule(push_rules, "room", names_room)) return UnreadClass::kMentionsOnly;
-  return UnreadClass::kDefault;
-}
-
-std::set<std::string> ignored_in(std::string_view ignored_user_list) {
-  std::set<std::string> out;
-  auto content = json::parse_object(ignored_user_list);
-  if (!content) return out;
-  if (const auto* users = json::object_at(*content, "ignored_users"))
-    for (const auto& [user, unused] : *users) out.insert(std::string(user));
-  return out;
-}
-
-// The rules of nobody in particular, and of those who have their own.
-struct Judge::Rules {
-  struct Own {
-    std::shared_ptr<const json::Object> content;
-    std::shared_ptr<const PushRules> compiled;
-    std::set<std::string> ignored;
+// The position of the newest event with order <= `order`; 0: none. Positions and orders of a room grow together.
+int64_t position_of(db::ReadTx& tx, int64_t room_no, int64_t order) {
+  struct Place {
+    int64_t pos, order;
   };
-  struct Room {
-    std::vector<UserId> special;
-    int64_t member_count = 0;
-  };
-  UserId nobody;
-  PushRules defaults;
-  Lru<std::string, Own> own{"compiled_push_rules", 8u << 20};
-  Lru<uint32_t, Room> rooms{"rooms_with_own_push_rules", 4u << 20};
-  uint64_t changes = 0;  // so far: what was read before one is not kept
-
-  explicit Rules(UserId user) : nobody(user), defaults(PushRules::compile(default_push_rules(user))) {}
-};
-
-Judge::Judge(ServerName server, accounts::Accounts& accounts, rooms::Queries& rooms)
-    : server_name_(std::move(server)),
-      accounts_(accounts),
-      rooms_(rooms),
-      rules_(std::make_unique<Rules>(UserId::trusted("@:" + server_name_.str()))) {}  // no user has this id
-Judge::~Judge() = default;
-
-void Judge::membership_changed(uint32_t room_no) {
-  ++rules_->changes;
-  rules_->rooms.erase(room_no);
-}
-void Judge::rules_changed() {
-  ++rules_->changes;
-  rules_->rooms.clear();
-  rules_->own.clear();
-}
-
-Task<Result<std::vector<UserId>>> Judge::special_members(uint32_t room_no) {
-  if (auto* known = rules_->rooms.find(room_no)) co_return known->special;
-  auto stamp = rules_->changes;
-  MYELIN_CO_TRY(auto members, co_await rooms_.members(room_no, rooms::Membership::kJoin));
-  auto count = static_cast<int64_t>(members.size());
-  std::erase_if(members, [this](const UserId& user) { return user.server() != server_name_.str(); });
-  MYELIN_CO_TRY(auto special, co_await accounts_.with_own_push_rules(std::move(members)));
-  if (stamp == rules_->changes) rules_->rooms.put(room_no, {special, count}, 64 + special.size() * 64);
-  co_return special;
-}
-
-Task<Result<std::set<std::string>>> Judge::ignored_by(UserId user) {
-  auto list = co_await accounts_.account_data(user, std::nullopt, "m.ignored_user_list");
-  if (!list && list.error().code != Code::kNotFound) co_return std::unexpected(list.error());
-  co_return ignored_in(list.value_or(""));
-}
-
-namespace {
-
-// What rules ask about besides the event: from the room's state before it.
-struct RoomFacts {
-  EventPtr power_levels, create;
-  std::map<std::string, std::string> names;  // display names, of those asked for
-};
-
-Task<Result<RoomFacts>> room_facts(rooms::Queries& rooms, uint32_t room_no, StateRoot root, std::set<UserId> users) {
-  std::vector<std::pair<std::string, std::string>> wanted{{"m.room.power_levels", ""}, {"m.room.create", ""}};
-  for (const auto& user : users) wanted.emplace_back("m.room.member", user.str());
-  MYELIN_CO_TRY(auto entries, co_await rooms.state_of(room_no, root, std::move(wanted)));
-  std::vector<rooms::EventRef> refs;
-  for (const auto& entry : entries) refs.push_back(entry.ref);
-  MYELIN_CO_TRY(auto events, co_await rooms.events(std::move(refs)));
-  RoomFacts out;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const auto& event = events[i]->event;
-    if (entries[i].type == "m.room.power_levels") out.power_levels = event;
-    if (entries[i].type == "m.room.create") out.create = event;
-    if (entries[i].type == "m.room.member")
-      out.names[entries[i].key] = json::string_at(event->content(), "displayname").value_or("");
-  }
-  co_return out;
-}
-
-}  // namespace
-
-Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room, StateRoot root) {
-  const auto& event = *placed->event;
-  uint32_t room_no = placed->ref.room;
-  MYELIN_CO_TRY(auto special, co_await special_members(room_no));
-  std::set<UserId> users(special.begin(), special.end());
-  for (auto& user : mentioned(event))
-    if (user.server() == server_name_.str()) users.insert(std::move(user));
-  users.erase(event.sender());
-
-  PushContext context{.user = rules_->nobody};
-  RoomFacts facts;
-  if (!users.empty() || mentions_room(event)) {
-    MYELIN_CO_TRY(auto info, co_await rooms_.room(room_no));
-    MYELIN_CO_TRY(facts, co_await room_facts(rooms_, room_no, root, users));
-    PowerLevels levels(*info.rules, facts.power_levels.get(), facts.create.get());
-    context.sender_level = levels.user_level(event.sender().str());
-    if (facts.power_levels)
-      context.notification_levels = json::object_at(facts.power_levels->content(), "notifications");
-    if (auto* known = rules_->rooms.find(room_no)) context.member_count = known->member_count;
-  }
-  Judgement out;
-  out.room = to_verdict(rules_->defaults.evaluate(event, context));
-  for (const auto& user : users) {
-    MYELIN_CO_TRY(auto content, co_await accounts_.push_rules(user));
-    Rules::Own fresh;
-    auto* own = rules_->own.find(user.str());
-    if (own == nullptr || own->content != content) {
-      auto stamp = rules_->changes;
-      MYELIN_CO_TRY(fresh.ignored, co_await ignored_by(user));
-      fresh.content = content;
-      fresh.compiled = std::make_shared<const PushRules>(PushRules::compile(*content));
-      own = stamp == rules_->changes ? &rules_->own.put(user.str(), std::move(fresh), 16'384) : &fresh;
+  auto place = [](const db::Row& row) { return Place{row.i64(0), row.i64(1)}; };
+  auto newest =
+      tx.one("SELECT pos, order_no FROM sync_timeline WHERE room_no = $1 ORDER BY pos DESC LIMIT 1", place, room_no);
+  if (!newest || newest->order <= order) return newest ? newest->pos : 0;
+  auto oldest =
+      tx.one("SELECT pos, order_no FROM sync_timeline WHERE room_no = $1 ORDER BY pos LIMIT 1", place, room_no);
+  if (oldest->order > order) return 0;
+  int64_t found = oldest->pos, low = found, high = newest->pos;  // what is sought lies in [low, high)
+  while (high - low > 1) {
+    int64_t middle = low + (high - low) / 2;
+    auto at =
+        tx.one("SELECT pos, order_no FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
+               place, room_no, middle);
+    if (at->order > order) {
+      high = at->pos;
+    } else {
+      low = middle;
+      found = at->pos;
     }
-    context.user = user;
-    context.display_name = facts.names[user.str()];
-    Verdict verdict;
-    if (!own->ignored.contains(event.sender().str())) verdict = to_verdict(own->compiled->evaluate(event, context));
-    if (verdict != by_class(unread_class(*content, room), out.room)) out.exceptions.push_back({user, verdict});
   }
-  co_return out;
+  return found;
+}
+
+// One member's rows of one room.
+struct MemberRows {
+  struct Read {
+    std::string thread;
+    int64_t order;
+    Verdict base;
+  };
+  struct Segment {  // of the member's class
+    int64_t from_order;
+    UnreadClass kind;
+  };
+  std::vector<Read> reads;
+  std::vector<Segment> segments;  // oldest first
+
+  const Read* find(std::string_view thread) const {
+    auto it = std::ranges::find(reads, thread, &Read::thread);
+    return it == reads.end() ? nullptr : &*it;
+  }
+  UnreadClass class_at(int64_t order) const {
+    auto kind = UnreadClass::kDefault;
+    for (const auto& segment : segments)
+      if (segment.from_order < order) kind = segment.kind;
+    return kind;
+  }
+};
+
+MemberRows member_rows(db::ReadTx& tx, const UserId& user, int64_t room_no) {
+  MemberRows out;
+  out.reads = tx.all(
+      "SELECT thread, read_order, notify_base, highlight_base FROM unread WHERE user_id = $1 AND room_no = $2",
+      [](const db::Row& row) { return MemberRows::Read{row.str(0), row.i64(1), two(row, 2)}; }, user.str(), room_no);
+  out.segments = tx.all(
+      "SELECT from_order, class FROM unread_class WHERE user_id = $1 AND room_no = $2 ORDER BY from_order",
+      [](const db::Row& row) { return MemberRows::Segment{row.i64(0), static_cast<UnreadClass>(row.i64(1))}; },
+      user.str(), room_no);
+  return out;
+}
+
+// Adds up one member's counts.
+class Counter {
+ public:
+  Counter(db::ReadTx& tx, const UserId& user, int64_t room_no, const MemberRows& rows)
+      : tx_(tx), user_(user), room_no_(room_no), rows_(rows), floor_(*rows.find(kEverything)) {}
+
+  std::vector<ThreadCount> run() {
+    of("");
+    auto main = tx_.one(
+        "SELECT notify, highlight FROM sync_room WHERE room_no = $1", [](const db::Row& row) { return two(row, 0); },
+        room_no_);
+    add_sums("", main.value_or(Verdict{}));
+    struct Thread {
+      std::string thread;
+      Verdict sums;
+    };
+    auto threads = tx_.all(
+        "SELECT thread, notify, highlight FROM sync_thread WHERE room_no = $1 AND last_order > $2",
+        [](const db::Row& row) { return Thread{row.str(0), two(row, 1)}; }, room_no_, floor_.order);
+    for (const auto& thread : threads) add_sums(thread.thread, thread.sums);
+    take_redacted();
+    add_exceptions();
+    std::erase_if(counts_, [](const ThreadCount& each) { return !each.thread.empty() && each.count == Verdict{}; });
+    return std::move(counts_);
+  }
+
+ private:
+  Verdict& of(const std::string& thread) {
+    auto it = std::ranges::find(counts_, thread, &ThreadCount::thread);
+    if (it == counts_.end()) it = counts_.insert(counts_.end(), ThreadCount{thread, {}});
+    return it->count;
+  }
+  // What the member has read of the thread: the floor where it reaches further. Its base is the main thread's.
+  MemberRows::Read read_of(const std::string& thread) const {
+    const auto* own = rows_.find(thread);
+    if (own != nullptr && own->order > floor_.order) return *own;
+    if (thread.empty()) return floor_;
+    return {thread, floor_.order, sums_at(tx_, room_no_, thread, floor_.order)};
+  }
+  void add_sums(const std::string& thread, Verdict now) {
+    auto read = read_of(thread);
+    auto kind = rows_.class_at(read.order + 1);
+    auto base = read.base;
+    for (const auto& segment : rows_.segments) {
+      if (segment.from_order <= read.order) continue;
+      auto sums = sums_at(tx_, room_no_, thread, segment.from_order);
+      of(thread) += by_class(kind, sums - base);
+      base = sums;
+      kind = segment.kind;
+    }
+    of(thread) += by_class(kind, now - base);
+  }
+  bool is_read(const std::string& thread, int64_t order) const {
+    const auto* own = rows_.find(thread);
+    return order <= std::max(floor_.order, own != nullptr ? own->order : 0);
+  }
+  void take_redacted() {
+    tx_.query(
+        "SELECT thread, order_no, notify, highlight FROM unread_redacted WHERE room_no = $1 AND order_no > $2",
+        [&](const db::Row& row) {
+          auto thread = row.str(0);
+          if (!is_read(thread, row.i64(1))) of(thread) += Verdict{} - by_class(rows_.class_at(row.i64(1)), two(row, 2));
+        },
+        room_no_, floor_.order);
+  }
+  void add_exceptions() {
+    tx_.query(
+        "SELECT thread, order_no, notify, highlight, room_notify, room_highlight FROM unread_exception "
+        "WHERE user_id = $1 AND room_no = $2",
+        [&](const db::Row& row) {
+          auto thread = row.str(0);
+          if (!is_read(thread, row.i64(1)))
+            of(thread) += two(row, 2) - by_class(rows_.class_at(row.i64(1)), two(row, 4));
+        },
+        user_.str(), room_no_);
+  }
+
+  db::ReadTx& tx_;
+  const UserId& user_;
+  int64_t room_no_;
+  const MemberRows& rows_;
+  const MemberRows::Read& floor_;
+  std::vector<ThreadCount> counts_;
+};
+
+}  // namespace
+
+Verdict sums_at(db::ReadTx& tx, int64_t room_no, const std::string& thread, int64_t order) {
+  auto read = [](const db::Row& row) { return two(row, 0); };
+  auto found =
+      thread.empty()
+          ? tx.one(
+                "SELECT notify, highlight FROM sync_timeline WHERE room_no = $1 AND thread = '' AND pos <= $2 "
+                "ORDER BY pos DESC LIMIT 1",
+                read, room_no, position_of(tx, room_no, order))
+          : tx.one(
+                "SELECT notify, highlight FROM sync_timeline WHERE room_no = $1 AND thread = $2 AND thread <> '' "
+                "AND order_no <= $3 ORDER BY order_no DESC LIMIT 1",
+                read, room_no, thread, order);
+  return found.value_or(Verdict{});
+}
+
+std::vector<ThreadCount> read_unread(db::ReadTx& tx, const UserId& user, int64_t room_no) {
+  auto rows = member_rows(tx, user, room_no);
+  if (rows.find(kEverything) == nullptr) return {{"", {}}};  // never joined
+  return Counter(tx, user, room_no, rows).run();
+}
+
+Verdict by_class(UnreadClass kind, Verdict room) {
+  switch (kind) {
+    case UnreadClass::kDefault:
+      return room;
+    case UnreadClass::kMentionsOnly:
+      return {room.highlight, room.highlight};
+    case UnreadClass::kMute:
+      return {};
+  }
+  return room;
+}
+
+Verdict total(const std::vector<ThreadCount>& threads) {
+  Verdict sum;
+  for (const auto& thread : threads) sum += thread.count;
+  return sum;
+}
+
+void mark_read(db::Tx& tx, const UserId& user, int64_t room_no, const std::string& thread, int64_t order,
+               Verdict sums) {
+  auto changed = tx.exec(
+      "INSERT INTO unread (user_id, room_no, thread, read_order, notify_base, highlight_base) VALUES ($1, $2, $3, $4, "
+      "$5, $6) "
+      "ON CONFLICT (user_id, room_no, thread) DO UPDATE SET read_order = excluded.read_order, "
+      "notify_base = excluded.notify_base, highlight_base = excluded.highlight_base "
+      "WHERE unread.read_order < excluded.read_order",
+      user.str(), room_no, thread, order, sums.notify, sums.highlight);
+  if (changed == 0) return;
+  if (thread == kEverything) {
+    tx.exec("DELETE FROM unread WHERE user_id = $1 AND room_no = $2 AND thread <> '*' AND read_order <= $3", user.str(),
+            room_no, order);
+    tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2 AND order_no <= $3", user.str(), room_no,
+            order);
+  } else {
+    tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2 AND order_no <= $3 AND thread = $4",
+            user.str(), room_no, order, thread);
+  }
+}
+
+void forget_unread(db::Tx& tx, const UserId& user, int64_t room_no) {
+  tx.exec("DELETE FROM unread WHERE user_id = $1 AND room_no = $2", user.str(), room_no);
+  tx.exec("DELETE FROM unread_exception WHERE user_id = $1 AND room_no = $2", user.str(), room_no);
+  tx.exec("DELETE FROM unread_class WHERE user_id = $1 AND room_no = $2", user.str(), room_no);
+}
+
+void change_class(db::Tx& tx, const UserId& user, int64_t room_no, int64_t from_order, UnreadClass kind) {
+  tx.exec(
+      "INSERT INTO unread_class (user_id, room_no, from_order, class) VALUES ($1, $2, $3, $4) "
+      "ON CONFLICT (user_id, room_no, from_order) DO UPDATE SET class = excluded.class",
+      user.str(), room_no, from_order, static_cast<int64_t>(kind));
+}
+
+void take_back(db::Tx& tx, int64_t room_no, int64_t order) {
+  tx.exec("DELETE FROM unread_exception WHERE room_no = $1 AND order_no = $2", room_no, order);
+  struct Row {
+    std::string thread;
+    Verdict sums;
+  };
+  auto row = tx.one(
+      "SELECT thread, notify, highlight FROM sync_timeline WHERE room_no = $1 AND pos = $2 AND order_no = $3",
+      [](const db::Row& found) { return Row{found.str(0), two(found, 1)}; }, room_no, position_of(tx, room_no, order),
+      order);
+  if (!row) return;
+  auto verdict = row->sums - sums_at(tx, room_no, row->thread, order - 1);
+  if (verdict == Verdict{}) return;
+  tx.exec(
+      "INSERT INTO unread_redacted (room_no, order_no, thread, notify, highlight) VALUES ($1, $2, $3, $4, $5) "
+      "ON CONFLICT (room_no, order_no) DO NOTHING",
+      room_no, order, row->thread, verdict.notify, verdict.highlight);
 }
 
 }  // namespace myelin::sync

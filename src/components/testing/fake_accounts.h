@@ -21,6 +21,14 @@ class FakeAccounts final : public accounts::Accounts {
   std::map<std::pair<UserId, std::string>, std::string> data;  // user, room + type -> content
   std::map<UserId, std::shared_ptr<const json::Object>> rules;
 
+  std::map<std::string, accounts::Session> tokens;
+
+  Task<Result<accounts::Session>> authenticate(std::string token, std::string) override {
+    if (token.empty()) co_return fail(Code::kMissingToken, "no token");
+    auto it = tokens.find(token);
+    if (it == tokens.end()) co_return fail(Code::kUnknownToken, "unknown token", {{"soft_logout", false}});
+    co_return it->second;
+  }
   Task<Result<std::vector<accounts::Device>>> devices(UserId user) override { co_return devices_[user]; }
   Task<Result<accounts::Device>> device(UserId user, DeviceId id) override {
     for (const auto& device : devices_[user])
@@ -41,7 +49,6 @@ class FakeAccounts final : public accounts::Accounts {
   Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId user) override { co_return rules[user]; }
 
   // ---- not needed by any test so far
-  Task<Result<accounts::Session>> authenticate(std::string, std::string) override { co_return none(); }
   Task<Result<accounts::Login>> log_in(accounts::PasswordLogin) override { co_return none(); }
   Task<Result<accounts::Tokens>> refresh(std::string) override { co_return none(); }
   Task<Result<void>> log_out(accounts::Session) override { co_return none(); }

@@ -20,6 +20,7 @@ std::string encode(const RoomHead& head) {
     append_string(out, extremity.event_id.str());
     append_string(out, extremity.reference_hash);
   }
+  append_string(out, head.aside ? encode_root(*head.aside) : "");
   return out;
 }
 
@@ -44,6 +45,9 @@ Result<RoomHead> decode_room_head(std::string_view in) {
     head.extremities.push_back({static_cast<uint32_t>(*number), static_cast<int64_t>(*extremity_depth),
                                 EventId::trusted(std::string(*id)), std::string(*hash)});
   }
+  auto aside = read_string(in);
+  if (!aside) return fail(Code::kCorrupt, "room.head is cut short");
+  if (!aside->empty()) head.aside = decode_root(*aside);
   return head;
 }
 

@@ -1,5 +1,6 @@
 // What table room keeps in `head`: where a room's event graph ends, its current state and the next numbers. Any thread.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct RoomHead {
   int64_t max_depth = 0;  // of all events
   StateRoot current;      // the room's state: what its extremities resolve to
   std::vector<Extremity> extremities;
+  // The state of further branches, beyond those that one event can name: part of `current` all the same, until an event
+  // of ours stands on it.
+  std::optional<StateRoot> aside{};
   friend bool operator==(const RoomHead&, const RoomHead&) = default;
 };
 std::string encode(const RoomHead&);

@@ -170,7 +170,7 @@ Task<Result<std::variant<StagedWrite, EventId>>> Owner::build(RoomStatePtr room,
 
 Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transaction> transaction) {
   auto deadline = clock_.steady() + kDeadline;
-  for (int attempt = 0; attempt < kAttempts && clock_.steady() < deadline; ++attempt) {
+  for (int attempt = 0; clock_.steady() < deadline; ++attempt) {
     // Storing finds out whether the transaction was done before. What failed to be stored looks; and what is not
     // stored.
     if (attempt > 0 && transaction) {
@@ -185,12 +185,12 @@ Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transact
       if (before) co_return *before;
     }
     Result<void> status;
-    std::optional<EventRef> redacted;
+    std::optional<Redacts> redacted;
     Result<EventId> answer = fail(Code::kInternal);
     if (staged != nullptr) {
       const auto& event = staged->events.front();
       answer = event.event->event_id();
-      if (event.redacts) redacted = event.redacts->target;
+      redacted = event.redacts;
       status = co_await write(room, std::move(*staged));
     } else {
       // A refusal, or an answer that stands already: what it rests on may not be durable yet.

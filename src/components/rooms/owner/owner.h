@@ -41,7 +41,7 @@ class Owner final : public Commands {
   Task<Result<Received>> receive(RoomId, VerifiedEvent);
 
   // A committed redaction: caches that hold the target drop it.
-  std::function<void(EventRef)> on_redacted = [](EventRef) {};
+  std::function<void(const Redacts&)> on_redacted = [](const Redacts&) {};
 
  private:
   // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.

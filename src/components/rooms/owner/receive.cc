@@ -3,13 +3,13 @@
 
 namespace myelin::rooms {
 namespace {
-constexpr int kAttempts = 20;
 constexpr auto kDeadline = std::chrono::seconds(30);
 }  // namespace
 
 Task<Result<Received>> Owner::receive(RoomId id, VerifiedEvent verified) {
   if (verified.event()->room_id() != id) co_return fail(Code::kInvalidParam, "the event is of another room");
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  auto deadline = clock_.steady() + kDeadline;
+  while (clock_.steady() < deadline) {
     MYELIN_CO_TRY(auto room, co_await this->room(id));
     while (room->merging) {
       auto seen = room->settled.generation();
@@ -32,8 +32,7 @@ Task<Result<Received>> Owner::receive(RoomId id, VerifiedEvent verified) {
                                            db::ReadTx& tx) { return receive_event(tx, pages, key, now, event); });
     if (!reception) co_return std::unexpected(std::move(reception).error());
     if (!reception->staged) co_return reception->answer;
-    std::optional<EventRef> redacted;
-    if (reception->staged->redacts) redacted = reception->staged->redacts->target;
+    auto redacted = reception->staged->redacts;
     StagedWrite all{room->room_no,    room->room,     room->rules,     false,
                     room->version_no, next_version(), reception->head, {}};
     all.events.push_back(std::move(*reception->staged));

@@ -133,16 +133,18 @@ class Receiver {
     });
     MYELIN_TRY(auto added, as_extremity(staged_, *room_.rules));
     head_.extremities.push_back(std::move(added));
-    if (head_.extremities.size() > kMaxPrevEvents) {  // the next event of ours names them all
-      std::ranges::sort(head_.extremities, std::greater(), &Extremity::depth);
-      head_.extremities.resize(kMaxPrevEvents);
-    }
+    std::ranges::sort(head_.extremities, std::greater(), &Extremity::depth);
     std::vector<StateRoot> roots;
     for (const auto& extremity : head_.extremities) {
       MYELIN_TRY(auto root, root_after(extremity));
       roots.push_back(root);
     }
+    if (head_.aside) roots.push_back(*head_.aside);
     MYELIN_TRY(head_.current, rows_.merge(writer_, roots));
+    if (head_.extremities.size() > kMaxPrevEvents) {  // the next event of ours names as many as it can
+      MYELIN_TRY(head_.aside, rows_.merge(writer_, std::span(roots).subspan(kMaxPrevEvents)));
+      head_.extremities.resize(kMaxPrevEvents);
+    }
     staged_.room_after = head_.current;
     return note_memberships();
   }
@@ -195,7 +197,7 @@ class Receiver {
       if (auto target = find_event(tx_, room_.room_no, *id)) {
         MYELIN_TRY(auto redacted, rows_.event(target->ref.event));
         MYELIN_TRY(bool allowed, may_redact(*event_, staged_.before, *redacted));
-        if (allowed) staged_.redacts = Redacts{target->ref, id->str(), relation_of(*redacted)};
+        if (allowed) staged_.redacts = Redacts{target->ref, id->str(), relation_of(*redacted), redacted->is_state()};
       } else {
         staged_.redacts_unseen = *id;
       }

@@ -62,7 +62,7 @@ Task<Result<Target>> redaction_target(db::Database& db, RoomId room, EventId id)
           if (!pdu) return;
           target.type = row.str(1);
           target.sender = json::string_at(*pdu, "sender").value_or("");
-          target.redacts = {EventRef::from_row(row.i64(0)), id.str(), {}};
+          target.redacts = {EventRef::from_row(row.i64(0)), id.str(), {}, pdu->contains("state_key")};
           if (const auto* content = json::object_at(*pdu, "content")) target.redacts.relation = relation_of(*content);
         },
         id.str(), room.str());

@@ -153,6 +153,7 @@ Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, Draft 
   head.max_depth = std::max(head.max_depth, staged.depth);
   MYELIN_TRY(auto extremity, as_extremity(staged, *room.rules));
   head.extremities = {std::move(extremity)};
+  head.aside.reset();
   room.head = std::move(head);
   return staged;
 }

@@ -17,6 +17,7 @@ struct Redacts {
   EventRef target;
   std::string target_id;
   std::optional<Relation> relation{};  // of the target: it loses it
+  bool is_state = false;               // the target
 };
 
 // Rows for one event, ready for a closure: plain data.

@@ -109,8 +109,10 @@ void announce(db::Tx& tx, const StagedWrite& write, const StagedEvent& staged) {
   added.type = staged.event->type();
   added.is_state = staged.event->is_state();
   added.soft_failed = staged.soft_failed;
+  added.on_fork = staged.before.fingerprint != staged.room_before.fingerprint;
   added.transaction = staged.transaction;
   added.memberships = staged.memberships;
+  if (staged.redacts) added.redacts = staged.redacts->target;
   tx.publish(kRoomOut.name, bus::partition_of(write.room.str()),
              encode(RoomOut{write.room_no, write.room, std::move(added)}));
 }

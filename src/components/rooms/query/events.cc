@@ -14,8 +14,9 @@ namespace {
 // How a placed event is read; see placed_event().
 constexpr db::Sql kEventColumns =
     "SELECT e.ref, e.event_id, e.depth, e.order_no, e.flags, e.txn, e.json, r.version, p.event_id, p.json, d.event_id, "
-    "d.json FROM event e JOIN room r ON r.room_no = e.room_no LEFT JOIN event p ON p.ref = e.replaces "
-    "LEFT JOIN redaction x ON x.target = e.ref LEFT JOIN event d ON d.ref = x.ref WHERE e.ref IN {ints $1}";
+    "d.json, y.ref FROM event e JOIN room r ON r.room_no = e.room_no LEFT JOIN event p ON p.ref = e.replaces "
+    "LEFT JOIN redaction x ON x.target = e.ref LEFT JOIN event d ON d.ref = x.ref "
+    "LEFT JOIN redaction y ON y.target = e.replaces WHERE e.ref IN {ints $1}";
 
 std::optional<std::pair<DeviceId, std::string>> transaction_of(std::string_view in) {
   auto device = read_string(in), id = read_string(in);
@@ -38,7 +39,8 @@ Result<PlacedPtr> placed_event(const db::Row& row) {
   if (!row.null(8)) {
     placed->replaces_state = EventId::trusted(row.str(8));
     MYELIN_TRY(auto before, Event::restore(row.bytes(9), *placed->replaces_state, *rules));
-    placed->prev_content = std::make_shared<const json::Object>(before->content());
+    auto content = row.null(12) ? before->content() : redact(before->object(), *rules).at("content").as_object();
+    placed->prev_content = std::make_shared<const json::Object>(std::move(content));
   }
   if (!row.null(10)) {
     MYELIN_TRY(placed->redacted_because, Event::restore(row.bytes(11), EventId::trusted(row.str(10)), *rules));
@@ -99,9 +101,12 @@ Task<Result<std::vector<PlacedPtr>>> Reader::events(std::vector<EventRef> refs) 
   co_return out;
 }
 
-void Reader::redacted(EventRef ref) {
+void Reader::redacted(EventRef ref, bool is_state) {
   ++redactions_;
-  events_.erase(ref.row());
+  if (is_state)
+    events_.clear();
+  else
+    events_.erase(ref.row());
 }
 
 Task<Result<PlacedPtr>> Reader::event(RoomId room, EventId id) {

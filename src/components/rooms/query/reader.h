@@ -33,7 +33,7 @@ class Reader final : public Queries {
                                      size_t limit, Viewer) override;
   Task<Result<PageToken>> live_end(uint32_t room_no) override;
 
-  void redacted(EventRef);  // it is read anew
+  void redacted(EventRef, bool is_state);  // it is read anew, and so is what shows its content as prev_content
 
  private:
   RoomInfo remember(RoomInfo);

@@ -39,52 +39,90 @@ Result<EventPtr> ViewerSight::state_event(const StateRoot& root, std::optional<u
   return event(*event_no);
 }
 
-Result<ViewerSight::AtRoot> ViewerSight::at(const StateRoot& root) {
-  if (auto it = roots_.find(root.fingerprint); it != roots_.end()) return it->second;
+Result<ViewerSight::AtRoot*> ViewerSight::at(const StateRoot& root) {
+  if (auto it = roots_.find(root.fingerprint); it != roots_.end()) return &it->second;
+  AtRoot out;
   MYELIN_TRY(auto visibility, state_event(root, visibility_key_));
-  MYELIN_TRY(auto member, state_event(root, member_key_));
-  AtRoot out{history_visibility_of(visibility.get()), std::string(membership_of(member.get()))};
-  roots_[root.fingerprint] = out;
-  return out;
+  out.visibility = history_visibility_of(visibility.get());
+  if (member_key_) {
+    MYELIN_TRY(auto number, StateMap(pages_, root).find(*member_key_));
+    if (number) {
+      MYELIN_TRY(auto member, event(*number));
+      out.membership = membership_of(member.get());
+      out.member_no = *number;
+    }
+  }
+  return &(roots_[root.fingerprint] = std::move(out));
+}
+
+Result<uint32_t> ViewerSight::replaced_by(uint32_t event_no) {
+  return tx_
+      .one(
+          "SELECT replaces FROM event WHERE ref = $1",
+          [](const db::Row& r) { return r.null(0) ? 0 : EventRef::from_row(r.i64(0)).event; },
+          EventRef{room_no_, event_no}.row())
+      .value_or(0);
 }
 
 // The viewer's newest member event is in table member; each names the one that it replaced.
-Result<int64_t> ViewerSight::last_joined() {
+Result<uint32_t> ViewerSight::last_joined() {
   if (last_joined_) return *last_joined_;
-  last_joined_ = -1;
-  auto row = tx_.one(
-      "SELECT ref FROM member WHERE user_id = $1 AND room_no = $2", [](const db::Row& r) { return r.i64(0); },
-      viewer_.str(), room_no_);
-  for (int step = 0; row && step < kMaxMemberSteps; ++step) {
-    auto number = EventRef::from_row(*row).event;
+  last_joined_ = 0;
+  auto number = tx_.one(
+                       "SELECT ref FROM member WHERE user_id = $1 AND room_no = $2",
+                       [](const db::Row& r) { return EventRef::from_row(r.i64(0)).event; }, viewer_.str(), room_no_)
+                    .value_or(0);
+  for (int step = 0; number != 0 && step < kMaxMemberSteps; ++step) {
     MYELIN_TRY(auto member, event(number));
     if (membership_of(member.get()) == "join") {
       last_joined_ = number;
       break;
     }
-    auto replaces = tx_.one(
-        "SELECT replaces FROM event WHERE ref = $1",
-        [](const db::Row& r) { return r.null(0) ? std::optional<int64_t>() : std::optional(r.i64(0)); }, *row);
-    row = replaces.value_or(std::nullopt);
+    MYELIN_TRY(number, replaced_by(number));
   }
   return *last_joined_;
 }
 
-Result<Seen> ViewerSight::see(const SeenRow& row) {
-  MYELIN_TRY(auto here, at(row.before));
+// Has the viewer joined at any point after events at this root? The newest join is after them, or on another branch,
+// unless the viewer's membership at the root came out of it.
+Result<bool> ViewerSight::joined_later(AtRoot& here) {
+  if (here.joined_later) return *here.joined_later;
   MYELIN_TRY(auto joined, last_joined());
-  bool later = joined > int64_t{row.ref.event};
-  Seen out{is_visible(here.visibility, here.membership, later), here.membership};
+  auto number = here.member_no;
+  for (int step = 0; number > joined; ++step) {
+    if (step == kMaxMemberSteps) number = joined;  // that much is not looked through: it counts as before
+    if (number > joined) {
+      MYELIN_TRY(number, replaced_by(number));
+    }
+  }
+  return *(here.joined_later = joined != 0 && number != joined);
+}
+
+Result<bool> ViewerSight::is_visible(AtRoot& here, HistoryVisibility visibility, std::string_view membership) {
+  bool later = false;
+  if (visibility == HistoryVisibility::kShared && membership != "join") {
+    MYELIN_TRY(later, joined_later(here));
+  }
+  return myelin::is_visible(visibility, membership, later);
+}
+
+Result<Seen> ViewerSight::see(const SeenRow& row) {
+  MYELIN_TRY(auto* here, at(row.before));
+  Seen out{false, here->membership};
+  MYELIN_TRY(out.visible, is_visible(*here, here->visibility, here->membership));
   bool is_member = row.type == "m.room.member", is_visibility = row.type == "m.room.history_visibility";
   if (!is_member && !is_visibility) return out;
   // For events that change one of the two, before or after suffices.
   MYELIN_TRY(auto changed, event(row.ref.event));
-  if (is_visibility && changed->state_key() == "")
-    out.visible |= is_visible(history_visibility_of(changed.get()), here.membership, later);
+  bool after = false;
+  if (is_visibility && changed->state_key() == "") {
+    MYELIN_TRY(after, is_visible(*here, history_visibility_of(changed.get()), here->membership));
+  }
   if (is_member && changed->state_key() == viewer_.str()) {
     out.membership = membership_of(changed.get());
-    out.visible |= is_visible(here.visibility, out.membership, later);
+    MYELIN_TRY(after, is_visible(*here, here->visibility, out.membership));
   }
+  out.visible |= after;
   return out;
 }
 

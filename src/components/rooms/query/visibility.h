@@ -28,11 +28,16 @@ class ViewerSight {
   struct AtRoot {
     HistoryVisibility visibility = HistoryVisibility::kShared;
     std::string membership = "leave";
+    uint32_t member_no = 0;              // the viewer's member event; 0: none
+    std::optional<bool> joined_later{};  // once it was asked for
   };
-  Result<AtRoot> at(const StateRoot&);
+  Result<AtRoot*> at(const StateRoot&);
   Result<EventPtr> event(uint32_t event_no);
   Result<EventPtr> state_event(const StateRoot&, std::optional<uint32_t> key_no);
-  Result<int64_t> last_joined();  // the number of the viewer's newest join; -1: none
+  Result<bool> is_visible(AtRoot&, HistoryVisibility, std::string_view membership);
+  Result<bool> joined_later(AtRoot&);
+  Result<uint32_t> replaced_by(uint32_t event_no);  // the state event before this one; 0: none
+  Result<uint32_t> last_joined();                   // the number of the viewer's newest join; 0: none
 
   db::ReadTx& tx_;
   RowPages pages_;
@@ -42,7 +47,7 @@ class ViewerSight {
   std::optional<uint32_t> visibility_key_, member_key_;
   std::unordered_map<uint32_t, EventPtr> events_;  // visibility and member events looked at
   std::map<Fingerprint, AtRoot> roots_;
-  std::optional<int64_t> last_joined_;
+  std::optional<uint32_t> last_joined_;
 };
 
 }  // namespace myelin::rooms

@@ -11,6 +11,7 @@
 #include "components/testing/databases.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/loop.h"
+#include "components/testing/watched_database.h"
 
 namespace myelin::rooms::testing {
 using namespace myelin::testing;
@@ -130,14 +131,14 @@ class World {
   SeededRandom random{11};
   const ServerName server = ServerName::trusted("here");
   const SigningKey signing_key = SigningKey::generate(random, "test");
-  std::unique_ptr<db::Database> db;
+  std::unique_ptr<WatchedDatabase> db;
   std::unique_ptr<FakeBus> bus;
   std::unique_ptr<Rooms> rooms;
   const UserId alice = user("alice"), bob = user("bob"), carol = user("carol"), dave = user("dave");
 
  private:
   void open() {
-    db = database->open(loop.executor(), clock);
+    db = std::make_unique<WatchedDatabase>(database->open(loop.executor(), clock));
     bus = std::make_unique<FakeBus>(*db);
     rooms = Rooms::make({server, 8u << 20}, *db, *bus, loop.executor(), clock, random, signing_key);
     check(loop.run(rooms->start()));

@@ -1,25 +1,21 @@
 #include "components/sync/apply/room_apply.h"
 
 #include "components/rooms/state_root.h"
+#include "components/rooms/threads.h"
 #include "components/sync/notify_out.h"
-#include "matrix/relations.h"
 
 namespace myelin::sync {
 using rooms::EventAdded;
 using rooms::Membership;
 using rooms::ReceiptAdded;
 
-std::string thread_of(const Event& event) {
-  auto relation = event.is_state() ? std::nullopt : relation_of(event);
-  return relation && relation->type == kThread ? relation->parent.str() : std::string();
-}
-
 struct RoomApply::Item {
   rooms::RoomOut message;
   std::string thread;
   Judgement judgement;
-  bool sender_is_local = false;
-  int64_t pos = 0;  // set by the writer
+  std::map<UserId, UnreadClass> classes;  // of local users who come in
+  std::optional<int64_t> redacted_order;  // of the event that this one redacts
+  int64_t pos = 0;                        // set by the writer
 };
 
 struct RoomApply::Batch {
@@ -39,21 +35,34 @@ Task<Result<bus::Effects>> RoomApply::apply(std::vector<bus::Message> messages) 
   for (auto& message : messages) {
     MYELIN_CO_TRY(auto decoded, rooms::decode_room_out(message.body));
     if (const auto* added = std::get_if<EventAdded>(&decoded.what)) refs.push_back(added->ref);
-    batch->items.push_back({std::move(decoded), {}, {}, false, 0});
+    batch->items.push_back({std::move(decoded), {}, {}, {}, {}, 0});
   }
   MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
+  judge_.begin_batch();
   size_t next = 0;
-  for (auto& item : batch->items) {
-    const auto* added = std::get_if<EventAdded>(&item.message.what);
-    if (added == nullptr) continue;
-    const auto& placed = events[next++];
-    item.thread = thread_of(*placed->event);
-    item.sender_is_local = is_local(added->sender);
-    if (added->soft_failed) continue;
-    if (!added->memberships.empty()) judge_.membership_changed(item.message.room_no);
-    MYELIN_CO_TRY(item.judgement, co_await judge_.judge(placed, item.message.room, added->before));
-  }
+  for (auto& item : batch->items)
+    if (std::holds_alternative<EventAdded>(item.message.what)) MYELIN_CO_CHECK(co_await prepare(item, events[next++]));
   co_return bus::Effects{[batch](db::Tx& tx) { return write(batch, tx); }, [this, batch] { committed(*batch); }};
+}
+
+// What the writer has to know of an event.
+Task<Result<void>> RoomApply::prepare(Item& item, rooms::PlacedPtr placed) {
+  const auto& added = std::get<EventAdded>(item.message.what);
+  if (!added.soft_failed) {
+    MYELIN_CO_TRY(item.thread, co_await rooms::thread_of(rooms_, item.message.room, placed));
+    MYELIN_CO_TRY(item.judgement, co_await judge_.judge(placed, item.message.room, added.before));
+  }
+  for (const auto& change : added.memberships) {
+    judge_.membership_changed(item.message.room_no, change);
+    if (change.after != Membership::kJoin || change.before == Membership::kJoin || !is_local(change.user)) continue;
+    MYELIN_CO_TRY(item.classes[change.user], co_await judge_.class_of(change.user, item.message.room));
+  }
+  if (added.redacts) {
+    std::vector<rooms::EventRef> target{*added.redacts};
+    MYELIN_CO_TRY(auto redacted, co_await rooms_.events(std::move(target)));
+    item.redacted_order = redacted.front()->order;
+  }
+  co_return Result<void>{};
 }
 
 namespace {
@@ -72,27 +81,29 @@ class RoomWriter {
   RoomWriter(db::Tx& tx, RoomRow& row, int64_t room_no, const ServerName& server)
       : tx_(tx), row_(row), room_no_(room_no), server_(server) {}
 
-  void add(const EventAdded& event, const std::string& thread, const Judgement& judgement, bool sender_is_local,
-           int64_t pos) {
-    auto& sums = thread.empty() ? row_.sums : thread_sums(thread);
-    sums += judgement.room;
-    if (!thread.empty()) row_.thread_orders[thread] = event.order;
+  // `Item`: RoomApply's, of an event.
+  void add(const EventAdded& event, const auto& item) {
+    auto& sums = item.thread.empty() ? row_.sums : thread_sums(item.thread);
+    sums += item.judgement.room;
+    if (!item.thread.empty()) row_.thread_orders[item.thread] = event.order;
     row_.last_order = event.order;
     row_.top_depth = std::max(row_.top_depth, event.depth);
-    row_.last_pos = pos;
-    auto root = rooms::encode_root(event.after);
-    row_.root = root;
+    row_.last_pos = item.pos;
+    row_.root = rooms::encode_root(event.after);
     if (!event.soft_failed)
       tx_.exec(
-          "INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after) "
-          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-          room_no_, pos, event.ref.row(), event.order, row_.top_depth, thread, sums.notify, sums.highlight,
-          db::Blob{root});
-    for (const auto& change : event.memberships) change_member(change, event.order, pos);
-    for (const auto& exception : judgement.exceptions) add_exception(exception, judgement.room, event.order, thread);
-    if (sender_is_local && !event.soft_failed) {
-      mark_read(tx_, event.sender, room_no_, thread, event.order, sums);
-    }
+          "INSERT INTO sync_timeline (room_no, pos, ref, order_no, depth, thread, notify, highlight, root_after, "
+          "on_fork) "
+          "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+          room_no_, item.pos, event.ref.row(), event.order, row_.top_depth, item.thread, sums.notify, sums.highlight,
+          db::Blob{row_.root}, event.on_fork ? 1 : 0);
+    for (const auto& change : event.memberships) change_member(change, event.order, item);
+    for (const auto& exception : item.judgement.exceptions)
+      add_exception(exception, item.judgement.room, event.order, item.thread);
+    if (item.redacted_order) take_back(tx_, room_no_, *item.redacted_order);
+    // Who says something has read what was said before.
+    if (is_local(event.sender) && !event.soft_failed && !event.is_state)
+      mark_read(tx_, event.sender, room_no_, item.thread, event.order, sums);
   }
 
   void add(const ReceiptAdded& receipt, int64_t pos) {
@@ -103,7 +114,7 @@ class RoomWriter {
         "ON CONFLICT (room_no, user_id, type, thread) DO UPDATE SET event_id = excluded.event_id, ts = excluded.ts, "
         "pos = excluded.pos",
         room_no_, receipt.user.str(), receipt.type, receipt.thread, receipt.event_id.str(), receipt.ts, pos);
-    if (receipt.user.server() != server_.str()) return;
+    if (!is_local(receipt.user)) return;
     // An unthreaded receipt reads everything; "main" is the thread ''.
     std::string thread = receipt.thread.empty() ? "*" : receipt.thread == "main" ? "" : receipt.thread;
     mark_read(tx_, receipt.user, room_no_, thread, receipt.order,
@@ -126,6 +137,7 @@ class RoomWriter {
   }
 
  private:
+  bool is_local(const UserId& user) const { return user.server() == server_.str(); }
   Verdict& thread_sums(const std::string& thread) {
     auto [it, fresh] = row_.threads.try_emplace(thread);
     if (fresh)
@@ -136,7 +148,7 @@ class RoomWriter {
     return it->second;
   }
 
-  void change_member(const rooms::MembershipChange& change, int64_t order, int64_t pos) {
+  void change_member(const rooms::MembershipChange& change, int64_t order, const auto& item) {
     std::optional<int64_t> before;
     if (change.before) before = static_cast<int64_t>(*change.before);
     auto after = static_cast<int64_t>(change.after);
@@ -144,15 +156,16 @@ class RoomWriter {
         "INSERT INTO sync_member (user_id, room_no, membership, ref, pos) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (user_id, room_no) DO UPDATE SET membership = excluded.membership, ref = excluded.ref, "
         "pos = excluded.pos",
-        change.user.str(), room_no_, after, change.ref.row(), pos);
+        change.user.str(), room_no_, after, change.ref.row(), item.pos);
     tx_.exec(
         "INSERT INTO sync_member_change (room_no, pos, user_id, before, after, ref) VALUES ($1, $2, $3, $4, $5, $6)",
-        room_no_, pos, change.user.str(), before, after, change.ref.row());
-    if (change.user.server() != server_.str() || change.before == change.after) return;
-    if (change.after == Membership::kJoin)
-      mark_read(tx_, change.user, room_no_, "*", order, row_.sums);
-    else if (change.before == Membership::kJoin)
-      forget_unread(tx_, change.user, room_no_);
+        room_no_, item.pos, change.user.str(), before, after, change.ref.row());
+    if (!is_local(change.user) || change.before == change.after) return;
+    if (change.before == Membership::kJoin) forget_unread(tx_, change.user, room_no_);
+    if (change.after != Membership::kJoin) return;
+    mark_read(tx_, change.user, room_no_, "*", order, row_.sums);
+    if (auto kind = item.classes.at(change.user); kind != UnreadClass::kDefault)
+      change_class(tx_, change.user, room_no_, order, kind);
   }
 
   void add_exception(const Exception& exception, Verdict room, int64_t order, const std::string& thread) {
@@ -222,7 +235,7 @@ Result<void> RoomApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
       item.pos = first + static_cast<int64_t>(i);
       RoomWriter writer(late, rows->at(item.message.room_no), item.message.room_no, batch->server_name);
       if (const auto* added = std::get_if<EventAdded>(&item.message.what))
-        writer.add(*added, item.thread, item.judgement, item.sender_is_local, item.pos);
+        writer.add(*added, item);
       else
         writer.add(std::get<ReceiptAdded>(item.message.what), item.pos);
     }
@@ -232,6 +245,7 @@ Result<void> RoomApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
 }
 
 void RoomApply::committed(const Batch& batch) {
+  judge_.batch_committed();
   for (const auto& item : batch.items) {
     feed_.room_changed(item.message.room_no, item.pos);
     const auto* added = std::get_if<EventAdded>(&item.message.what);

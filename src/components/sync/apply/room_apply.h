@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "components/sync/feed.h"
-#include "components/sync/unread.h"
+#include "components/sync/judge.h"
 
 namespace myelin::sync {
 
@@ -18,6 +18,7 @@ class RoomApply {
  private:
   struct Item;
   struct Batch;
+  Task<Result<void>> prepare(Item&, rooms::PlacedPtr);
   static Result<void> write(const std::shared_ptr<Batch>&, db::Tx&);
   void committed(const Batch&);
   bool is_local(const UserId&) const;
@@ -26,8 +27,5 @@ class RoomApply {
   Judge& judge_;
   Feed& feed_;
 };
-
-// The thread an event belongs to: its m.thread relation's root, or "" (client-server API, Threading).
-std::string thread_of(const Event&);
 
 }  // namespace myelin::sync

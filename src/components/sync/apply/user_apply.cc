@@ -3,49 +3,75 @@
 namespace myelin::sync {
 using namespace accounts;  // the kinds of UserOut
 
+namespace {
+constexpr const char* kPushRules = "m.push_rules";
+constexpr const char* kIgnoredUsers = "m.ignored_user_list";
+constexpr auto kJoin = static_cast<int64_t>(rooms::Membership::kJoin);
+}  // namespace
+
 struct UserApply::Batch {
   std::vector<UserOut> items;
-  std::map<UserId, std::vector<uint32_t>> rooms;  // of users whose device list changed
+  std::map<UserId, UnreadClasses> classes;        // of users whose push rules changed
+  std::map<UserId, std::vector<uint32_t>> rooms;  // of users whose device list changed; set by the writer
   int64_t first = 0;                              // set by the writer
   ServerName server_name;
 };
 
-UserApply::UserApply(ServerName name, db::Database& db, Judge& judge, Feed& feed)
-    : server_name_(std::move(name)), db_(db), judge_(judge), feed_(feed) {}
+UserApply::UserApply(ServerName name, Accounts& accounts, Judge& judge, Feed& feed)
+    : server_name_(std::move(name)), accounts_(accounts), judge_(judge), feed_(feed) {}
 
 Task<Result<bus::Effects>> UserApply::apply(std::vector<bus::Message> messages) {
   auto batch = std::make_shared<Batch>();
   batch->server_name = server_name_;
   for (auto& message : messages) {
     MYELIN_CO_TRY(auto decoded, decode_user_out(message.body));
-    if (std::holds_alternative<DeviceListChanged>(decoded.what)) batch->rooms.try_emplace(decoded.user);
+    if (const auto* data = std::get_if<AccountDataChanged>(&decoded.what);
+        data != nullptr && data->type == kPushRules) {
+      MYELIN_CO_TRY(auto rules, co_await accounts_.push_rules(decoded.user));
+      batch->classes[decoded.user] = unread_classes(*rules);
+    }
     batch->items.push_back(std::move(decoded));
-  }
-  if (!batch->rooms.empty()) {
-    auto read = co_await db_.read([batch](db::ReadTx& tx) {
-      for (auto& [user, rooms] : batch->rooms)
-        rooms = tx.all(
-            "SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
-            [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(),
-            static_cast<int64_t>(rooms::Membership::kJoin));
-    });
-    MYELIN_CO_CHECK(read);
   }
   co_return bus::Effects{[batch](db::Tx& tx) { return write(batch, tx); }, [this, batch] { committed(*batch); }};
 }
 
 namespace {
 
+// From here on the user's rooms are counted by these classes.
+void change_classes(db::Tx& tx, const UserId& user, const UnreadClasses& classes) {
+  struct Room {
+    int64_t room_no, last_order;
+    std::string id;
+    UnreadClass kind;
+  };
+  // The class so far: the newest row's, if there is one.
+  auto joined = tx.all(
+      "SELECT m.room_no, r.last_order, r.room_id, coalesce((SELECT c.class FROM unread_class c WHERE c.user_id = $1 "
+      "AND c.room_no = m.room_no ORDER BY c.from_order DESC LIMIT 1), 0) FROM sync_member m "
+      "JOIN sync_room r ON r.room_no = m.room_no WHERE m.user_id = $1 AND m.membership = $2",
+      [](const db::Row& row) { return Room{row.i64(0), row.i64(1), row.str(2), static_cast<UnreadClass>(row.i64(3))}; },
+      user.str(), kJoin);
+  for (const auto& room : joined)
+    if (auto kind = classes.of(room.id); kind != room.kind) change_class(tx, user, room.room_no, room.last_order, kind);
+}
+
 struct Writer {
   db::Tx& tx;
   const UserId& user;
   const ServerName& server;
   int64_t pos;
+  std::vector<uint32_t>& rooms;
 
   void operator()(const AccountDataChanged& change) { add(kAccountDataKind, change.room, change.type); }
   void operator()(const KeyCountsChanged& change) { add(kKeyCountsKind, "", change.device.str()); }
   void operator()(const DeviceListChanged&) {
-    tx.exec("INSERT INTO sync_device_list (pos, user_id) VALUES ($1, $2)", pos, user.str());
+    tx.exec(
+        "INSERT INTO sync_device_list (user_id, pos) VALUES ($1, $2) "
+        "ON CONFLICT (user_id) DO UPDATE SET pos = excluded.pos",
+        user.str(), pos);
+    rooms = tx.all(
+        "SELECT room_no FROM sync_member WHERE user_id = $1 AND membership = $2",
+        [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(), kJoin);
   }
   void operator()(const DeviceDeleted& deleted) {
     tx.exec("DELETE FROM to_device WHERE user_id = $1 AND device_id = $2", user.str(), deleted.device.str());
@@ -58,8 +84,10 @@ struct Writer {
                 message.to.str(), message.device.str(), pos, seq++, message.body);
   }
   void add(int64_t kind, std::string_view room, std::string_view what) {
-    tx.exec("INSERT INTO sync_user (user_id, pos, kind, room, what) VALUES ($1, $2, $3, $4, $5)", user.str(), pos, kind,
-            room, what);
+    tx.exec(
+        "INSERT INTO sync_user (user_id, kind, room, what, pos) VALUES ($1, $2, $3, $4, $5) "
+        "ON CONFLICT (user_id, kind, room, what) DO UPDATE SET pos = excluded.pos",
+        user.str(), kind, room, what, pos);
   }
 };
 
@@ -68,7 +96,11 @@ struct Writer {
 Result<void> UserApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
   tx.at_position(static_cast<int64_t>(batch->items.size()), [batch](db::Tx& late, int64_t first) {
     batch->first = first;
-    for (const auto& item : batch->items) std::visit(Writer{late, item.user, batch->server_name, first++}, item.what);
+    for (const auto& item : batch->items) {
+      Writer writer{late, item.user, batch->server_name, first++, batch->rooms[item.user]};
+      std::visit(writer, item.what);
+    }
+    for (const auto& [user, classes] : batch->classes) change_classes(late, user, classes);
   });
   return {};
 }
@@ -76,16 +108,13 @@ Result<void> UserApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
 void UserApply::committed(const Batch& batch) {
   int64_t pos = batch.first;
   for (const auto& item : batch.items) {
+    feed_.user_changed(item.user, pos);
     if (const auto* data = std::get_if<AccountDataChanged>(&item.what)) {
-      if (data->type == "m.push_rules" || data->type == "m.ignored_user_list") judge_.rules_changed();
-      feed_.user_changed(item.user, pos);
+      if (data->type == kPushRules || data->type == kIgnoredUsers) judge_.rules_changed();
     } else if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
       for (const auto& message : sent->messages) feed_.user_changed(message.to, pos);
     } else if (std::holds_alternative<DeviceListChanged>(item.what)) {
       for (uint32_t room_no : batch.rooms.at(item.user)) feed_.room_changed(room_no, pos);
-      feed_.user_changed(item.user, pos);
-    } else {
-      feed_.user_changed(item.user, pos);
     }
     ++pos;
   }

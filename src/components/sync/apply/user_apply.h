@@ -5,13 +5,13 @@
 
 #include "components/accounts/user_out.h"
 #include "components/sync/feed.h"
-#include "components/sync/unread.h"
+#include "components/sync/judge.h"
 
 namespace myelin::sync {
 
 class UserApply {
  public:
-  UserApply(ServerName, db::Database&, Judge&, Feed&);
+  UserApply(ServerName, accounts::Accounts&, Judge&, Feed&);
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
 
  private:
@@ -19,7 +19,7 @@ class UserApply {
   static Result<void> write(const std::shared_ptr<Batch>&, db::Tx&);
   void committed(const Batch&);
   ServerName server_name_;
-  db::Database& db_;
+  accounts::Accounts& accounts_;
   Judge& judge_;
   Feed& feed_;
 };

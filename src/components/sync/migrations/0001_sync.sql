@@ -1,6 +1,7 @@
 -- Sync: what clients can learn, in the order of one position (sync_head, kept by infra/db).
 
--- A room's events as clients meet them. root_after: the room's current state after the event, 24 bytes.
+-- A room's events as clients meet them. root_after: the room's current state after the event, 24 bytes. on_fork: 1 when
+-- the state at the event is not the room's state before its arrival, so that its visibility is its own.
 -- notify, highlight: running sums of the class verdict over the events of the same thread ('' = main), this one included.
 CREATE TABLE sync_timeline (
   room_no BIGINT NOT NULL,
@@ -12,6 +13,7 @@ CREATE TABLE sync_timeline (
   notify BIGINT NOT NULL,
   highlight BIGINT NOT NULL,
   root_after BYTEA NOT NULL,
+  on_fork BIGINT NOT NULL,
   PRIMARY KEY (room_no, pos)
 ) WITHOUT ROWID;
 CREATE INDEX sync_timeline_thread ON sync_timeline (room_no, thread, order_no) WHERE thread <> '';
@@ -82,6 +84,27 @@ CREATE TABLE unread_exception (
   room_highlight BIGINT NOT NULL,
   PRIMARY KEY (user_id, room_no, order_no)
 ) WITHOUT ROWID;
+CREATE INDEX unread_exception_event ON unread_exception (room_no, order_no);
+
+-- How a member's rules turned the room's verdicts into theirs: as `class` says for events after from_order, up to the
+-- next row. Members without rows: class 0.
+CREATE TABLE unread_class (
+  user_id TEXT NOT NULL,
+  room_no BIGINT NOT NULL,
+  from_order BIGINT NOT NULL,
+  class BIGINT NOT NULL,
+  PRIMARY KEY (user_id, room_no, from_order)
+) WITHOUT ROWID;
+
+-- Redacted events that the sums of sync_timeline still hold: the room's verdict on them counts for nobody.
+CREATE TABLE unread_redacted (
+  room_no BIGINT NOT NULL,
+  order_no BIGINT NOT NULL,
+  thread TEXT NOT NULL,
+  notify BIGINT NOT NULL,
+  highlight BIGINT NOT NULL,
+  PRIMARY KEY (room_no, order_no)
+) WITHOUT ROWID;
 
 CREATE TABLE sync_receipt (
   room_no BIGINT NOT NULL,
@@ -105,17 +128,21 @@ CREATE TABLE to_device (
   PRIMARY KEY (user_id, device_id, pos, seq)
 ) WITHOUT ROWID;
 
+-- One row a user: the newest change of their devices or keys.
 CREATE TABLE sync_device_list (
-  pos BIGINT PRIMARY KEY,
-  user_id TEXT NOT NULL
-);
+  user_id TEXT PRIMARY KEY,
+  pos BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sync_device_list_pos ON sync_device_list (pos);
 
--- Changes for one user's eyes. kind 1: account data (room '' = global, what = type); kind 2: key counts (what = device).
+-- One row a thing that may change for one user's eyes, with its newest change. kind 1: account data (room '' = global,
+-- what = type); kind 2: key counts (what = device).
 CREATE TABLE sync_user (
   user_id TEXT NOT NULL,
-  pos BIGINT NOT NULL,
   kind BIGINT NOT NULL,
   room TEXT NOT NULL,
   what TEXT NOT NULL,
-  PRIMARY KEY (user_id, pos)
+  pos BIGINT NOT NULL,
+  PRIMARY KEY (user_id, kind, room, what)
 ) WITHOUT ROWID;
+CREATE INDEX sync_user_pos ON sync_user (user_id, pos);

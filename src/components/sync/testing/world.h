@@ -42,6 +42,7 @@ class World {
   void restart() {
     close();
     open();
+    check(loop.run(bus->skip()));
   }
 
   // ---- accounts
@@ -136,6 +137,9 @@ class World {
   EventId leave(const RoomId& room, const UserId& who) {
     return change(room, who, who, rooms::MembershipAction::kLeave);
   }
+  EventId event_before(const RoomId& room, const EventId& event) {  // its first prev event
+    return value(loop.run(queries().event(room, event)))->event->prev_events().front();
+  }
   rooms::Owner& owner() { return dynamic_cast<rooms::Owner&>(rooms->commands()); }
   rooms::Queries& queries() { return rooms->queries(); }
   Result<void> try_receipt(const RoomId& room, const UserId& user, const EventId& event,
@@ -162,6 +166,17 @@ class World {
     return sync_now(std::move(request));
   }
   static std::string next_batch(const json::Object& answer) { return std::string(answer.at("next_batch").as_string()); }
+  // Lets what waits for the database go on: all that was asked so far is answered.
+  void idle() {
+    check(
+        loop.run([](db::Database& on) -> Task<Result<void>> { co_return co_await on.read([](db::ReadTx&) {}); }(*db)));
+    loop.poll();
+  }
+  bool until(const std::function<bool()>& goal) {  // what runs in other threads may take its time
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!goal() && std::chrono::steady_clock::now() < end) idle();
+    return goal();
+  }
   int64_t count(db::Sql sql) {
     return value(loop.run(db->read(
         [sql](db::ReadTx& tx) { return tx.one(sql, [](const db::Row& row) { return row.i64(0); }).value(); })));

@@ -1,6 +1,7 @@
 #include "components/sync/v3/answer.h"
 
 #include "base/fault.h"
+#include "components/sync/judge.h"
 #include "components/sync/v3/room_section.h"
 
 namespace myelin::sync {
@@ -12,7 +13,6 @@ struct Answers::Context {
   std::optional<Token> since;
   const Subscriber& subscriber;
   Snapshot snapshot;
-  std::shared_ptr<const json::Object> push_rules;
   std::set<std::string> ignored_users;
   std::string join, invite, knock, leave;  // the members of those objects
   std::string account_data;
@@ -63,9 +63,10 @@ Task<Result<std::string>> Answers::key_counts(const accounts::Session& session) 
                         json::serialize(one_time), json::serialize(fallback));
 }
 
-Task<Result<std::string>> Answers::nothing_new(SyncRequest request, Token since, int64_t position) {
+Task<Result<std::string>> Answers::nothing_new(SyncRequest request, Token since, int64_t position,
+                                               const Subscriber& subscriber) {
   since.position = std::max(since.position, position);
-  typing_.mark(since);
+  typing_.mark(since, subscriber);
   MYELIN_CO_TRY(auto counts, co_await key_counts(request.session));
   co_return fmt::format(R"({{"next_batch":"{}",{}}})", since.str(), counts);
 }
@@ -76,7 +77,7 @@ Task<Result<std::string>> Answers::account_data(Context& context, std::optional<
   const auto& user = context.request.session.user;
   const auto& wanted = room ? context.filter.room_account_data() : context.filter.account_data();
   std::vector<std::string> events;
-  auto add = [&](std::string_view type, std::string_view content) {
+  auto add = [&events, &wanted](std::string_view type, std::string_view content) {
     if (!wanted.matches_type(type)) return;
     std::string event = R"({"type":)";
     append_quoted(event, type);
@@ -86,13 +87,12 @@ Task<Result<std::string>> Answers::account_data(Context& context, std::optional<
     MYELIN_CO_TRY(auto items, co_await accounts_.all_account_data(user, room));
     for (const auto& item : items)
       if (room || item.type != "m.push_rules") add(item.type, item.content);
-    if (!room) add("m.push_rules", json::serialize(*context.push_rules));
+    if (!room) {
+      MYELIN_CO_TRY(auto rules, co_await accounts_.push_rules(user));
+      add("m.push_rules", json::serialize(*rules));
+    }
   } else {
     for (const auto& type : *types) {
-      if (!room && type == "m.push_rules") {
-        add(type, json::serialize(*context.push_rules));
-        continue;
-      }
       auto content = co_await accounts_.account_data(user, room, type);
       if (content)
         add(type, *content);
@@ -106,9 +106,15 @@ Task<Result<std::string>> Answers::account_data(Context& context, std::optional<
   co_return events_section(events);
 }
 
+Viewpoint Answers::viewpoint(const Context& context, bool full_state) {
+  return {context.request.session,         &context.filter,
+          &context.ignored_users,          full_state,
+          context.request.use_state_after, context.since ? context.since->position : 0,
+          context.snapshot.position};
+}
+
 Task<Result<std::string>> Answers::joined_room(Context& context, const RoomSnapshot& room, bool& empty) {
-  Viewpoint view{context.request.session,         &context.filter, &context.ignored_users, context.request.full_state,
-                 context.request.use_state_after, !context.since};
+  auto view = viewpoint(context, context.request.full_state);
   MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
   empty = section.empty && !room.membership_changed;
 
@@ -132,8 +138,7 @@ Task<Result<std::string>> Answers::joined_room(Context& context, const RoomSnaps
     section.fields += R"(,"account_data":)" + data;
     empty = false;
   }
-  section.fields += ',' + unread_fields(room, unread_class(*context.push_rules, room.room),
-                                        context.filter.timeline().unread_thread_notifications());
+  section.fields += ',' + unread_fields(room, context.filter.timeline().unread_thread_notifications());
   if (room.with_summary) section.fields += ',' + summary_fields(room);
   co_return '{' + section.fields + '}';
 }
@@ -167,9 +172,7 @@ Task<Result<void>> Answers::add_rooms(Context& context) {
           MYELIN_CO_TRY(auto entry, co_await rooms_.membership(room.room, context.request.session.user));
           if (entry && entry->forgotten) break;
         }
-        Viewpoint view{context.request.session,         &context.filter, &context.ignored_users, false,
-                       context.request.use_state_after, !context.since};
-        MYELIN_CO_TRY(auto section, co_await sections_.history(room, view));
+        MYELIN_CO_TRY(auto section, co_await sections_.history(room, viewpoint(context, false)));
         append_member(context.leave, id, '{' + section.fields + R"(,"account_data":{"events":[]}})");
         context.empty = false;
         break;
@@ -227,7 +230,7 @@ Task<Result<std::vector<std::string>>> Answers::presence_events(Context& context
 
 Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::optional<Token> since,
                                     std::optional<ChangedRooms> changed_rooms, const Subscriber& subscriber) {
-  Context context{std::move(request), std::move(filter), since, subscriber, {}, {}, {}, {}, {}, {}, {}, {}, true};
+  Context context{std::move(request), std::move(filter), since, subscriber, {}, {}, {}, {}, {}, {}, {}, true};
   const auto& session = context.request.session;
   SnapshotQuery query{session.user,
                       session.device,
@@ -237,13 +240,13 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
                       context.request.full_state,
                       context.filter.include_leave()};
   Token next;
-  typing_.mark(next);
+  typing_.mark(next, subscriber);
   MYELIN_CO_TRY(context.snapshot, co_await db_.read([query](db::ReadTx& tx) { return read_snapshot(tx, query); }));
   crash_point("sync.snapshot_taken");
   auto& snapshot = context.snapshot;
-  MYELIN_CO_TRY(context.push_rules, co_await accounts_.push_rules(session.user));
-  if (auto list = co_await accounts_.account_data(session.user, std::nullopt, "m.ignored_user_list"))
-    context.ignored_users = ignored_in(*list);
+  if (!snapshot.rooms.empty())
+    if (auto list = co_await accounts_.account_data(session.user, std::nullopt, "m.ignored_user_list"))
+      context.ignored_users = ignored_in(*list);
 
   MYELIN_CO_CHECK(co_await add_rooms(context));
   if (since) MYELIN_CO_CHECK(co_await add_quiet_rooms(context));

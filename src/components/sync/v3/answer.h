@@ -28,10 +28,11 @@ class Answers {
   Task<Result<Answer>> build(SyncRequest, Filter, std::optional<Token> since, std::optional<ChangedRooms>,
                              const Subscriber&);
   // For a client that has everything up to `position`. No SQL.
-  Task<Result<std::string>> nothing_new(SyncRequest, Token since, int64_t position);
+  Task<Result<std::string>> nothing_new(SyncRequest, Token since, int64_t position, const Subscriber&);
 
  private:
   struct Context;
+  static Viewpoint viewpoint(const Context&, bool full_state);
   Task<Result<void>> add_rooms(Context&);
   Task<Result<void>> add_quiet_rooms(Context&);
   Task<Result<std::string>> joined_room(Context&, const RoomSnapshot&, bool& empty);

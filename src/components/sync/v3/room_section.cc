@@ -3,10 +3,18 @@
 #include <algorithm>
 
 #include "components/rooms/client_event.h"
+#include "components/sync/v3/event_fields.h"
 
 namespace myelin::sync {
 using rooms::Membership;
 namespace {
+// A PDU with its id, which those of room versions 3 and later do not hold.
+std::string federation_event(const Event& event) {
+  const auto& id = event.event_id().str();
+  if (id.contains(':')) return event.text();
+  return fmt::format(R"({{"event_id":"{}",{})", id, event.text().substr(1));
+}
+
 constexpr size_t kMoreRows = 100;  // read at once when a filter hides what was read
 constexpr int kMaxRounds = 10;
 // What a stranger may know of a room (client-server API, Stripped state).
@@ -30,54 +38,73 @@ std::string events_section(const std::vector<std::string>& events) {
 
 // ---- lazy loading
 
+namespace {
+std::string lazy_key(const accounts::Session& session, uint32_t room_no) {
+  return session.user.str() + '\n' + session.device.str() + '\n' + std::to_string(room_no);
+}
+}  // namespace
+
 std::vector<std::string> LazyMembers::missing(const accounts::Session& session, uint32_t room_no,
-                                              const std::set<std::string>& members) {
-  auto key = session.user.str() + '\n' + session.device.str() + '\n' + std::to_string(room_no);
-  std::set<std::string> sent;
-  if (auto* known = sent_.find(key)) sent = *known;
+                                              const std::set<std::string>& members, int64_t since, int64_t position) {
+  auto key = lazy_key(session, room_no);
+  std::map<std::string, int64_t> sent;
+  if (auto* known = sent_.find(key)) sent = std::move(*known);
+  std::erase_if(sent, [since](const auto& entry) { return entry.second > since; });
   std::vector<std::string> out;
-  size_t weight = key.size() + 64;
   for (const auto& member : members)
-    if (sent.insert(member).second) out.push_back(member);
-  for (const auto& member : sent) weight += member.size() + 64;
+    if (sent.try_emplace(member, position).second) out.push_back(member);
+  size_t weight = key.size() + 64 + sent.size() * 128;
   sent_.put(key, std::move(sent), weight);
   return out;
 }
 
 void LazyMembers::forget(const accounts::Session& session, uint32_t room_no) {
-  sent_.erase(session.user.str() + '\n' + session.device.str() + '\n' + std::to_string(room_no));
+  sent_.erase(lazy_key(session, room_no));
 }
 
 // ---- timeline
 
+struct RoomSections::Shown {
+  rooms::PlacedPtr event;  // null: not for this viewer
+  std::string membership;  // of the viewer at the event
+};
+
 struct RoomSections::Timeline {
-  std::vector<rooms::PlacedPtr> events;  // oldest first
+  std::vector<Shown> events;  // oldest first
   bool limited = false;
-  StateRoot root_before;  // state before the first event
+  bool counts_hidden = false;  // what is not shown may have changed the unread counts
+  StateRoot root_before;       // state before the first event
   std::string prev_batch;
 };
 
 RoomSections::RoomSections(db::Database& db, rooms::Queries& rooms, const Clock& clock)
     : db_(db), rooms_(rooms), clock_(clock) {}
 
-// The rows' events as far as the viewer may see them and wants them; null where not.
-Task<Result<std::vector<rooms::PlacedPtr>>> RoomSections::shown(const RoomSnapshot& room, const Viewpoint& view,
-                                                                const std::vector<TimelineRow>& rows) {
+// The rows' events as far as the viewer may see them and wants them.
+Task<Result<std::vector<RoomSections::Shown>>> RoomSections::shown(const RoomSnapshot& room, const Viewpoint& view,
+                                                                   const std::vector<TimelineRow>& rows) {
   std::vector<rooms::EventRef> refs;
   for (const auto& row : rows) refs.push_back(row.ref);
   MYELIN_CO_TRY(auto events, co_await rooms_.events(refs));
-  bool always_inside = !room.is_new && !room.membership_changed && room.membership == Membership::kJoin;
+  std::vector<Shown> out;
+  for (auto& event : events) out.push_back({std::move(event), "join"});
+  // Who was inside all the time sees everything that stands on the state of that time.
+  bool always_inside = !room.is_new && !room.membership_changed && room.membership == Membership::kJoin &&
+                       std::ranges::none_of(rows, &TimelineRow::on_fork);
   if (!always_inside) {
-    MYELIN_CO_TRY(auto visible, co_await rooms_.visible(std::move(refs), rooms::Viewer{view.session.user}));
-    for (size_t i = 0; i < events.size(); ++i)
-      if (!visible[i]) events[i] = nullptr;
+    MYELIN_CO_TRY(auto seen, co_await rooms_.seen(std::move(refs), rooms::Viewer{view.session.user}));
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (!seen[i].visible) out[i].event = nullptr;
+      out[i].membership = std::move(seen[i].membership);
+    }
   }
-  for (auto& event : events) {
-    if (!event) continue;
-    bool ignored = !event->event->is_state() && view.ignored_users->contains(event->event->sender().str());
-    if (ignored || !view.filter->timeline().matches(*event->event, room.room)) event = nullptr;
+  for (auto& each : out) {
+    if (!each.event) continue;
+    const auto& event = *each.event->event;
+    bool ignored = !event.is_state() && view.ignored_users->contains(event.sender().str());
+    if (ignored || !view.filter->timeline().matches(event, room.room)) each.event = nullptr;
   }
-  co_return events;
+  co_return out;
 }
 
 Task<Result<StateRoot>> RoomSections::root_before(const RoomSnapshot& room, const std::vector<TimelineRow>& rows,
@@ -87,6 +114,17 @@ Task<Result<StateRoot>> RoomSections::root_before(const RoomSnapshot& room, cons
       [room_no = room.room_no, pos = rows[oldest].pos - 1](db::ReadTx& tx) { return root_at(tx, room_no, pos); });
 }
 
+namespace {
+
+// Does the event of this row count as unread for anybody? (Where the row before it is not at hand: maybe.)
+bool may_count(const std::vector<TimelineRow>& rows, size_t i) {
+  auto before = std::find_if(rows.begin() + static_cast<ptrdiff_t>(i) + 1, rows.end(),
+                             [&](const TimelineRow& row) { return row.thread == rows[i].thread; });
+  return rows[i].sums != (before == rows.end() ? Verdict{} : before->sums);
+}
+
+}  // namespace
+
 Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& room, const Viewpoint& view) {
   Timeline out;
   size_t limit = view.filter->timeline().limit();
@@ -94,9 +132,8 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   auto rows = room.rows;
   MYELIN_CO_TRY(auto events, co_await shown(room, view, rows));
   bool exhausted = rows.size() <= limit;  // the snapshot read one row more than the limit
-  auto wanted = [&] {
-    return static_cast<size_t>(std::ranges::count_if(events, [](const auto& e) { return e != nullptr; }));
-  };
+  auto is_shown = [](const Shown& each) { return each.event != nullptr; };
+  auto wanted = [&] { return static_cast<size_t>(std::ranges::count_if(events, is_shown)); };
   for (int round = 0; round < kMaxRounds && !exhausted && wanted() < limit; ++round) {
     MYELIN_CO_TRY(auto more,
                   co_await db_.read([room_no = room.room_no, after, upto = rows.back().pos - 1](db::ReadTx& tx) {
@@ -109,20 +146,23 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   }
   size_t oldest = rows.size();
   for (size_t i = 0; i < rows.size() && out.events.size() < limit; ++i) {
-    if (!events[i]) continue;
+    if (!is_shown(events[i])) {
+      out.counts_hidden |= may_count(rows, i);
+      continue;
+    }
     out.events.push_back(events[i]);
     oldest = i;
   }
   std::ranges::reverse(out.events);
   // Limited: something the client could still ask for lies between `after` and the first event.
   out.limited = !exhausted || std::any_of(events.begin() + static_cast<ptrdiff_t>(std::min(oldest + 1, events.size())),
-                                          events.end(), [](const auto& e) { return e != nullptr; });
+                                          events.end(), is_shown);
   if (oldest < rows.size()) {
     MYELIN_CO_TRY(out.root_before, co_await root_before(room, rows, oldest));
     const auto& first = rows[oldest];
     out.prev_batch = rooms::PageToken{first.depth, first.order, first.order}.str();
-    // Before a join there may be what the client has never seen.
-    if (room.is_new && out.events.front()->event->type() != "m.room.create") out.limited = true;
+    // Before a join there may be what the client has never seen; and what it has seen comes again.
+    if (room.is_new && (room.before || out.events.front().event->event->type() != "m.room.create")) out.limited = true;
   } else {
     out.root_before = room.root_upto;
     Token token;
@@ -134,74 +174,138 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
 
 // ---- state
 
-Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state_entries(const RoomSnapshot& room,
-                                                                         const Viewpoint& view, StateRoot target) {
-  if (room.is_new || view.full_state) co_return co_await rooms_.state(room.room_no, target);
-  MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, room.root_since, target));
-  std::vector<rooms::StateEntry> out;
-  for (auto& change : changes)
-    if (change.ref) out.push_back({std::move(change.type), std::move(change.key), *change.ref});
+// What of the state up to `root_upto` the timeline does not tell: changes that no event of it made (a fork was
+// resolved, the filter or the room's history visibility hides the event). A state event that is not what its key has
+// come to tells something wrong: it is left out.
+Task<Result<void>> RoomSections::add_untold(const RoomSnapshot& room, Timeline& timeline,
+                                            std::vector<rooms::StateEntry>& entries) {
+  std::map<std::pair<std::string, std::string>, rooms::EventRef> told;
+  for (const auto& [event, membership] : timeline.events)
+    if (event->event->is_state()) told[{event->event->type(), *event->event->state_key()}] = event->ref;
+  if (told.empty() && timeline.root_before.fingerprint == room.root_upto.fingerprint) co_return Result<void>{};
+  MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, timeline.root_before, room.root_upto));
+  for (const auto& change : changes) {
+    if (auto it = told.find({change.type, change.key}); it != told.end() && it->second == change.ref) {
+      told.erase(it);
+      continue;
+    }
+    std::erase_if(entries, [&](const auto& entry) { return entry.type == change.type && entry.key == change.key; });
+    if (change.ref) entries.push_back({change.type, change.key, *change.ref});
+  }
+  // What is left was not what its key came to.
+  std::erase_if(timeline.events, [&](const Shown& each) {
+    const auto& event = *each.event->event;
+    return event.is_state() && told.contains({event.type(), *event.state_key()});
+  });
+  co_return Result<void>{};
+}
+
+// Leaves out members whom the client does not need yet, and adds those that it needs now (client-server API,
+// Lazy-loading room members). Changes of membership are always told.
+Task<Result<void>> RoomSections::load_lazily(const RoomSnapshot& room, const Viewpoint& view, const Timeline& timeline,
+                                             StateRoot target, std::vector<rooms::StateEntry>& entries) {
+  std::set<std::string> needed(room.heroes.begin(), room.heroes.end());
+  for (const auto& [event, membership] : timeline.events) needed.insert(event->event->sender().str());
+  if (room.is_new || view.full_state) {
+    lazy_.forget(view.session, room.room_no);
+    needed.insert(view.session.user.str());
+    if (!room.is_new) {
+      MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, room.root_since, target));
+      for (auto& change : changes)
+        if (change.type == "m.room.member") needed.insert(std::move(change.key));
+    }
+    std::erase_if(entries,
+                  [&](const auto& entry) { return entry.type == "m.room.member" && !needed.contains(entry.key); });
+  }
+  auto missing = view.filter->include_redundant_members()
+                     ? std::vector<std::string>(needed.begin(), needed.end())
+                     : lazy_.missing(view.session, room.room_no, needed, view.since, view.position);
+  std::vector<std::pair<std::string, std::string>> wanted;
+  for (auto& member : missing)
+    if (std::ranges::none_of(entries, [&](const auto& e) { return e.type == "m.room.member" && e.key == member; }))
+      wanted.emplace_back("m.room.member", std::move(member));
+  if (wanted.empty()) co_return Result<void>{};
+  MYELIN_CO_TRY(auto members, co_await rooms_.state_of(room.room_no, target, std::move(wanted)));
+  for (auto& member : members) entries.push_back(std::move(member));
+  co_return Result<void>{};
+}
+
+Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state(const RoomSnapshot& room, const Viewpoint& view,
+                                                                 Timeline& timeline) {
+  auto target = view.use_state_after ? room.root_upto : timeline.root_before;
+  std::vector<rooms::StateEntry> entries;
+  if (room.is_new || view.full_state) {
+    MYELIN_CO_TRY(entries, co_await rooms_.state(room.room_no, target));
+  } else {
+    MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, room.root_since, target));
+    for (auto& change : changes)
+      if (change.ref) entries.push_back({std::move(change.type), std::move(change.key), *change.ref});
+  }
+  if (view.filter->lazy_load_members()) MYELIN_CO_CHECK(co_await load_lazily(room, view, timeline, target, entries));
+  if (!view.use_state_after) MYELIN_CO_CHECK(co_await add_untold(room, timeline, entries));
+  co_return entries;
+}
+
+// ---- the section
+
+// In the format that the filter asks for; with child events where there is a gap (Aggregations of child events).
+Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view, const Timeline& timeline) {
+  std::vector<rooms::PlacedPtr> events;
+  std::vector<std::string> memberships, out;
+  for (const auto& [event, membership] : timeline.events) {
+    events.push_back(event);
+    memberships.push_back(membership);
+  }
+  rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
+  if (view.filter->event_format() == EventFormat::kFederation) {
+    for (const auto& event : events) out.push_back(federation_event(*event->event));
+  } else if (timeline.limited) {
+    MYELIN_CO_TRY(out, co_await rooms::client_events(rooms_, std::move(events), std::move(memberships), event_view));
+  } else {
+    for (size_t i = 0; i < events.size(); ++i) {
+      event_view.membership = memberships[i];
+      out.push_back(rooms::client_event(*events[i], event_view));
+    }
+  }
+  for (auto& event : out) event = only_fields(std::move(event), view.filter->event_fields());
   co_return out;
 }
 
-Task<Result<std::vector<std::string>>> RoomSections::state(const RoomSnapshot& room, const Viewpoint& view,
-                                                           const Timeline& timeline) {
-  bool whole = room.is_new || view.full_state;
-  auto target = view.use_state_after ? room.root_upto : timeline.root_before;
-  MYELIN_CO_TRY(auto entries, co_await state_entries(room, view, target));
-  if (view.filter->lazy_load_members()) {
-    std::set<std::string> needed;
-    for (const auto& event : timeline.events) needed.insert(event->event->sender().str());
-    if (whole) {
-      lazy_.forget(view.session, room.room_no);
-      needed.insert(view.session.user.str());
-      needed.insert(room.heroes.begin(), room.heroes.end());
-    }
-    if (whole || (timeline.limited && !view.use_state_after))
-      std::erase_if(entries,
-                    [&](const auto& entry) { return entry.type == "m.room.member" && !needed.contains(entry.key); });
-    auto missing = view.filter->include_redundant_members() ? std::vector<std::string>(needed.begin(), needed.end())
-                                                            : lazy_.missing(view.session, room.room_no, needed);
-    std::vector<std::pair<std::string, std::string>> wanted;
-    for (auto& member : missing)
-      if (std::ranges::none_of(entries, [&](const auto& e) { return e.type == "m.room.member" && e.key == member; }))
-        wanted.emplace_back("m.room.member", std::move(member));
-    if (!wanted.empty()) {
-      MYELIN_CO_TRY(auto members, co_await rooms_.state_of(room.room_no, target, std::move(wanted)));
-      for (auto& member : members) entries.push_back(std::move(member));
-    }
-  }
+Task<Result<std::vector<std::string>>> RoomSections::texts(const RoomSnapshot& room, const Viewpoint& view,
+                                                           std::vector<rooms::StateEntry> entries) {
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries) refs.push_back(entry.ref);
   MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
+  rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
   std::vector<std::string> out;
-  for (const auto& event : events)
-    if (event && view.filter->state().matches(*event->event, room.room)) out.push_back(text_of(*event, view));
+  for (const auto& event : events) {
+    if (!view.filter->state().matches(*event->event, room.room)) continue;
+    bool federation = view.filter->event_format() == EventFormat::kFederation;
+    out.push_back(federation ? federation_event(*event->event) : rooms::client_event(*event, event_view));
+  }
   co_return out;
 }
 
-// In the format that the filter asks for.
-std::string RoomSections::text_of(const rooms::PlacedEvent& event, const Viewpoint& view) const {
-  if (view.filter->event_format() == EventFormat::kFederation) {
-    const auto& id = event.event->event_id().str();
-    if (id.contains(':')) return event.event->text();  // room versions 1 and 2: it holds its id
-    return fmt::format(R"({{"event_id":"{}",{})", id, event.event->text().substr(1));
-  }
-  return rooms::client_event(
-      event, rooms::EventView{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()});
-}
-
 Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpoint view) {
-  MYELIN_CO_TRY(auto shown, co_await timeline(room, view));
-  MYELIN_CO_TRY(auto state_events, co_await state(room, view, shown));
-  std::vector<std::string> events;
-  for (const auto& event : shown.events) events.push_back(text_of(*event, view));
+  Timeline shown;
+  std::vector<rooms::StateEntry> entries;
+  if (!room.outside) {
+    MYELIN_CO_TRY(shown, co_await timeline(room, view));
+    MYELIN_CO_TRY(entries, co_await state(room, view, shown));
+  }
+  // Of what comes after the end, who is gone learns how they stand.
+  if (room.member_apart) entries.push_back({"m.room.member", view.session.user.str(), room.member_ref});
+  MYELIN_CO_TRY(auto state_events, co_await texts(room, view, std::move(entries)));
+  MYELIN_CO_TRY(auto events, co_await texts(view, shown));
   RoomSection out;
-  out.empty = events.empty() && state_events.empty() && !room.is_new;
+  out.empty = events.empty() && state_events.empty() && !room.is_new && !shown.counts_hidden;
   auto section = events_section(events);
   section.pop_back();
-  out.fields = fmt::format(R"("timeline":{},"limited":{},"prev_batch":)", section, shown.limited);
-  append_quoted(out.fields, shown.prev_batch);
+  out.fields = fmt::format(R"("timeline":{},"limited":{})", section, shown.limited);
+  if (!shown.prev_batch.empty()) {
+    out.fields += R"(,"prev_batch":)";
+    append_quoted(out.fields, shown.prev_batch);
+  }
   out.fields += view.use_state_after ? R"(},"state_after":)" : R"(},"state":)";
   out.fields += events_section(state_events);
   co_return out;
@@ -256,8 +360,8 @@ std::string summary_fields(const RoomSnapshot& room) {
                                                         {"m.invited_member_count", room.invited}});
 }
 
-std::string unread_fields(const RoomSnapshot& room, UnreadClass kind, bool by_thread) {
-  auto threads = count_unread(room.unread, kind);
+std::string unread_fields(const RoomSnapshot& room, bool by_thread) {
+  const auto& threads = room.unread;
   auto counts = [](Verdict count) {
     return fmt::format(R"({{"notification_count":{},"highlight_count":{}}})", count.notify, count.highlight);
   };

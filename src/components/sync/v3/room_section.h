@@ -1,6 +1,7 @@
 // One room of a /sync answer: timeline, state, ephemeral, account data, summary, unread counts (client-server API,
 // Syncing). Thread: the loop.
 #pragma once
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,16 +17,19 @@ namespace myelin::sync {
 void append_quoted(std::string& out, std::string_view text);         // as a JSON string
 std::string events_section(const std::vector<std::string>& events);  // {"events":[…]}
 
-// Which members a device has been given under lazy loading, so that they are not sent again. Losable.
+// Which members a device has been given under lazy loading, and in which answer, so that they are not sent again.
+// Losable.
 class LazyMembers {
  public:
   LazyMembers() : sent_("sync_lazy_members", 4u << 20) {}
-  // Those of `members` that the device does not have yet; notes them as given.
-  std::vector<std::string> missing(const accounts::Session&, uint32_t room_no, const std::set<std::string>& members);
+  // Those of `members` that a device at `since` does not have; notes them as given in the answer that ends at
+  // `position`. What was in answers after `since` may never have arrived.
+  std::vector<std::string> missing(const accounts::Session&, uint32_t room_no, const std::set<std::string>& members,
+                                   int64_t since, int64_t position);
   void forget(const accounts::Session&, uint32_t room_no);
 
  private:
-  Lru<std::string, std::set<std::string>> sent_;
+  Lru<std::string, std::map<std::string, int64_t>> sent_;  // member -> position of the answer
 };
 
 // What a room section is made for.
@@ -33,7 +37,8 @@ struct Viewpoint {
   accounts::Session session;
   const Filter* filter = nullptr;
   const std::set<std::string>* ignored_users = nullptr;
-  bool full_state = false, use_state_after = false, initial = false;
+  bool full_state = false, use_state_after = false;
+  int64_t since = 0, position = 0;
 };
 
 struct RoomSection {
@@ -51,14 +56,17 @@ class RoomSections {
   Task<Result<std::string>> stripped(const RoomSnapshot&, const std::set<std::string>& ignored_users);
 
  private:
+  struct Shown;
   struct Timeline;
   Task<Result<Timeline>> timeline(const RoomSnapshot&, const Viewpoint&);
-  Task<Result<std::vector<std::string>>> state(const RoomSnapshot&, const Viewpoint&, const Timeline&);
-  Task<Result<std::vector<rooms::StateEntry>>> state_entries(const RoomSnapshot&, const Viewpoint&, StateRoot target);
-  Task<Result<std::vector<rooms::PlacedPtr>>> shown(const RoomSnapshot&, const Viewpoint&,
-                                                    const std::vector<TimelineRow>&);
-  std::string text_of(const rooms::PlacedEvent&, const Viewpoint&) const;
+  Task<Result<std::vector<Shown>>> shown(const RoomSnapshot&, const Viewpoint&, const std::vector<TimelineRow>&);
   Task<Result<StateRoot>> root_before(const RoomSnapshot&, const std::vector<TimelineRow>&, size_t oldest);
+  Task<Result<std::vector<rooms::StateEntry>>> state(const RoomSnapshot&, const Viewpoint&, Timeline&);
+  Task<Result<void>> add_untold(const RoomSnapshot&, Timeline&, std::vector<rooms::StateEntry>&);
+  Task<Result<void>> load_lazily(const RoomSnapshot&, const Viewpoint&, const Timeline&, StateRoot,
+                                 std::vector<rooms::StateEntry>&);
+  Task<Result<std::vector<std::string>>> texts(const Viewpoint&, const Timeline&);
+  Task<Result<std::vector<std::string>>> texts(const RoomSnapshot&, const Viewpoint&, std::vector<rooms::StateEntry>);
   db::Database& db_;
   rooms::Queries& rooms_;
   const Clock& clock_;
@@ -67,6 +75,6 @@ class RoomSections {
 
 std::string receipts_event(const std::vector<ReceiptRow>&);
 std::string summary_fields(const RoomSnapshot&);
-std::string unread_fields(const RoomSnapshot&, UnreadClass, bool by_thread);
+std::string unread_fields(const RoomSnapshot&, bool by_thread);
 
 }  // namespace myelin::sync

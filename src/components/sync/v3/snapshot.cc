@@ -21,22 +21,32 @@ MemberRow member_row(const db::Row& row) {
           row.i64(3)};
 }
 
+// The user's own membership in one room, after `since`.
 struct OwnChange {
-  std::optional<Membership> before;  // of the first change after `since`
+  std::optional<Membership> before;  // of the first change
+  std::optional<int64_t> left_at;    // when the user went out for the last time
 };
 
-// The user's own membership changes in (since, position], by room.
 std::map<uint32_t, OwnChange> own_changes(db::ReadTx& tx, const UserId& user, int64_t since) {
   std::map<uint32_t, OwnChange> out;
   tx.query(
-      "SELECT room_no, before FROM sync_member_change WHERE user_id = $1 AND pos > $2 ORDER BY pos",
+      "SELECT room_no, pos, before, after FROM sync_member_change WHERE user_id = $1 AND pos > $2 ORDER BY pos",
       [&](const db::Row& row) {
-        OwnChange change;
-        if (!row.null(1)) change.before = static_cast<Membership>(row.i64(1));
-        out.try_emplace(static_cast<uint32_t>(row.i64(0)), change);
+        std::optional<Membership> before;
+        if (!row.null(2)) before = static_cast<Membership>(row.i64(2));
+        auto& change = out.try_emplace(static_cast<uint32_t>(row.i64(0)), OwnChange{before, {}}).first->second;
+        if (before == Membership::kJoin && row.i64(3) != kJoin) change.left_at = row.i64(1);
       },
       user.str(), since);
   return out;
+}
+
+// When the user went out of the room for the last time.
+std::optional<int64_t> last_left_at(db::ReadTx& tx, const UserId& user, uint32_t room_no) {
+  return tx.one(
+      "SELECT pos FROM sync_member_change WHERE user_id = $1 AND room_no = $2 AND before = $3 AND after <> $3 "
+      "ORDER BY pos DESC LIMIT 1",
+      [](const db::Row& row) { return row.i64(0); }, user.str(), room_no, kJoin);
 }
 
 std::optional<MemberRow> member_of(db::ReadTx& tx, const UserId& user, uint32_t room_no) {
@@ -104,7 +114,8 @@ void read_summary(db::ReadTx& tx, const UserId& user, RoomSnapshot& room) {
 void read_receipts(db::ReadTx& tx, const UserId& user, RoomSnapshot& room) {
   room.receipts = tx.all(
       "SELECT user_id, type, thread, event_id, ts FROM sync_receipt WHERE room_no = $1 AND pos > $2 "
-      "AND (type <> 'm.read.private' OR user_id = $3)",
+      "AND (type <> 'm.read.private' OR user_id = $3) ORDER BY thread DESC",  // unthreaded ones last: see
+                                                                              // receipts_event
       [](const db::Row& row) { return ReceiptRow{row.str(0), row.str(1), row.str(2), row.str(3), row.i64(4)}; },
       room.room_no, room.is_new ? 0 : room.from, user.str());
 }
@@ -115,6 +126,15 @@ bool members_changed(db::ReadTx& tx, uint32_t room_no, int64_t since) {
           "SELECT 1 FROM sync_member_change WHERE room_no = $1 AND pos > $2 LIMIT 1",
           [](const db::Row&) { return true; }, room_no, since)
       .has_value();
+}
+
+// The part of a room that somebody who is gone may be told of: up to when they went out.
+void read_end(db::ReadTx& tx, const SnapshotQuery& query, const MemberRow& member, const OwnChange* change,
+              RoomSnapshot& room) {
+  auto left_at = change != nullptr ? change->left_at : last_left_at(tx, query.user, member.room_no);
+  room.outside = !left_at;
+  room.upto = left_at.value_or(0);
+  room.member_apart = left_at != member.pos;
 }
 
 RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberRow& member, const OwnChange* change,
@@ -128,13 +148,15 @@ RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberR
   auto at_since = change != nullptr ? change->before : std::optional(member.membership);
   room.is_new = !query.since || at_since != Membership::kJoin;
   room.from = query.since ? query.since->position : 0;
-  bool inside = member.membership == Membership::kJoin;
-  room.upto = inside ? position : member.pos;
+  room.upto = position;
   room.room = RoomId::trusted(tx.one(
                                     "SELECT room_id FROM sync_room WHERE room_no = $1",
                                     [](const db::Row& row) { return row.str(0); }, member.room_no)
                                   .value_or(""));
+  bool inside = member.membership == Membership::kJoin;
   if (member.membership == Membership::kInvite || member.membership == Membership::kKnock) return room;
+  if (!inside) read_end(tx, query, member, change, room);
+  if (room.outside) return room;
 
   room.rows = read_timeline(tx, room.room_no, room.is_new ? 0 : room.from, room.upto, query.timeline_limit + 1);
   if (!room.is_new) room.root_since = root_at(tx, room.room_no, room.from);
@@ -207,11 +229,17 @@ bool share_a_room(db::ReadTx& tx, const std::string& a, const std::string& b) {
 
 std::vector<TimelineRow> read_timeline(db::ReadTx& tx, int64_t room_no, int64_t after, int64_t upto, size_t limit) {
   return tx.all(
-      "SELECT pos, order_no, depth, ref, root_after FROM sync_timeline WHERE room_no = $1 AND pos > $2 AND pos <= $3 "
-      "ORDER BY pos DESC LIMIT $4",
+      "SELECT pos, order_no, depth, ref, root_after, thread, notify, highlight, on_fork FROM sync_timeline "
+      "WHERE room_no = $1 AND pos > $2 AND pos <= $3 ORDER BY pos DESC LIMIT $4",
       [](const db::Row& row) {
-        return TimelineRow{row.i64(0), row.i64(1), row.i64(2), rooms::EventRef::from_row(row.i64(3)),
-                           rooms::decode_root(row.blob(4))};
+        return TimelineRow{row.i64(0),
+                           row.i64(1),
+                           row.i64(2),
+                           rooms::EventRef::from_row(row.i64(3)),
+                           rooms::decode_root(row.blob(4)),
+                           row.str(5),
+                           {row.i64(6), row.i64(7)},
+                           row.i64(8) != 0};
       },
       room_no, after, upto, limit);
 }
@@ -224,39 +252,62 @@ StateRoot root_at(db::ReadTx& tx, int64_t room_no, int64_t position) {
       .value_or(StateRoot{});
 }
 
-DeviceLists read_device_lists(db::ReadTx& tx, const UserId& user, int64_t from, int64_t to) {
+namespace {
+
+// Who was in a room at `from`, and is or is not now, as far as either changed.
+void add_changed_members(db::ReadTx& tx, uint32_t room_no, int64_t from, std::set<std::string>& came,
+                         std::set<std::string>& went) {
+  std::map<std::string, std::pair<bool, bool>> changed;  // inside at `from`, inside now
+  tx.query(
+      "SELECT user_id, before, after FROM sync_member_change WHERE room_no = $1 AND pos > $2 ORDER BY pos",
+      [&](const db::Row& row) {
+        bool was_in = !row.null(1) && row.i64(1) == kJoin, is_in = row.i64(2) == kJoin;
+        changed.try_emplace(row.str(0), was_in, is_in).first->second.second = is_in;
+      },
+      room_no, from);
+  for (const auto& [user, inside] : changed)
+    if (inside.first != inside.second) (inside.second ? came : went).insert(user);
+}
+
+void add_members(db::ReadTx& tx, uint32_t room_no, std::set<std::string>& out) {
+  tx.query(
+      "SELECT user_id FROM sync_member WHERE room_no = $1 AND membership = $2",
+      [&](const db::Row& row) { out.insert(row.str(0)); }, room_no, kJoin);
+}
+
+// The user's rooms in which anybody came or went after `from`.
+std::vector<uint32_t> rooms_with_changes(db::ReadTx& tx, const UserId& user, int64_t from) {
+  return tx.all(
+      "SELECT m.room_no FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no WHERE m.user_id = $1 "
+      "AND m.membership = $2 AND r.last_pos > $3 AND EXISTS (SELECT 1 FROM sync_member_change c "
+      "WHERE c.room_no = m.room_no AND c.pos > $3)",
+      [](const db::Row& row) { return static_cast<uint32_t>(row.i64(0)); }, user.str(), kJoin, from);
+}
+
+}  // namespace
+
+DeviceLists read_device_lists(db::ReadTx& tx, const UserId& user, int64_t since) {
   DeviceLists out;
   const auto& me = user.str();
-  tx.query(
-      "SELECT DISTINCT user_id FROM sync_device_list WHERE pos > $1 AND pos <= $2",
-      [&](const db::Row& row) { out.changed.insert(row.str(0)); }, from, to);
-  std::erase_if(out.changed, [&](const std::string& other) { return other != me && !share_a_room(tx, me, other); });
-
-  auto changes = own_changes(tx, user, from);
-  std::set<std::string> maybe_left;
-  // Rooms the user came into or went out of: everyone in them.
-  for (const auto& [room_no, change] : changes) {
+  std::set<std::string> came, went;
+  for (const auto& [room_no, change] : own_changes(tx, user, since)) {
     auto now = member_of(tx, user, room_no);
     bool was_in = change.before == Membership::kJoin, is_in = now && now->membership == Membership::kJoin;
     if (was_in == is_in) continue;
-    tx.query(
-        "SELECT user_id FROM sync_member WHERE room_no = $1 AND membership = $2 AND user_id <> $3",
-        [&](const db::Row& row) { (is_in ? out.changed : maybe_left).insert(row.str(0)); }, room_no, kJoin, me);
+    std::set<std::string> unused;
+    add_members(tx, room_no, is_in ? came : went);
+    if (was_in) add_changed_members(tx, room_no, since, unused, went);
   }
-  // Others who came into or went out of the user's rooms.
+  for (uint32_t room_no : rooms_with_changes(tx, user, since)) add_changed_members(tx, room_no, since, came, went);
+  came.erase(me);
+  went.erase(me);
   tx.query(
-      "SELECT c.user_id, c.before, c.after FROM sync_member m JOIN sync_member_change c ON c.room_no = m.room_no "
-      "WHERE m.user_id = $1 AND m.membership = $2 AND c.pos > $3 AND c.pos <= $4 AND c.user_id <> $1",
-      [&](const db::Row& row) {
-        bool was_in = !row.null(1) && row.i64(1) == kJoin, is_in = row.i64(2) == kJoin;
-        if (was_in != is_in) (is_in ? out.changed : maybe_left).insert(row.str(0));
-      },
-      me, kJoin, from, to);
-  for (const auto& other : maybe_left)
-    if (!share_a_room(tx, me, other)) {
-      out.left.insert(other);
-      out.changed.erase(other);
-    }
+      "SELECT user_id FROM sync_device_list WHERE pos > $1", [&](const db::Row& row) { came.insert(row.str(0)); },
+      since);
+  for (const auto& other : came)
+    if (other == me || share_a_room(tx, me, other)) out.changed.insert(other);
+  for (const auto& other : went)
+    if (!share_a_room(tx, me, other)) out.left.insert(other);
   return out;
 }
 
@@ -274,7 +325,7 @@ Snapshot read_snapshot(db::ReadTx& tx, const SnapshotQuery& query) {
   read_to_device(tx, query, out);
   if (query.since) {
     read_user_changes(tx, query, out);
-    auto lists = read_device_lists(tx, query.user, query.since->position, out.position);
+    auto lists = read_device_lists(tx, query.user, query.since->position);
     out.device_lists_changed = std::move(lists.changed);
     out.device_lists_left = std::move(lists.left);
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "components/rooms/rooms.h"
 #include "components/sync/feed.h"
 #include "components/sync/token.h"
 #include "components/sync/unread.h"
@@ -26,6 +27,9 @@ struct TimelineRow {
   int64_t pos = 0, order = 0, depth = 0;
   rooms::EventRef ref;
   StateRoot root_after;
+  std::string thread;
+  Verdict sums;  // of the thread, this event included
+  bool on_fork = false;
 };
 
 struct ReceiptRow {
@@ -41,11 +45,13 @@ struct RoomSnapshot {
   std::optional<rooms::Membership> before;  // membership at `since`, when it changed after it
   bool membership_changed = false;          // after `since`
   bool is_new = false;                      // the client does not have the room: joined (or left) after `since`
+  bool outside = false;                     // gone, and was not inside since: there is nothing to see
+  bool member_apart = false;                // gone, by an event after the timeline's end
   int64_t from = 0, upto = 0;               // the timeline's positions: (from, upto]
   std::vector<TimelineRow> rows;            // newest first, at most timeline_limit + 1
   StateRoot root_since, root_upto;
   std::vector<ReceiptRow> receipts;
-  UnreadRows unread;
+  std::vector<ThreadCount> unread;
   bool with_summary = false;
   std::vector<std::string> heroes;
   int64_t joined = 0, invited = 0;
@@ -73,6 +79,7 @@ StateRoot root_at(db::ReadTx&, int64_t room_no, int64_t position);
 struct DeviceLists {
   std::set<std::string> changed, left;
 };
-DeviceLists read_device_lists(db::ReadTx&, const UserId&, int64_t from, int64_t to);
+// Since a position, up to now.
+DeviceLists read_device_lists(db::ReadTx&, const UserId&, int64_t since);
 
 }  // namespace myelin::sync

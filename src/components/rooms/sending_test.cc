@@ -1,0 +1,167 @@
+// Commands that are repeated, that fail, and what stood on them (docs/spine.md, rules A1, A16 and B11).
+#include "components/rooms/testing/world.h"
+
+namespace myelin::rooms {
+namespace {
+using namespace myelin::rooms::testing;
+
+class Sending : public OnBothDatabases {
+ protected:
+  World world{GetParam()};
+  RoomId room = world.create(world.room_of(world.alice));
+
+  SendEvent message(const UserId& sender, const std::string& body, std::optional<std::string> txn = {},
+                    const std::string& device = "DEVICE", const std::string& path = "send/m.room.message") const {
+    SendEvent out{room, sender, "m.room.message", {}, text(body)};
+    if (txn) out.transaction = Transaction{sender, DeviceId::trusted(device), room.str() + path, *txn};
+    return out;
+  }
+  Result<EventId> send(SendEvent request) { return world.loop.run(world.rooms->commands().send(std::move(request))); }
+  std::vector<Result<EventId>> send_together(std::vector<SendEvent> requests) {
+    std::vector<Task<Result<EventId>>> tasks;
+    for (auto& request : requests) tasks.push_back(world.rooms->commands().send(std::move(request)));
+    return world.loop.run_all(std::move(tasks));
+  }
+  // Every event stands on one that is there, the orders are dense, and each message of room.out on the one before.
+  void expect_whole() {
+    StateRoot root;
+    int64_t order = 0;
+    for (const auto& message : world.published()) {
+      if (message.room != room) continue;
+      const auto& added = std::get<EventAdded>(message.what);
+      EXPECT_EQ(added.order, ++order);
+      EXPECT_EQ(added.before, root);
+      root = added.after;
+      auto placed = value(world.loop.run(world.queries().events({added.ref}))).front();
+      for (const auto& prev : placed->event->prev_events()) world.event(room, prev);
+    }
+    EXPECT_EQ(root, world.current(room));
+  }
+};
+
+TEST_P(Sending, ARepeatedTransactionAnswersTheSame) {
+  auto first = value(send(message(world.alice, "once", "1")));
+  auto rows = world.rows();
+  EXPECT_EQ(value(send(message(world.alice, "once", "1"))), first);
+  world.restart();
+  EXPECT_EQ(value(send(message(world.alice, "once", "1"))), first);
+  EXPECT_EQ(value(send(message(world.alice, "said otherwise", "1"))), first);
+  EXPECT_EQ(world.rows(), rows);
+  expect_whole();
+  // It is stored with the event, for the device that sent it.
+  auto placed = world.event(room, first);
+  ASSERT_TRUE(placed->transaction);
+  EXPECT_EQ(placed->transaction->first.str(), "DEVICE");
+  EXPECT_EQ(placed->transaction->second, "1");
+}
+
+TEST_P(Sending, TransactionsAreThoseOfADeviceAndAPath) {
+  std::set<EventId> sent;
+  for (const char* device : {"DEVICE", "OTHER"})
+    for (const char* path : {"send/m.room.message", "send/org.example"})
+      for (const char* txn : {"1", "2"}) sent.insert(value(send(message(world.alice, "x", txn, device, path))));
+  EXPECT_EQ(sent.size(), 8u);
+}
+
+TEST_P(Sending, ASecondAttemptInFlightJoinsTheFirst) {
+  auto before = world.rows();
+  std::vector<SendEvent> attempts(7, message(world.alice, "once", "1"));
+  attempts.push_back(message(world.alice, "another", "2"));
+  auto answers = send_together(std::move(attempts));
+  for (size_t i = 1; i < 7; ++i) EXPECT_EQ(value(answers[i]), value(answers[0]));
+  EXPECT_NE(value(answers[7]), value(answers[0]));
+  EXPECT_EQ(world.rows()["event"], before["event"] + 2);
+  // Also when the first fails: they fail as one, and it may be tried again.
+  world.db->fail_write({Code::kDiskFull, "no space"});
+  answers = send_together(std::vector<SendEvent>(3, message(world.alice, "later", "3")));
+  for (const auto& answer : answers) EXPECT_EQ(error_of(answer), Code::kDiskFull);
+  value(send(message(world.alice, "later", "3")));
+  EXPECT_EQ(world.bodies(room, world.alice), (std::vector<std::string>{"once", "another", "later"}));
+  expect_whole();
+}
+
+TEST_P(Sending, ARefusedTransactionIsNotDone) {
+  EXPECT_EQ(error_of(send(message(world.bob, "let me in", "1"))), Code::kForbidden);
+  world.join(room, world.bob);
+  auto sent = value(send(message(world.bob, "let me in", "1")));
+  // What was done stays done, whatever has become of the sender.
+  world.change(room, world.alice, world.bob, MembershipAction::kBan);
+  world.restart();
+  EXPECT_EQ(value(send(message(world.bob, "let me in", "1"))), sent);
+  EXPECT_EQ(error_of(send(message(world.bob, "let me in", "2"))), Code::kForbidden);
+}
+
+TEST_P(Sending, ARepeatedRedactionAnswersTheSame) {
+  auto said = world.say(room, world.alice, "oops");
+  SendEvent redaction{room, world.alice, "m.room.redaction", {}, {{"reason", "oops"}}};
+  redaction.redacts = said;
+  redaction.transaction = Transaction{world.alice, DeviceId::trusted("DEVICE"), "redact", "1"};
+  auto first = value(send(redaction));
+  world.restart();
+  EXPECT_EQ(value(send(redaction)), first);
+  EXPECT_EQ(world.event(room, said)->redacted_because->event_id(), first);
+}
+
+TEST_P(Sending, WhatStoodOnAFailedWriteIsBuiltAnew) {
+  for (size_t failing = 0; failing < 3; ++failing) {
+    world.db->fail_write({Code::kDiskFull, "no space"}, failing);
+    std::vector<SendEvent> requests;
+    for (int i = 0; i < 4; ++i) requests.push_back(message(world.alice, fmt::format("{}.{}", failing, i)));
+    auto answers = send_together(std::move(requests));
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (i == failing)
+        EXPECT_EQ(error_of(answers[i]), Code::kDiskFull);
+      else
+        value(answers[i]);
+    }
+    expect_whole();
+  }
+  std::set<std::string> bodies;
+  for (auto& body : world.bodies(room, world.alice)) EXPECT_TRUE(bodies.insert(body).second) << body << " is doubled";
+  EXPECT_EQ(bodies, (std::set<std::string>{"0.1", "0.2", "0.3", "1.0", "1.2", "1.3", "2.0", "2.1", "2.3"}));
+}
+
+TEST_P(Sending, ARefusalRestsOnWhatIsDurable) {
+  world.join(room, world.bob);
+  world.db->fail_write({Code::kDiskFull, "no space"});
+  std::vector<Task<Result<EventId>>> tasks;
+  tasks.push_back(world.rooms->commands().change_membership({room, world.alice, world.bob, MembershipAction::kBan}));
+  tasks.push_back(world.rooms->commands().send(message(world.bob, "still here")));
+  auto answers = world.loop.run_all(std::move(tasks));
+  EXPECT_EQ(error_of(answers[0]), Code::kDiskFull);
+  value(answers[1]);
+  EXPECT_EQ(world.membership(room, world.bob), "join");
+  expect_whole();
+}
+
+// Another process has written meanwhile: what is in memory is of before.
+TEST_P(Sending, ARoomThatChangedElsewhereIsReadAgain) {
+  world.say(room, world.alice, "one");
+  auto other = Rooms::make({world.server, 8u << 20}, *world.db, *world.bus, world.loop.executor(), world.clock,
+                           world.random, world.signing_key);
+  check(world.loop.run(other->start()));
+  value(world.loop.run(other->commands().send(message(world.alice, "two"))));
+  // This one is not the owner any more.
+  EXPECT_EQ(error_of(send(message(world.alice, "three"))), Code::kUnavailable);
+  value(world.loop.run(other->commands().send(message(world.alice, "four"))));
+  EXPECT_EQ(world.bodies(room, world.alice), (std::vector<std::string>{"one", "two", "four"}));
+  expect_whole();
+  world.loop.run(other->stop());
+}
+
+TEST_P(Sending, RedactedStateIsRedactedWhereItIsShownAsFormerContent) {
+  auto first = world.set(room, world.alice, "m.room.topic", {{"topic", "secret"}});
+  auto second = world.set(room, world.alice, "m.room.topic", {{"topic", "open"}});
+  EXPECT_EQ(world.event(room, second)->prev_content->at("topic").as_string(), "secret");
+  SendEvent redaction{room, world.alice, "m.room.redaction", {}, {}};
+  redaction.redacts = first;
+  value(send(redaction));
+  EXPECT_FALSE(world.event(room, second)->prev_content->contains("topic"));
+  world.restart();
+  EXPECT_FALSE(world.event(room, second)->prev_content->contains("topic"));
+}
+
+MYELIN_ON_BOTH_DATABASES(Sending);
+
+}  // namespace
+}  // namespace myelin::rooms

@@ -1,0 +1,421 @@
+// What one answer of /sync tells, beyond what the model test compares: gone and invited rooms, gaps, lazy loading,
+// waiting, messages to devices (client-server API, Syncing).
+#include "components/sync/sync.h"
+
+#include <numeric>
+
+#include "components/rooms/testing/remote_server.h"
+#include "components/sync/testing/client.h"
+
+namespace myelin::sync {
+namespace {
+using namespace myelin::sync::testing;
+using rooms::MembershipAction;
+
+class Syncing : public OnBothDatabases {
+ protected:
+  json::Object room_in(const json::Object& answer, const char* section, const RoomId& room) {
+    const auto* all = json::object_at(answer, "rooms");
+    const auto* rooms = all ? json::object_at(*all, section) : nullptr;
+    const auto* found = rooms ? json::object_at(*rooms, room.str()) : nullptr;
+    return found ? *found : json::Object();
+  }
+  static std::vector<std::string> ids(const json::Object& room, const char* part) {
+    std::vector<std::string> out;
+    if (const auto* section = json::object_at(room, part))
+      for (const auto& event : section->at("events").as_array()) out.emplace_back(event.at("event_id").as_string());
+    return out;
+  }
+  json::Object sync(const accounts::Session& who, std::optional<std::string> since = {}, std::string filter = "") {
+    world.deliver();
+    return world.sync_now(who, std::move(since), std::move(filter));
+  }
+  std::string token(const accounts::Session& who) { return World::next_batch(sync(who)); }
+  static bool has(const std::vector<std::string>& list, const EventId& id) {
+    return std::ranges::find(list, id.str()) != list.end();
+  }
+  void send_to(const accounts::Session& to, int n, int copies = 1) {
+    for (int i = 0; i < copies; ++i) {
+      json::Object devices{{to.device.str(), json::Object{{"n", n + i}}}};
+      json::Object messages{{to.user.str(), std::move(devices)}};
+      check(world.loop.run(
+          world.keys->send_to_device(alice, "org.example", fmt::format("txn{}", n + i), std::move(messages))));
+    }
+  }
+  static std::vector<int64_t> numbers(const json::Object& answer) {
+    std::vector<int64_t> out;
+    if (const auto* section = json::object_at(answer, "to_device"))
+      for (const auto& event : section->at("events").as_array()) out.push_back(event.at("content").at("n").as_int64());
+    return out;
+  }
+
+  World world{GetParam()};
+  accounts::Session alice = world.register_user("alice"), bob = world.register_user("bob"),
+                    carol = world.register_user("carol");
+};
+
+const char* kLazy = R"({"room":{"state":{"lazy_load_members":true},"timeline":{"limit":2}}})";
+
+// ---- rooms that are left
+
+TEST_P(Syncing, WhoRejectsAnInviteLearnsNothingOfTheRoom) {
+  auto room = world.create(alice.user, "private_chat");
+  world.set(room, alice.user, "m.room.topic", {{"topic", "secret"}});
+  auto since = token(bob);
+  world.invite(room, alice.user, bob.user);
+  auto invited = sync(bob, since);
+  EXPECT_FALSE(room_in(invited, "invite", room).empty());
+  world.set(room, alice.user, "org.example", {{"secret", true}});
+  auto left = world.leave(room, bob.user);
+  for (const auto& answer : {sync(bob, World::next_batch(invited)), sync(bob, since),
+                             sync(bob, std::nullopt, R"({"room":{"include_leave":true}})")}) {
+    auto gone = room_in(answer, "leave", room);
+    ASSERT_FALSE(gone.empty());
+    EXPECT_TRUE(ids(gone, "timeline").empty());
+    EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{left.str()}));
+  }
+}
+
+TEST_P(Syncing, WhoIsBannedLearnsNothingOfTheTimeAfterLeaving) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  auto since = token(bob);
+  auto before = world.say(room, alice.user, "before");
+  auto left = world.leave(room, bob.user);
+  auto middle = token(bob);
+  world.set(room, alice.user, "m.room.topic", {{"topic", "after"}});
+  auto ban = world.change(room, alice.user, bob.user, MembershipAction::kBan);
+  auto gone = room_in(sync(bob, since), "leave", room);
+  EXPECT_EQ(ids(gone, "timeline"), (std::vector<std::string>{before.str(), left.str()}));
+  EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{ban.str()}));
+  gone = room_in(sync(bob, middle), "leave", room);
+  EXPECT_TRUE(ids(gone, "timeline").empty());
+  EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{ban.str()}));
+  // Who never was there is banned all the same, and told so.
+  auto banned = world.change(room, alice.user, carol.user, MembershipAction::kBan);
+  gone = room_in(sync(carol, since), "leave", room);
+  EXPECT_TRUE(ids(gone, "timeline").empty());
+  EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{banned.str()}));
+}
+
+TEST_P(Syncing, AForgottenRoomIsNoLongerAmongTheLeftOnes) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  world.leave(room, bob.user);
+  const char* filter = R"({"room":{"include_leave":true}})";
+  EXPECT_FALSE(room_in(sync(bob, std::nullopt, filter), "leave", room).empty());
+  EXPECT_TRUE(room_in(sync(bob), "leave", room).empty());
+  check(world.loop.run(world.rooms->commands().forget(room, bob.user)));
+  EXPECT_TRUE(room_in(sync(bob, std::nullopt, filter), "leave", room).empty());
+}
+
+TEST_P(Syncing, ComingBackIsAGap) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  world.leave(room, bob.user);
+  auto since = token(bob);
+  world.join(room, bob.user);
+  auto again = room_in(sync(bob, since), "join", room);
+  EXPECT_TRUE(again.at("timeline").at("limited").as_bool());
+  // A room that is new to the client, as a whole, has none.
+  since = token(bob);
+  auto fresh = world.create(bob.user);
+  EXPECT_FALSE(room_in(sync(bob, since), "join", fresh).at("timeline").at("limited").as_bool());
+}
+
+// ---- state
+
+TEST_P(Syncing, AGapTellsLazyClientsWhoLeft) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  world.join(room, carol.user);
+  auto since = World::next_batch(sync(bob, std::nullopt, kLazy));
+  auto left = world.leave(room, carol.user);
+  for (int i = 0; i < 5; ++i) world.say(room, alice.user, "hello");
+  auto answer = room_in(sync(bob, since, kLazy), "join", room);
+  EXPECT_TRUE(answer.at("timeline").at("limited").as_bool());
+  EXPECT_TRUE(has(ids(answer, "state"), left));
+}
+
+TEST_P(Syncing, LazyMembersAreToldAgainWhenTheAnswerWasLost) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  for (int i = 0; i < 5; ++i) world.join(room, UserId::trusted(fmt::format("@hero{}:here", i)));
+  auto joined = world.join(room, carol.user);
+  for (int i = 0; i < 5; ++i) world.say(room, alice.user, "hello");
+  auto since = World::next_batch(sync(bob, std::nullopt, kLazy));
+  world.say(room, carol.user, "hello from carol");
+  for (int attempt = 0; attempt < 2; ++attempt)
+    EXPECT_TRUE(has(ids(room_in(sync(bob, since, kLazy), "join", room), "state"), joined)) << attempt;
+  auto arrived = sync(bob, since, kLazy);
+  world.say(room, carol.user, "another");
+  auto next = sync(bob, World::next_batch(arrived), kLazy);
+  EXPECT_FALSE(has(ids(room_in(next, "join", room), "state"), joined)) << "the client has her";
+}
+
+TEST_P(Syncing, NewHeroesComeWithTheirMemberEvents) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  auto since = World::next_batch(sync(alice, std::nullopt, kLazy));
+  world.change(room, alice.user, carol.user, MembershipAction::kInvite);
+  for (int i = 0; i < 5; ++i) world.say(room, alice.user, "hello");
+  auto answer = room_in(sync(alice, since, kLazy), "join", room);
+  EXPECT_EQ(answer.at("summary").at("m.heroes"), (json::Array{"@bob:here", "@carol:here"}));
+  EXPECT_EQ(answer.at("summary").at("m.invited_member_count").as_int64(), 1);
+}
+
+TEST_P(Syncing, StateThatTheTimelineHidesIsTold) {
+  auto room = world.create(alice.user);
+  const char* filter = R"({"room":{"timeline":{"not_types":["m.room.topic"]}}})";
+  auto since = World::next_batch(sync(alice, std::nullopt, filter));
+  world.say(room, alice.user, "one");
+  auto topic = world.set(room, alice.user, "m.room.topic", {{"topic", "x"}});
+  world.say(room, alice.user, "two");
+  auto answer = room_in(sync(alice, since, filter), "join", room);
+  EXPECT_EQ(ids(answer, "timeline").size(), 2u);
+  EXPECT_EQ(ids(answer, "state"), (std::vector<std::string>{topic.str()}));
+}
+
+class SyncingForks : public Syncing {
+ protected:
+  SyncingForks() {
+    there.join(room, "eve", head());
+    there.join(room, "mallory", head());
+    world.set(
+        room, alice.user, "m.room.power_levels",
+        {{"users",
+          json::Object{{alice.user.str(), 100}, {there.user("eve").str(), 90}, {there.user("mallory").str(), 50}}}});
+    ours = world.set(room, alice.user, "m.room.topic", {{"topic", "ours"}});
+    world.deliver();
+    plain.sync();
+    modern.sync();
+  }
+  std::vector<EventId> head() {
+    return rooms::testing::extremities_of(rooms::testing::head_of(world.loop, *world.db, room));
+  }
+  EventId topic(std::vector<EventId> prev, int64_t later) {
+    return there.send(room, {.sender = "mallory",
+                             .type = "m.room.topic",
+                             .content = {{"topic", "theirs"}},
+                             .state_key = "",
+                             .prev = std::move(prev),
+                             .ts = world.clock.now() + later});
+  }
+  void expect_topic(const EventId& topic) {
+    world.deliver();
+    for (auto* client : {&plain, &modern}) {
+      client->sync();
+      EXPECT_EQ((client->rooms[room.str()].state[{"m.room.topic", ""}]), topic.str());
+    }
+  }
+  static ClientOptions with_state_after() {
+    ClientOptions out;
+    out.state_after = true;
+    return out;
+  }
+
+  rooms::testing::RemoteServer there{world.loop, world.rooms, world.clock};
+  RoomId room = world.create(alice.user, "public_chat", "11");
+  EventId ours;
+  Client plain{world, alice, {}}, modern{world, alice, with_state_after()};
+};
+
+TEST_P(SyncingForks, AStateEventThatLosesChangesNothing) {
+  auto base = world.event_before(room, ours);
+  auto theirs = topic({base}, -10'000);
+  expect_topic(ours);
+  EXPECT_FALSE(plain.rooms[room.str()].in_timeline.contains(theirs.str()));
+  theirs = topic({base}, 10'000);
+  expect_topic(theirs);
+}
+
+// A state changes by an event that changes something else.
+TEST_P(SyncingForks, StateThatNoEventChangedIsTold) {
+  auto base = head();
+  auto theirs = topic(base, 0);
+  expect_topic(theirs);
+  there.send(room, {.sender = "eve",
+                    .type = "m.room.member",
+                    .content = {{"membership", "ban"}},
+                    .state_key = there.user("mallory").str(),
+                    .prev = base});
+  expect_topic(ours);
+}
+
+MYELIN_ON_BOTH_DATABASES(SyncingForks);
+
+TEST_P(Syncing, EventsOnAForkAreSeenByTheirOwnState) {
+  rooms::testing::RemoteServer there(world.loop, world.rooms, world.clock);
+  auto room = world.create(alice.user, "public_chat", "11");
+  auto head = [&] { return rooms::testing::extremities_of(rooms::testing::head_of(world.loop, *world.db, room)); };
+  there.join(room, "eve", head());
+  world.set(room, alice.user, "m.room.history_visibility", {{"history_visibility", "joined"}});
+  auto base = head();
+  world.join(room, bob.user);
+  auto since = token(bob);
+  auto hidden = there.send(room, {.sender = "eve", .content = text("before bob came"), .prev = base});
+  auto open = there.send(room, {.sender = "eve", .content = text("to bob, too"), .prev = head()});
+  auto timeline = ids(room_in(sync(bob, since), "join", room), "timeline");
+  EXPECT_EQ(timeline, (std::vector<std::string>{open.str()}));
+  EXPECT_TRUE(has(ids(room_in(sync(alice, since), "join", room), "timeline"), hidden));
+}
+
+TEST_P(Syncing, EventsSayWhatTheViewerWasAndWhatBelongsToThem) {
+  auto room = world.create(alice.user);
+  auto said = world.say(room, alice.user, "before");
+  auto edit = text("* after");
+  edit["m.relates_to"] = json::Object{{"rel_type", "m.replace"}, {"event_id", said.str()}};
+  edit["m.new_content"] = text("after");
+  auto edited = world.say(room, alice.user, std::move(edit));
+  world.join(room, bob.user);
+  auto timeline = room_in(sync(bob), "join", room).at("timeline").as_object();
+  ASSERT_TRUE(timeline.at("limited").as_bool() || timeline.at("events").as_array().size() > 3);
+  std::map<std::string, json::Object> by_id;
+  for (const auto& event : timeline.at("events").as_array())
+    by_id[std::string(event.at("event_id").as_string())] = event.at("unsigned").as_object();
+  EXPECT_EQ(by_id[said.str()].at("membership").as_string(), "leave");
+  EXPECT_EQ(timeline.at("events").as_array().back().at("unsigned").at("membership").as_string(), "join");
+  // With a gap, child events come along.
+  auto gap = room_in(sync(bob, std::nullopt, R"({"room":{"timeline":{"limit":3}}})"), "join", room);
+  const auto& events = gap.at("timeline").at("events").as_array();
+  EXPECT_EQ(events.front().at("event_id").as_string(), said.str());
+  EXPECT_EQ(events.front().at("unsigned").at("m.relations").at("m.replace").at("event_id").as_string(), edited.str());
+}
+
+TEST_P(Syncing, AFilterMayAskForSomeFieldsOnly) {
+  auto room = world.create(alice.user);
+  auto content = text("hello");
+  content["a.b"] = 1;
+  auto said = world.say(room, alice.user, std::move(content));
+  auto answer =
+      sync(alice, std::nullopt, R"({"event_fields":["event_id","content.body","content.a\\.b","content.none.x"]})");
+  auto events = room_in(answer, "join", room).at("timeline").at("events").as_array();
+  EXPECT_EQ(events.back().as_object(),
+            (json::Object{{"event_id", said.str()}, {"content", json::Object{{"body", "hello"}, {"a.b", 1}}}}));
+}
+
+// ---- messages to devices
+
+TEST_P(Syncing, MessagesToADeviceGoUntilTheyAreAcknowledged) {
+  auto second = world.log_in(bob.user, "TWO");
+  auto since = token(bob);
+  send_to(bob, 1, 2);
+  EXPECT_EQ(numbers(sync(bob, since)), (std::vector<int64_t>{1, 2}));
+  auto answer = sync(bob, since);  // the first answer was lost
+  EXPECT_EQ(numbers(answer), (std::vector<int64_t>{1, 2}));
+  EXPECT_TRUE(numbers(sync(second)).empty());
+  send_to(bob, 3);
+  auto next = sync(bob, World::next_batch(answer));
+  EXPECT_EQ(numbers(next), (std::vector<int64_t>{3}));
+  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 1);
+  world.create(bob.user);  // an answer without news asks and writes nothing
+  sync(bob, World::next_batch(next));
+  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
+}
+
+TEST_P(Syncing, ManyMessagesComeInPieces) {
+  auto since = token(bob);
+  send_to(bob, 1, 250);
+  std::vector<int64_t> got;
+  for (int round = 0; round < 5; ++round) {
+    auto lost = sync(bob, since);
+    EXPECT_LE(numbers(lost).size(), 100u);
+    auto answer = sync(bob, since);
+    EXPECT_EQ(numbers(answer), numbers(lost));
+    for (auto n : numbers(answer)) got.push_back(n);
+    since = World::next_batch(answer);
+  }
+  std::vector<int64_t> all(250);
+  std::iota(all.begin(), all.end(), 1);
+  EXPECT_EQ(got, all);
+}
+
+// ---- waiting
+
+TEST_P(Syncing, WaitsForWhatConcernsTheDevice) {
+  auto second = world.log_in(bob.user, "TWO");
+  auto room = world.create(alice.user);
+  world.deliver();
+  std::map<std::string, std::optional<json::Object>> answers;
+  auto park = [&](const accounts::Session& who) {
+    SyncRequest request{who};
+    request.since = World::next_batch(world.sync_now(who));
+    request.timeout = std::chrono::hours(1);
+    auto name = who.user.str() + who.device.str();
+    answers[name].reset();
+    boost::asio::co_spawn(world.loop.executor(), world.sync->wait(std::move(request)),
+                          [&answers, name](std::exception_ptr, Result<std::string> answer) {
+                            answers[name] = object(value(std::move(answer)));
+                          });
+  };
+  auto one = bob.user.str() + "ONE", two = bob.user.str() + "TWO";
+  auto answered = [&](const std::string& device) { return world.until([&] { return answers[device].has_value(); }); };
+  park(bob);
+  park(second);
+  for (int i = 0; i < 5; ++i) world.idle();
+  world.say(room, alice.user, "not theirs");
+  world.deliver();
+  send_to(bob, 1);
+  world.deliver();
+  ASSERT_TRUE(answered(one));
+  EXPECT_EQ(numbers(*answers[one]), (std::vector<int64_t>{1}));
+  EXPECT_FALSE(answers[two]);
+  park(bob);
+  world.invite(room, alice.user, bob.user);
+  world.deliver();
+  for (const auto& device : {one, two}) {
+    ASSERT_TRUE(answered(device)) << device;
+    EXPECT_FALSE(room_in(*answers[device], "invite", room).empty());
+  }
+  world.join(room, bob.user);
+  world.deliver();
+  park(bob);
+  check(world.loop.run(world.presence->set_typing(room, alice.user, true, std::chrono::seconds(30))));
+  ASSERT_TRUE(answered(one));
+  EXPECT_EQ(room_in(*answers[one], "join", room).at("ephemeral").at("events").at(0).at("content").at("user_ids"),
+            (json::Array{alice.user.str()}));
+}
+
+TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {
+  auto room = world.create(alice.user);
+  auto since = token(alice);
+  auto said = world.say(room, alice.user, "hello");
+  // As a client that has seen a later position elsewhere.
+  auto ahead = SyncToken::parse(since).value();
+  ahead.position += 1;
+  SyncRequest request{alice};
+  request.since = ahead.str();
+  std::optional<Result<std::string>> answer;
+  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(std::move(request)),
+                        [&](std::exception_ptr, Result<std::string> got) { answer = std::move(got); });
+  world.loop.poll();
+  EXPECT_FALSE(answer);
+  world.deliver();
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
+  auto next = SyncToken::parse(World::next_batch(object(value(std::move(*answer))))).value();
+  EXPECT_GE(next.position, ahead.position);
+  for (const char* bad : {"", "s", "x1", "s-1", "s1_", "s99999999999999999999"})
+    EXPECT_EQ(error_of(world.try_sync([&] {
+                SyncRequest wrong{alice};
+                wrong.since = bad;
+                return wrong;
+              }())),
+              Code::kInvalidParam)
+        << bad;
+}
+
+TEST_P(Syncing, SurvivesARestart) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  auto since = token(bob);
+  auto first = world.say(room, alice.user, "one");
+  world.deliver();
+  world.restart();
+  auto answer = sync(bob, since);
+  EXPECT_TRUE(has(ids(room_in(answer, "join", room), "timeline"), first));
+}
+
+MYELIN_ON_BOTH_DATABASES(Syncing);
+
+}  // namespace
+}  // namespace myelin::sync
