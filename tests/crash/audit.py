@@ -97,19 +97,19 @@ class Run:
         self.world.reading.open()
         self.world.writing.open()
 
-    def park(self):
-        """A life in which some messages cannot be applied."""
-        self.server.launch(fail_at="consume.refused:5")
+    def live(self, fail_at):
+        """A life in which consumers fail."""
+        self.server.launch(fail_at=fail_at)
         if self.server.wait_until_ready() is not None:
             self.resume()
             time.sleep(0.5)
         self.rest()
-        self.has_parked = True
 
     def cycle(self, cycle):
         self.while_it_is_down(cycle)
         if cycle.point and cycle.point.needs == "parked":
-            self.park()
+            self.live("consume.refused:5")
+            self.has_parked = True
         point = cycle.point
         self.server.launch(f"{point.name}:{cycle.nth}" if point else None, point.fail if point else None)
         if point:
@@ -149,6 +149,9 @@ class Run:
 
     def while_it_is_down(self, cycle):
         data, done = self.server.data, self.totals.done
+        restore = cycle.database == "restore" and self.has_backup
+        if restore:  # what is acknowledged in this life stays in the streams, and no database knows of it
+            self.live("consume.stalled:1")
         if self.nats and cycle.streams != "nothing":
             self.nats.stop()
             done[f"streams: {tamper.hurt_streams(self.nats.folder, cycle.streams, cycle.rng)}"] += 1
@@ -162,12 +165,12 @@ class Run:
             self.ledger.write(kind="backup", in_flight=self.world.in_flight())
             self.has_backup = True
             done["database backed up"] += 1
-        elif cycle.database == "restore" and self.has_backup:
+        elif restore:
             tamper.put_back(data, cycle.witness_too)
             if cycle.witness_too:  # then only the administrator can know
                 self.server.run("restored")
             self.world.database_went_back()
-            self.was_restored = True
+            self.was_restored = self.needs_pusher = self.has_parked = True  # the copy may have been made at such a time
             done["machine restored" if cycle.witness_too else "database restored"] += 1
         if cycle.point and cycle.point.needs == "older_schema":
             tamper.older_schema(data)
