@@ -10,7 +10,8 @@ namespace myelin::accounts {
 namespace {
 
 constexpr std::string_view kPushRules = "m.push_rules";
-constexpr int64_t kMaxFilters = 1'000;  // of one user
+// Stored filters of one user; in characters of their JSON.
+constexpr int64_t kMaxFilters = 1'000, kMaxFilterSize = 65'536, kMaxFilterSizes = 1 << 20;
 
 std::string room_text(const std::optional<RoomId>& room) { return room ? room->str() : ""; }
 
@@ -98,6 +99,7 @@ Task<Result<void>> AccountsImpl::edit_account_data(UserId user, std::optional<Ro
 
 Task<Result<std::string>> AccountsImpl::put_filter(UserId user, json::Object filter) {
   MYELIN_CO_TRY(auto canonical, json::canonical(filter, json::CanonicalMode::kLax));
+  if (canonical.size() > kMaxFilterSize) co_return fail(Code::kTooLarge, "the filter is larger than 64 KiB");
   auto id = base64url(sha256(canonical)).substr(0, 22);
   co_return co_await db_.write(
       lane_of(user), [user, id, content = json::serialize(filter)](db::Tx& tx) -> Result<std::string> {
@@ -106,10 +108,10 @@ Task<Result<std::string>> AccountsImpl::put_filter(UserId user, json::Object fil
             "filter_id) DO NOTHING",
             user.str(), id, content);
         if (added == 0) return id;
-        auto count = tx.one(
-            "SELECT COUNT(*) FROM client_filter WHERE user_id = $1", [](const db::Row& row) { return row.i64(0); },
-            user.str());
-        if (count.value_or(0) > kMaxFilters) return fail(Code::kResourceLimitExceeded, "too many filters");
+        auto is_within_limits = tx.one(
+            "SELECT COUNT(*), CAST(SUM(LENGTH(content)) AS BIGINT) FROM client_filter WHERE user_id = $1",
+            [](const db::Row& row) { return row.i64(0) <= kMaxFilters && row.i64(1) <= kMaxFilterSizes; }, user.str());
+        if (!is_within_limits.value_or(false)) return fail(Code::kResourceLimitExceeded, "too many stored filters");
         return id;
       });
 }

@@ -4,7 +4,7 @@
 #include <openssl/hmac.h>
 
 #include "base/bytes.h"
-#include "components/accounts/user_out.h"
+#include "components/accounts/tables.h"
 #include "components/testing/databases.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/fake_rooms.h"
@@ -288,6 +288,36 @@ TEST_P(AccountsTest, FiltersWithTheSameContentHaveTheSameId) {
   EXPECT_EQ(value(loop.run(accounts->put_filter(alice, {{"b", 2}, {"a", 1}}))), id);
   EXPECT_EQ(value(loop.run(accounts->filter(alice, id))), R"({"a":1,"b":2})");
   EXPECT_EQ(error_of(loop.run(accounts->filter(UserId::trusted("@bob:here"), id))), Code::kNotFound);
+}
+
+TEST_P(AccountsTest, DeviceNamesHaveALimit) {
+  auto login = sign_up("alice");
+  std::string name, longer;
+  for (int i = 0; i < 100; ++i) name += "\u00fc";
+  longer = name + "x";
+  auto rename = [&](const std::string& to) { return loop.run(accounts->rename_device(alice, *login.device, to)); };
+  check(rename(name));
+  EXPECT_EQ(error_of(rename(longer)), Code::kInvalidParam);
+  EXPECT_EQ(value(loop.run(accounts->device(alice, *login.device))).display_name, name);
+  PasswordLogin request{.user = "alice", .password = kPassword};
+  request.device.initial_device_display_name = longer;
+  EXPECT_EQ(error_of(loop.run(accounts->log_in(request))), Code::kInvalidParam);
+  Registration other{.username = "bob", .password = kPassword};
+  other.device.initial_device_display_name = longer;
+  EXPECT_EQ(error_of(loop.run(accounts->register_user(other))), Code::kInvalidParam);
+}
+
+TEST_P(AccountsTest, StoredFiltersHaveLimits) {
+  sign_up("alice");
+  auto put = [&](size_t size, int which) {
+    return loop.run(accounts->put_filter(alice, {{"a", std::string(size, 'x')}, {"b", which}}));
+  };
+  EXPECT_EQ(error_of(put(66'000, 0)), Code::kTooLarge);
+  int stored = 0;
+  while (stored < 100 && put(60'000, stored)) ++stored;
+  EXPECT_EQ(stored, (1 << 20) / 60'000);
+  EXPECT_TRUE(put(60'000, 0)) << "it is there already";
+  EXPECT_EQ(error_of(put(60'000, stored)), Code::kResourceLimitExceeded);
 }
 
 TEST_P(AccountsTest, PushRulesAreTheDefaultUntilTheyAreEdited) {

@@ -60,6 +60,7 @@ Task<Result<Login>> AccountsImpl::register_user(Registration request) {
   if (localpart.empty()) localpart = ascii_lower(random_.token(12));
   MYELIN_CO_TRY(auto user, UserId::make(localpart, config_.server_name));
   MYELIN_CO_TRY(auto device, device_id_for(request.device, random_));
+  MYELIN_CO_CHECK(check_device_name(request.device.initial_device_display_name));
   std::optional<std::string> hash;
   if (request.password) {
     MYELIN_CO_CHECK(check_new_password(*request.password));

@@ -130,6 +130,7 @@ Task<Result<Login>> AccountsImpl::log_in(PasswordLogin request) {
   auto user = local_user(request.user);
   if (!user) co_return wrong_password();
   MYELIN_CO_TRY(auto device, device_id_for(request.device, random_));
+  MYELIN_CO_CHECK(check_device_name(request.device.initial_device_display_name));
   MYELIN_CO_CHECK(co_await check_password(*user, std::move(request.password), request.remote_address));
   auto made = make_tokens(random_, request.device.refresh_token, clock_.now(), config_.access_token_lifetime_ms);
   auto name = request.device.initial_device_display_name;
@@ -214,6 +215,7 @@ Task<Result<Device>> AccountsImpl::device(UserId user, DeviceId id) {
 }
 
 Task<Result<void>> AccountsImpl::rename_device(UserId user, DeviceId id, std::optional<std::string> display_name) {
+  MYELIN_CO_CHECK(check_device_name(display_name));
   auto renamed = co_await db_.write(lane_of(user), [user, id, display_name](db::Tx& tx) -> Result<void> {
     auto former = tx.one(
         "SELECT display_name FROM device WHERE user_id = $1 AND device_id = $2 {for_update}",

@@ -72,6 +72,14 @@ std::vector<std::string> put_device(db::Tx& tx, const UserId& user, const Device
   return hashes;
 }
 
+Result<void> check_device_name(const std::optional<std::string>& name) {
+  constexpr std::ptrdiff_t kMaxCharacters = 100;
+  if (!name) return {};
+  auto characters = std::ranges::count_if(*name, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+  if (characters <= kMaxCharacters) return {};
+  return fail(Code::kInvalidParam, "the device's display name is longer than 100 characters");
+}
+
 Result<DeviceId> device_id_for(const DeviceRequest& request, Random& random) {
   if (request.device_id && !request.device_id->empty()) return DeviceId::parse(*request.device_id);
   auto id = random.token(10);
