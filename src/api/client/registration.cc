@@ -26,7 +26,7 @@ Task<Result<std::string>> register_account(Components& on, Call call) {
   MYELIN_CO_TRY(auto request, registration_of(body));
   request.remote_address = call.remote_address();
   if (request.username && !request.username->empty())
-    MYELIN_CO_CHECK(co_await on.accounts.check_username(*request.username));
+    MYELIN_CO_CHECK(co_await on.accounts.check_username(*request.username, call.remote_address()));
   accounts::UiaRequest uia;
   uia.endpoint = "/register";
   uia.body = body;
@@ -42,7 +42,7 @@ Task<Result<std::string>> register_account(Components& on, Call call) {
 Task<Result<std::string>> available(Components& on, Call call) {
   auto name = call.query("username");
   if (!name) co_return fail(Code::kMissingParam, "username is required");
-  MYELIN_CO_CHECK(co_await on.accounts.check_username(*name));
+  MYELIN_CO_CHECK(co_await on.accounts.check_username(*name, call.remote_address()));
   co_return std::string(R"({"available":true})");
 }
 

@@ -28,6 +28,7 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Que
       logins_by_address_("login_addresses", {20, 0.5}, clock, config_.rate_limits),
       logins_by_user_("login_users", {10, 0.2}, clock, config_.rate_limits),
       registrations_("registration_addresses", {10, 0.1}, clock, config_.rate_limits),
+      name_checks_("username_check_addresses", {20, 0.5}, clock, config_.rate_limits),
       push_rules_("push_rules", 8u << 20),
       nonce_key_(config_.registration_secret.value_or("")),
       tasks_(loop) {

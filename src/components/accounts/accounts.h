@@ -95,7 +95,8 @@ class Accounts {
 
   // ---- registration. The UIA of /register is done by the api through user_auth().
   virtual RegistrationMode registration_mode() const = 0;
-  virtual Task<Result<void>> check_username(std::string localpart) = 0;  // kInvalidUsername, kUserInUse, kExclusive
+  // kInvalidUsername, kUserInUse, kLimitExceeded (of the address; "" = no limit)
+  virtual Task<Result<void>> check_username(std::string localpart, std::string remote_address) = 0;
   virtual Task<Result<Login>> register_user(Registration) = 0;
   virtual Task<Result<std::string>> registration_nonce() = 0;  // shared-secret registration
   virtual Task<Result<Login>> register_with_secret(std::string nonce, std::string username, std::string password,

@@ -21,7 +21,7 @@ class AccountsImpl final : public Accounts {
   Task<Result<void>> log_out_all(Session) override;
 
   RegistrationMode registration_mode() const override { return config_.registration; }
-  Task<Result<void>> check_username(std::string localpart) override;
+  Task<Result<void>> check_username(std::string localpart, std::string remote_address) override;
   Task<Result<Login>> register_user(Registration) override;
   Task<Result<std::string>> registration_nonce() override;
   Task<Result<Login>> register_with_secret(std::string nonce, std::string username, std::string password, bool admin,
@@ -85,7 +85,7 @@ class AccountsImpl final : public Accounts {
   Passwords passwords_;
   SessionCache sessions_;
   LastSeen last_seen_;
-  RateLimiter logins_by_address_, logins_by_user_, registrations_;
+  RateLimiter logins_by_address_, logins_by_user_, registrations_, name_checks_;
   Lru<std::string, std::shared_ptr<const json::Object>> push_rules_;
   uint64_t push_rules_stamp_ = 0;  // grows with each edit: what was read before one is not kept
   std::string nonce_key_;

@@ -101,7 +101,7 @@ TEST_P(AccountsTest, ANewAccountLogsInUnderAnySpellingOfItsName) {
 
 TEST_P(AccountsTest, NamesAreCheckedAndTakenOnce) {
   sign_up("alice");
-  auto check_name = [&](const char* name) { return error_of(loop.run(accounts->check_username(name))); };
+  auto check_name = [&](const char* name) { return error_of(loop.run(accounts->check_username(name, ""))); };
   EXPECT_EQ(check_name("alice"), Code::kUserInUse);
   EXPECT_EQ(check_name("aLiCe"), Code::kUserInUse);
   for (const char* name : {"", "a b", "ü", "a:b", "@a"}) EXPECT_EQ(check_name(name), Code::kInvalidUsername) << name;
@@ -259,7 +259,7 @@ TEST_P(AccountsTest, ADeactivatedAccountIsGoneAndItsNameStaysTaken) {
   check(loop.run(accounts->deactivate(alice, true)));
   EXPECT_FALSE(soft_logout(session_of(login.tokens->access_token)));
   EXPECT_EQ(error_of(log_in("alice")), Code::kUserDeactivated);
-  EXPECT_EQ(error_of(loop.run(accounts->check_username("alice"))), Code::kUserInUse);
+  EXPECT_EQ(error_of(loop.run(accounts->check_username("alice", ""))), Code::kUserInUse);
   EXPECT_EQ(error_of(loop.run(accounts->account_data(alice, std::nullopt, "x"))), Code::kNotFound);
   EXPECT_TRUE(value(loop.run(accounts->users())).empty());
   EXPECT_EQ(error_of(loop.run(accounts->deactivate(alice, true))), Code::kNotFound);
@@ -366,6 +366,18 @@ TEST_P(AccountsTest, GuessingPasswordsIsSlowedDown) {
   open_door.rate_limits = false;
   reopen(open_door);
   for (int i = 0; i < 30; ++i) EXPECT_EQ(error_of(log_in("alice", "guess")), Code::kForbidden);
+}
+
+TEST_P(AccountsTest, AskingWhichNamesAreTakenIsSlowedDown) {
+  sign_up("alice");
+  auto ask = [&](const char* name, const char* address) { return loop.run(accounts->check_username(name, address)); };
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(error_of(ask("alice", "192.0.2.1")), Code::kUserInUse);
+    EXPECT_TRUE(ask("free", "192.0.2.1"));
+  }
+  EXPECT_EQ(error_of(ask("alice", "192.0.2.1")), Code::kLimitExceeded);
+  EXPECT_EQ(error_of(ask("free", "192.0.2.1")), Code::kLimitExceeded) << "the limit tells nothing of the name";
+  EXPECT_EQ(error_of(ask("alice", "192.0.2.2")), Code::kUserInUse);
 }
 
 TEST_P(AccountsTest, SessionsOutliveARestart) {

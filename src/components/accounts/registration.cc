@@ -47,7 +47,8 @@ Result<void> spend_registration_token(db::Tx& tx, const std::string& token) {
 
 }  // namespace
 
-Task<Result<void>> AccountsImpl::check_username(std::string localpart) {
+Task<Result<void>> AccountsImpl::check_username(std::string localpart, std::string remote_address) {
+  if (!remote_address.empty()) MYELIN_CO_CHECK(name_checks_.take(network_of(remote_address)));  // before the answer
   MYELIN_CO_TRY(auto user, UserId::make(ascii_lower(std::move(localpart)), config_.server_name));
   MYELIN_CO_TRY(bool exists, co_await user_exists(user));
   if (exists) co_return fail(Code::kUserInUse, "this user name is taken");
@@ -64,7 +65,7 @@ Task<Result<Login>> AccountsImpl::register_user(Registration request) {
   std::optional<std::string> hash;
   if (request.password) {
     MYELIN_CO_CHECK(check_new_password(*request.password));
-    MYELIN_CO_CHECK(co_await check_username(localpart));  // before the costly hash
+    MYELIN_CO_CHECK(co_await check_username(localpart, ""));  // before the costly hash
     MYELIN_CO_TRY(hash, co_await passwords_.hash(std::move(*request.password)));
   }
   auto now = clock_.now();

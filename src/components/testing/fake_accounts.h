@@ -54,7 +54,7 @@ class FakeAccounts final : public accounts::Accounts {
   Task<Result<void>> log_out(accounts::Session) override { co_return none(); }
   Task<Result<void>> log_out_all(accounts::Session) override { co_return none(); }
   accounts::RegistrationMode registration_mode() const override { return accounts::RegistrationMode::kOff; }
-  Task<Result<void>> check_username(std::string) override { co_return none(); }
+  Task<Result<void>> check_username(std::string, std::string) override { co_return none(); }
   Task<Result<accounts::Login>> register_user(accounts::Registration) override { co_return none(); }
   Task<Result<std::string>> registration_nonce() override { co_return none(); }
   Task<Result<accounts::Login>> register_with_secret(std::string, std::string, std::string, bool,
