@@ -75,8 +75,8 @@ struct AccountDataItem {
 
 // User-interactive authentication (client-server API): one attempt at one stage of a session.
 struct UiaRequest {
-  std::string endpoint;          // what the session is for: another endpoint may not reuse it
-  json::Object body;             // the request body; its "auth" is read
+  std::string endpoint;          // what the session is for, with the body: another request may not reuse it
+  json::Object body;             // the request body; its "auth" is read, kBadJson when it is malformed
   std::optional<UserId> user{};  // whose password counts (m.login.password)
   std::vector<std::vector<std::string>> flows;
   std::string remote_address;

@@ -204,9 +204,10 @@ TEST_P(AccountsTest, SharedSecretRegistrationWantsTheSecretAndAFreshNonce) {
 
 class UserAuth : public AccountsTest {
  protected:
-  Result<void> attempt(json::Object auth, const std::string& endpoint = "/x") {
+  Result<void> attempt(json::Object auth, const std::string& endpoint = "/x", json::Object body = {}) {
     UiaRequest request;
     request.endpoint = endpoint;
+    request.body = std::move(body);
     if (!auth.empty()) request.body["auth"] = std::move(auth);
     request.user = alice;
     request.flows = {{"m.login.password", "m.login.dummy"}};
@@ -232,6 +233,31 @@ TEST_P(UserAuth, StagesAddUpInASessionOfOneEndpoint) {
   EXPECT_NE(foreign.at("session").as_string(), session) << "a session is for one endpoint";
   check(attempt({{"type", "m.login.dummy"}, {"session", session}}));
   incomplete(attempt({{"type", "m.login.dummy"}, {"session", session}}));
+}
+
+TEST_P(UserAuth, ASessionIsOfOneRequest) {
+  sign_up("alice");
+  json::Object body{{"devices", json::Array{"PHONE"}}};
+  auto session = std::string(incomplete(attempt({}, "/x", body)).at("session").as_string());
+  json::Object password{{"type", "m.login.password"}, {"password", kPassword}, {"session", session}};
+  auto other = incomplete(attempt(password, "/x", {{"devices", json::Array{"TABLET"}}}));
+  EXPECT_EQ(other.at("errcode").as_string(), "M_FORBIDDEN");
+  EXPECT_NE(other.at("session").as_string(), session);
+  EXPECT_FALSE(other.contains("completed"));
+  EXPECT_TRUE(incomplete(attempt(password, "/x", body)).contains("completed"));
+  password["session"] = "unknown";
+  EXPECT_FALSE(incomplete(attempt(password, "/x", body)).contains("completed"));
+}
+
+TEST_P(UserAuth, WhatIsNoAuthenticationIsBadJson) {
+  sign_up("alice");
+  for (json::Value auth : {json::Value(5), json::Value("m.login.password"), json::Value(json::Array()),
+                           json::Value(json::Object{{"type", 5}}), json::Value(json::Object{{"session", false}})}) {
+    UiaRequest request{.endpoint = "/x", .body = {{"auth", auth}}, .user = alice, .flows = {{"m.login.password"}}};
+    EXPECT_EQ(error_of(loop.run(accounts->user_auth(request))), Code::kBadJson) << json::serialize(auth);
+  }
+  UiaRequest none{.endpoint = "/x", .body = {{"auth", nullptr}}, .user = alice, .flows = {{"m.login.password"}}};
+  EXPECT_EQ(error_of(loop.run(accounts->user_auth(none))), Code::kUiaIncomplete);
 }
 
 TEST_P(UserAuth, AnotherUsersPasswordDoesNotHelp) {

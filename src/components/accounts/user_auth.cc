@@ -1,5 +1,6 @@
 // User-interactive authentication (client-server API, User-Interactive Authentication API): sessions are rows, so they
 // outlive a restart and work on every process.
+#include "base/bytes.h"
 #include "components/accounts/accounts_impl.h"
 
 namespace myelin::accounts {
@@ -13,11 +14,32 @@ bool holds(const Stages& stages, const std::string& stage) { return std::ranges:
 
 json::Array to_array(const Stages& stages) { return json::Array(stages.begin(), stages.end()); }
 
-std::optional<Stages> stored_stages(db::ReadTx& tx, const std::string& id, const std::string& endpoint,
+// null: the request has none.
+Result<const json::Object*> auth_of(const json::Object& body) {
+  const auto* auth = body.if_contains("auth");
+  if (auth == nullptr || auth->is_null()) return nullptr;
+  if (!auth->is_object()) return fail(Code::kBadJson, "auth must be an object");
+  for (const char* key : {"type", "session"})
+    if (const auto* value = auth->as_object().if_contains(key); value != nullptr && !value->is_string())
+      return fail(Code::kBadJson, fmt::format("auth: {} must be a string", key));
+  return &auth->as_object();
+}
+
+// What a session is for: each attempt repeats the same request, with another "auth" in it. Who registers fills in the
+// form between attempts.
+Result<std::string> operation_of(const UiaRequest& request) {
+  if (!request.user) return request.endpoint;
+  auto body = request.body;
+  body.erase("auth");
+  MYELIN_TRY(auto canonical, json::canonical(body, json::CanonicalMode::kLax));
+  return request.endpoint + " " + base64url(sha256(canonical));
+}
+
+std::optional<Stages> stored_stages(db::ReadTx& tx, const std::string& id, const std::string& operation,
                                     const std::string& user, Milliseconds now) {
   auto text = tx.one(
       "SELECT completed FROM uia_session WHERE session_id = $1 AND endpoint = $2 AND user_id = $3 AND expires_at > $4",
-      [](const db::Row& row) { return row.str(0); }, id, endpoint, user, now);
+      [](const db::Row& row) { return row.str(0); }, id, operation, user, now);
   if (!text) return std::nullopt;
   Stages out;
   auto parsed = json::parse(*text);
@@ -80,24 +102,27 @@ Task<Result<std::optional<std::string>>> AccountsImpl::run_stage(const UiaReques
 Task<Result<void>> AccountsImpl::user_auth(UiaRequest request) {
   auto user = request.user ? request.user->str() : std::string();
   auto now = clock_.now();
-  const auto* auth = json::object_at(request.body, "auth");
+  MYELIN_CO_TRY(const auto* auth, auth_of(request.body));
+  MYELIN_CO_TRY(auto operation, operation_of(request));
   std::string session;
   Stages done;
+  std::optional<Error> failure;
   if (auto given = auth ? json::string_at(*auth, "session") : std::nullopt) {
     std::string id(*given);
-    MYELIN_CO_TRY(auto known, co_await db_.read([id, user, now, endpoint = request.endpoint](db::ReadTx& tx) {
-      return stored_stages(tx, id, endpoint, user, now);
+    MYELIN_CO_TRY(auto known, co_await db_.read([id, user, now, operation](db::ReadTx& tx) {
+      return stored_stages(tx, id, operation, user, now);
     }));
     if (known) {
       session = id;
       done = std::move(*known);
+    } else {
+      failure = Error{Code::kForbidden, "this session is not one of this request"};
     }
   }
   bool is_new = session.empty();
   if (is_new) session = random_.token(24);
 
-  std::optional<Error> failure;
-  if (auth != nullptr) {
+  if (auth != nullptr && !failure) {
     auto name = named_user(*auth);
     if (name && request.user && local_user(*name) != request.user)
       co_return fail(Code::kForbidden, "another user's authentication does not help here");
@@ -115,12 +140,12 @@ Task<Result<void>> AccountsImpl::user_auth(UiaRequest request) {
       failure = stage.error();
     }
   }
-  MYELIN_CO_CHECK(co_await db_.write({}, [session, user, endpoint = request.endpoint, expires = now + kSessionLifetime,
+  MYELIN_CO_CHECK(co_await db_.write({}, [session, user, operation, expires = now + kSessionLifetime,
                                           completed = json::serialize(to_array(done))](db::Tx& tx) {
     tx.exec(
         "INSERT INTO uia_session (session_id, endpoint, user_id, completed, expires_at) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (session_id) DO UPDATE SET completed = excluded.completed",
-        session, endpoint, user, completed, expires);
+        session, operation, user, completed, expires);
   }));
   co_return incomplete(request, session, done, failure);
 }
