@@ -95,15 +95,13 @@ json::Array& list_of(json::Object& content, PushRuleKind kind) {
 Result<json::Array> checked_actions(const json::Value* actions) {
   auto list = actions ? actions->if_array() : nullptr;
   if (!list) return fail(Code::kBadJson, "actions is not a list");
-  json::Array out;
   for (auto& action : *list) {
     auto tweak = action.if_object();
-    if (action == "dont_notify" || action == "coalesce") continue;  // Historical Actions
-    if (action != "notify" && !(tweak && json::string_at(*tweak, "set_tweak")))
+    bool historical = action == "dont_notify" || action == "coalesce";  // Historical Actions: without effect
+    if (action != "notify" && !historical && !(tweak && json::string_at(*tweak, "set_tweak")))
       return fail(Code::kBadJson, "actions has an unknown action");
-    out.push_back(action);
   }
-  return out;
+  return *list;
 }
 
 Result<json::Object> checked_rule(PushRuleKind kind, std::string_view id, const json::Object& body) {

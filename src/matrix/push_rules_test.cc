@@ -363,7 +363,7 @@ TEST(PushRuleEdits, KeepsWhatTheSpecificationSays) {
       put_push_rule(rules, PushRuleKind::kContent, "cake",
                     body(R"({"pattern":"cake*lie","actions":["notify","dont_notify"],"extra":1,"enabled":false})")));
   EXPECT_EQ(json::serialize(**find_push_rule(rules, PushRuleKind::kContent, "cake")),
-            R"({"rule_id":"cake","default":false,"enabled":true,"actions":["notify"],"pattern":"cake*lie"})");
+            R"({"rule_id":"cake","default":false,"enabled":true,"actions":["notify","dont_notify"],"pattern":"cake*lie"})");
   ASSERT_TRUE(enable_push_rule(rules, PushRuleKind::kContent, "cake", false));
   ASSERT_TRUE(put_push_rule(rules, PushRuleKind::kContent, "cake", body(R"({"pattern":"pie","actions":[]})")));
   EXPECT_EQ(json::serialize(**find_push_rule(rules, PushRuleKind::kContent, "cake")),

@@ -7,9 +7,10 @@
 namespace myelin::api::client {
 namespace {
 
+// kNotFound: there is no rule of an unknown kind.
 Result<PushRuleKind> kind_of(const Call& call) {
   if (auto kind = push_rule_kind(call.path("kind"))) return *kind;
-  return fail(Code::kInvalidParam, "there is no such kind of push rule");
+  return fail(Code::kNotFound, "there is no such kind of push rule");
 }
 
 Task<Result<std::string>> get_all(Components& on, Call call) {
@@ -39,10 +40,11 @@ Task<Result<std::string>> edit(Components& on, Call call, std::function<Result<v
 }
 
 Task<Result<std::string>> put_rule(Components& on, Call call) {
-  MYELIN_CO_TRY(auto kind, kind_of(call));
+  auto kind = push_rule_kind(call.path("kind"));
+  if (!kind) co_return fail(Code::kInvalidParam, "there is no such kind of push rule");
   MYELIN_CO_TRY(auto body, call.body());
   PushRulePlace place{call.query("before"), call.query("after")};
-  auto change = [kind, id = call.path("ruleId"), body, place](json::Object& content) {
+  auto change = [kind = *kind, id = call.path("ruleId"), body, place](json::Object& content) {
     return put_push_rule(content, kind, id, body, place);
   };
   co_return co_await edit(on, call, std::move(change));

@@ -55,6 +55,10 @@ def push_rules(w):
     alice.put(RULE + "/enabled", "content", "one", body={"enabled": True}, want=(404, "M_NOT_FOUND"))
     alice.put(RULE + "/actions", "content", "one", body={"actions": []}, want=(404, "M_NOT_FOUND"))
     alice.delete(RULE, "content", "one", want=(404, "M_NOT_FOUND"))
+    for route in (RULE, RULE + "/enabled", RULE + "/actions"):
+        alice.get(route, "none", "one", want=(404, "M_NOT_FOUND"))
+    alice.put(RULE, "sender", "@old:localhost", body={"actions": ["dont_notify"]})
+    w.check(alice.get(RULE, "sender", "@old:localhost")["actions"] == ["dont_notify"], "historical actions are kept")
     for kind, name, body in (("content", ".mine", {**notify, "pattern": "x"}), ("content", "a/b", notify),
                              ("content", "x", notify), ("content", "x", {"pattern": "x"}), ("none", "x", notify),
                              ("content", "x", {"actions": ["dance"], "pattern": "x"}),
