@@ -1,5 +1,6 @@
 // Client-server API, Room aliases; Listing rooms: which of them are published.
 #include "api/client/fields.h"
+#include "api/client/room_access.h"
 #include "api/client/routes.h"
 
 namespace myelin::api::client {
@@ -30,8 +31,44 @@ Task<Result<std::string>> put_alias(Components& on, Call call) {
   co_return ok();
 }
 
+// The content of m.room.canonical_alias without this alias; nothing if it does not name it.
+std::optional<json::Object> without(json::Object content, const RoomAlias& alias) {
+  bool named = json::string_at(content, "alias") == alias.str();
+  if (named) content.erase("alias");
+  if (const auto* others = json::array_at(content, "alt_aliases")) {
+    json::Array kept;
+    for (const auto& other : *others)
+      if (!other.is_string() || std::string_view(other.get_string()) != alias.str()) kept.push_back(other);
+    named = named || kept.size() < others->size();
+    if (kept.empty())
+      content.erase("alt_aliases");
+    else
+      content["alt_aliases"] = std::move(kept);
+  }
+  if (!named) return std::nullopt;
+  return content;
+}
+
+// An alias that goes leaves m.room.canonical_alias before, if its user may write that.
+Task<Result<void>> leave_canonical_alias(Components& on, RoomAlias alias, UserId user) {
+  MYELIN_CO_TRY(auto resolved, co_await on.directory.resolve(alias));
+  auto content = co_await current_content(on.rooms.queries(), resolved.room, "m.room.canonical_alias");
+  if (!content) {
+    if (content.error().code == Code::kNotFound) co_return Result<void>{};
+    co_return std::unexpected(content.error());
+  }
+  auto kept = without(*std::move(content), alias);
+  if (!kept) co_return Result<void>{};
+  rooms::SendEvent request{.room = resolved.room, .sender = user, .type = "m.room.canonical_alias", .state_key = ""};
+  request.content = *std::move(kept);
+  auto sent = co_await on.rooms.commands().send(std::move(request));
+  if (!sent && sent.error().code != Code::kForbidden) co_return std::unexpected(sent.error());
+  co_return Result<void>{};
+}
+
 Task<Result<std::string>> delete_alias(Components& on, Call call) {
   MYELIN_CO_TRY(auto alias, own_alias(on, call));
+  MYELIN_CO_CHECK(co_await leave_canonical_alias(on, alias, call.session().user));
   MYELIN_CO_CHECK(co_await on.directory.remove(alias, call.session().user));
   co_return ok();
 }

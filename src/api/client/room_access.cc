@@ -34,6 +34,15 @@ Task<Result<std::vector<rooms::PlacedPtr>>> state_events(rooms::Queries& queries
   co_return co_await queries.events(std::move(refs));
 }
 
+Task<Result<json::Object>> current_content(rooms::Queries& queries, RoomId room, std::string type) {
+  MYELIN_CO_TRY(auto info, co_await queries.room(room));
+  MYELIN_CO_TRY(auto root, co_await queries.current_root(info.room_no));
+  std::vector<std::pair<std::string, std::string>> key{{std::move(type), ""}};
+  MYELIN_CO_TRY(auto events, co_await state_events(queries, info.room_no, root, std::move(key)));
+  if (events.empty()) co_return json::Object();
+  co_return events.front()->event->content();
+}
+
 Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
   auto& queries = on.rooms.queries();
   auto info = co_await queries.room(room);

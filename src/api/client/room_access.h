@@ -16,6 +16,9 @@ Task<Result<RoomAccess>> room_access(Components&, RoomId, UserId);  // kForbidde
 Task<Result<std::vector<rooms::PlacedPtr>>> state_events(rooms::Queries&, uint32_t room_no, StateRoot,
                                                          std::vector<std::pair<std::string, std::string>> keys);
 
+// The content of this state of the room, with an empty key, as it is now; {} where there is none. kNotFound: no room.
+Task<Result<json::Object>> current_content(rooms::Queries&, RoomId, std::string type);
+
 Result<size_t> limit_of(const Call&, size_t otherwise);  // at most 1000; kInvalidParam
 
 }  // namespace myelin::api::client

@@ -114,14 +114,14 @@ Task<Result<History>> read_history(Components& on, RoomId room, std::optional<Pa
 
 Task<Result<std::string>> messages(Components& on, Call call) {
   MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
+  auto user = call.session().user;
+  MYELIN_CO_TRY(auto access, co_await room_access(on, room, user));
   auto dir = call.query("dir");
   if (!dir) co_return fail(Code::kMissingParam, "dir is required");
   if (*dir != "b" && *dir != "f") co_return fail(Code::kInvalidParam, "dir must be b or f");
   auto direction = *dir == "b" ? Direction::kBackward : Direction::kForward;
   MYELIN_CO_TRY(auto filter, filter_of(call));
   MYELIN_CO_TRY(auto limit, limit_of(call, filter.given_limit().value_or(kDefaultLimit)));
-  auto user = call.session().user;
-  MYELIN_CO_TRY(auto access, co_await room_access(on, room, user));
   MYELIN_CO_TRY(auto from, co_await token_of(on, call, room, "from"));
   MYELIN_CO_TRY(auto to, co_await token_of(on, call, room, "to"));
   if (!from && direction == Direction::kBackward) {

@@ -43,16 +43,25 @@ Task<Result<std::string>> one_state(Components& on, Call call) {
   co_return json::serialize(events.front()->event->content());
 }
 
-// The state at `at`, a token of /sync or /messages, or what the user may see now.
-Task<Result<StateRoot>> root_for(Components& on, const Call& call, RoomId room, RoomAccess access) {
+// The state at `at`, a token of /sync or /messages, as far as the user may see; else `now`. A token before all of that,
+// as the prev_batch of a timeline that holds the whole room, means its beginning: when its first member had joined.
+Task<Result<StateRoot>> root_for(Components& on, const Call& call, RoomId room, StateRoot now) {
   auto at = call.query("at");
-  if (!at) co_return access.root;
+  if (!at) co_return now;
   auto place = rooms::PageToken::parse(*at);
   if (!place) {
     MYELIN_CO_TRY(place, co_await on.sync.page_token(room, *at));
   }
-  MYELIN_CO_TRY(auto root, co_await on.rooms.queries().root_at(access.info.room_no, *place));
-  co_return root.value_or(access.root);
+  auto& queries = on.rooms.queries();
+  rooms::Viewer viewer{call.session().user};
+  using enum rooms::Direction;
+  MYELIN_CO_TRY(auto before, co_await queries.messages(room, *place, std::nullopt, kBackward, 1, viewer));
+  if (!before.events.empty()) co_return co_await queries.root_after(before.events.front()->ref);
+  rooms::PageToken beginning{0, INT64_MIN, 0};
+  MYELIN_CO_TRY(auto first, co_await queries.messages(room, beginning, std::nullopt, kForward, 2, viewer));
+  for (const auto& event : first.events)
+    if (event->event->type() == "m.room.member") co_return co_await queries.root_after(event->ref);
+  co_return now;
 }
 
 Task<Result<std::string>> members(Components& on, Call call) {
@@ -61,7 +70,7 @@ Task<Result<std::string>> members(Components& on, Call call) {
   for (const auto& given : {only, without})
     if (given && !rooms::membership_from(*given)) co_return fail(Code::kInvalidParam, "there is no such membership");
   MYELIN_CO_TRY(auto access, co_await room_access(on, room, call.session().user));
-  MYELIN_CO_TRY(auto root, co_await root_for(on, call, room, access));
+  MYELIN_CO_TRY(auto root, co_await root_for(on, call, room, access.root));
   MYELIN_CO_TRY(auto entries, co_await on.rooms.queries().state(access.info.room_no, root));
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries)

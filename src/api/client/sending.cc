@@ -1,6 +1,8 @@
 // Client-server API, Sending events to a room; Redactions.
 #include "api/client/fields.h"
+#include "api/client/room_access.h"
 #include "api/client/routes.h"
+#include "matrix/power_levels.h"
 
 namespace myelin::api::client {
 namespace {
@@ -50,16 +52,7 @@ Task<Result<void>> check_aliases(Components& on, RoomId room, json::Object conte
     if (!other.is_string()) co_return fail(Code::kInvalidParam, "alt_aliases must hold room aliases");
     named.emplace_back(other.as_string());
   }
-  MYELIN_CO_TRY(auto info, co_await on.rooms.queries().room(room));
-  MYELIN_CO_TRY(auto root, co_await on.rooms.queries().current_root(info.room_no));
-  std::vector<std::pair<std::string, std::string>> wanted{{"m.room.canonical_alias", ""}};
-  MYELIN_CO_TRY(auto entries, co_await on.rooms.queries().state_of(info.room_no, root, std::move(wanted)));
-  json::Object former;
-  if (!entries.empty()) {
-    std::vector<rooms::EventRef> refs{entries.front().ref};
-    MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
-    former = events.front()->event->content();
-  }
+  MYELIN_CO_TRY(auto former, co_await current_content(on.rooms.queries(), room, "m.room.canonical_alias"));
   const auto* former_others = json::array_at(former, "alt_aliases");
   for (const auto& name : named) {
     bool known = json::string_at(former, "alias") == name;
@@ -75,12 +68,34 @@ Task<Result<void>> check_aliases(Components& on, RoomId room, json::Object conte
   co_return Result<void>{};
 }
 
+// Where creators stand above every level, they are not among the users (m.room.power_levels).
+Task<Result<void>> check_levels(Components& on, RoomId room, UserId user, json::Object content) {
+  MYELIN_CO_TRY(auto access, co_await room_access(on, room, user));
+  const auto* users = json::object_at(content, "users");
+  if (!access.info.rules->auth.creators_infinite || users == nullptr) co_return Result<void>{};
+  std::vector<std::pair<std::string, std::string>> key{{"m.room.create", ""}};
+  MYELIN_CO_TRY(auto create,
+                co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(key)));
+  for (const auto& event : create)
+    for (auto creator : room_creators(*access.info.rules, *event->event))
+      if (users->contains(creator)) co_return fail(Code::kInvalidParam, "creators of the room are not among the users");
+  co_return Result<void>{};
+}
+
+// What is wrong whoever sends it.
+Task<Result<void>> check_state(Components& on, RoomId room, UserId user, std::string type, json::Object content) {
+  if (type == "m.room.create") co_return fail(Code::kInvalidParam, "a room has one create event, made with it");
+  if (type == "m.room.canonical_alias") co_return co_await check_aliases(on, room, std::move(content));
+  if (type == "m.room.power_levels") co_return co_await check_levels(on, room, user, std::move(content));
+  co_return Result<void>{};
+}
+
 Task<Result<std::string>> put_state(Components& on, Call call) {
   MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
   MYELIN_CO_TRY(auto body, call.body());
   rooms::SendEvent request{.room = room, .sender = call.session().user, .type = call.path("eventType")};
   request.state_key = call.path("stateKey");
-  if (request.type == "m.room.canonical_alias") MYELIN_CO_CHECK(co_await check_aliases(on, room, body));
+  MYELIN_CO_CHECK(co_await check_state(on, room, request.sender, request.type, body));
   request.content = std::move(body);
   MYELIN_CO_TRY(auto id, co_await on.rooms.commands().send(std::move(request)));
   co_return event_answer(id);

@@ -182,8 +182,6 @@ class Queries {
   virtual Task<Result<std::vector<Seen>>> seen(std::vector<EventRef>, Viewer) = 0;  // and what the viewer was then
   // What clients find bundled with each of these events of one room; no edit of redacted ones, nothing of state.
   virtual Task<Result<std::vector<Relations>>> relations(std::vector<EventRef>, Viewer) = 0;
-  // The state after the newest event before this position.
-  virtual Task<Result<std::optional<StateRoot>>> root_at(uint32_t room_no, PageToken) = 0;
   virtual Task<Result<Page>> messages(RoomId, std::optional<PageToken> from, std::optional<PageToken> to, Direction,
                                       size_t limit, Viewer) = 0;
   virtual Task<Result<PageToken>> live_end(uint32_t room_no) = 0;  // the token after the newest event

@@ -121,7 +121,6 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<std::vector<rooms::Relations>>> relations(std::vector<rooms::EventRef> refs, rooms::Viewer) override {
     co_return std::vector<rooms::Relations>(refs.size());
   }
-  Task<Result<std::optional<StateRoot>>> root_at(uint32_t, rooms::PageToken) override { co_return none(); }
   Task<Result<rooms::Page>> messages(RoomId, std::optional<rooms::PageToken>, std::optional<rooms::PageToken>,
                                      rooms::Direction, size_t, rooms::Viewer) override {
     co_return none();

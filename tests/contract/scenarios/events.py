@@ -67,7 +67,14 @@ def state(w):
     bob.put("/rooms/{roomId}/state/{eventType}", room, "m.room.topic", body={"topic": "x"}, want=(403, "M_FORBIDDEN"))
     alice.put("/rooms/{roomId}/state/{eventType}/{stateKey}", room, "org.example", bob.user, body={},
               want=(403, "M_FORBIDDEN"))  # a state key that is another user's id
-    # Who was a member when.
+    for user, error in ((alice, (400, "M_INVALID_PARAM")), (carol, (403, "M_FORBIDDEN"))):  # alice is a creator
+        user.put("/rooms/{roomId}/state/{eventType}", room, "m.room.power_levels", want=error,
+                 body={"users": {alice.user: 100}})
+    _members(w, alice, bob, carol, room)
+
+
+def _members(w, alice, bob, carol, room):
+    """Who was a member when."""
     at = alice.sync()["next_batch"]
     alice.invite(room, carol)
     bob.post("/rooms/{roomId}/leave", room, body={})
@@ -81,10 +88,15 @@ def state(w):
     w.check(members(not_membership="leave") == {alice.user: "join", carol.user: "invite"}, "members?not_membership")
     w.check(members(at=at) == {alice.user: "join", bob.user: "join"}, f"members?at: {members(at=at)}")
     w.check(members(bob) == {alice.user: "join", bob.user: "leave", carol.user: "invite"}, "members for who left")
+    beginning = {alice.user: "join"}
+    w.check(members(at="t1_1_1") == beginning, f"members?at the beginning: {members(at='t1_1_1')}")
     alice.get("/rooms/{roomId}/members", room, query={"membership": "none"}, want=400)
     joined = alice.get("/rooms/{roomId}/joined_members", room, has=("joined",))["joined"]
     w.check(set(joined) == {alice.user} and joined[alice.user]["display_name"], f"joined_members: {joined}")
     bob.get("/rooms/{roomId}/joined_members", room, want=(403, "M_FORBIDDEN"))
+    alice.post("/rooms/{roomId}/leave", room, body={})
+    later = alice.sync()["next_batch"]
+    w.check(members(bob, at=later) == now | {alice.user: "join"}, f"members?at, left by then: {members(bob, at=later)}")
 
 
 def history(w):
@@ -209,7 +221,7 @@ def member_events(w):
     for content in ({"membership": "dancing"}, {"membership": 1}, {}):
         alice.put(route, room, MEMBER, carol.user, body=content, want=None)
     w.check(alice.state(room, "m.room.member", carol.user, want=(404, "M_NOT_FOUND")), "nobody dances")
-    alice.put("/rooms/{roomId}/state/{eventType}", room, "m.room.create", body={}, want=(403, "M_FORBIDDEN"))
+    alice.put("/rooms/{roomId}/state/{eventType}", room, "m.room.create", body={}, want=(400, "M_INVALID_PARAM"))
     alice.put("/rooms/{roomId}/state/{eventType}", room, "m.room.power_levels", body={"users": {bob.user: "high"}},
               want=None)
     w.check(bob.user not in alice.state(room, "m.room.power_levels").get("users", {}), "power levels are numbers")

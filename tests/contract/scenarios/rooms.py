@@ -154,7 +154,7 @@ def membership(w):
     w.check(room in carol.sync(filter=include_leave)["rooms"]["leave"], "include_leave")
     carol.post("/rooms/{roomId}/forget", room, body={})
     carol.get("/rooms/{roomId}/messages", room, query={"dir": "b"}, want=(403, "M_FORBIDDEN"))
-    for path in ("state", "members"):
+    for path in ("state", "members", "messages"):  # it is not told what else is wrong
         carol.get("/rooms/{roomId}/" + path, room, want=(403, "M_FORBIDDEN"))
     for path in ("event", "context"):
         carol.get(f"/rooms/{{roomId}}/{path}/{{eventId}}", room, seen, want=(404, "M_NOT_FOUND"))
@@ -208,3 +208,19 @@ def aliases(w):
     bob.delete("/directory/room/{roomAlias}", alias, want=(403, "M_FORBIDDEN"))
     alice.delete("/directory/room/{roomAlias}", alias)
     alice.delete("/directory/room/{roomAlias}", alias, want=(404, "M_NOT_FOUND"))
+    w.check(alice.state(room, "m.room.canonical_alias").json == {}, "a deleted alias is no canonical alias")
+    _deleted_aliases(w, alice, bob, room)
+
+
+def _deleted_aliases(w, alice, bob, room):
+    """What is left of m.room.canonical_alias."""
+    names = {user: f"#of-{user.user[1:]}" for user in (alice, bob)}
+    for user, alias in names.items():
+        user.put("/directory/room/{roomAlias}", alias, body={"room_id": room})
+    both = {"alias": names[alice], "alt_aliases": [names[bob], names[alice]], "org.example": 1}
+    alice.set_state(room, "m.room.canonical_alias", both)
+    bob.delete("/directory/room/{roomAlias}", names[bob])  # his own, but the event is not his to change
+    w.check(alice.state(room, "m.room.canonical_alias").json == both, "only who may writes m.room.canonical_alias")
+    alice.delete("/directory/room/{roomAlias}", names[alice])
+    left = alice.state(room, "m.room.canonical_alias").json
+    w.check(left == {"alt_aliases": [names[bob]], "org.example": 1}, f"the other alias stays: {left}")

@@ -21,7 +21,6 @@ class Reader final : public Queries {
   Task<Result<StateRoot>> current_root(uint32_t room_no) override;
   Task<Result<StateRoot>> root_before(EventRef) override;
   Task<Result<StateRoot>> root_after(EventRef) override;
-  Task<Result<std::optional<StateRoot>>> root_at(uint32_t room_no, PageToken) override;
   Task<Result<std::optional<RoomMembership>>> membership(RoomId, UserId) override;
   Task<Result<std::vector<RoomMembership>>> memberships(UserId) override;
   Task<Result<std::vector<UserId>>> members(uint32_t room_no, Membership) override;

@@ -96,13 +96,4 @@ Task<Result<StateRoot>> Reader::root_after(EventRef ref) {
   });
 }
 
-Task<Result<std::optional<StateRoot>>> Reader::root_at(uint32_t room_no, PageToken token) {
-  co_return co_await db_.read([room_no, token](db::ReadTx& tx) {
-    return tx.one(
-        "SELECT coalesce(state_after, state_before) FROM event WHERE room_no = $1 AND order_no IS NOT NULL "
-        "AND (depth, order_no) < ($2, $3) AND order_no < $4 AND flags = 0 ORDER BY depth DESC, order_no DESC LIMIT 1",
-        root_row, room_no, token.depth, token.order, token.arrived_before > 0 ? token.arrived_before : INT64_MAX);
-  });
-}
-
 }  // namespace myelin::rooms
