@@ -7,8 +7,9 @@
 namespace myelin::accounts {
 namespace {
 
-// Where other processes may end a session, how long one is believed without asking the database.
-constexpr std::chrono::seconds kSessionAge{5};
+// How long a session is believed without asking the database: where other processes serve requests too, and where only
+// an administrator's command may have ended one, whose message on user.out comes sooner.
+constexpr std::chrono::seconds kSharedSessionAge{5}, kOwnSessionAge{60};
 constexpr std::chrono::seconds kHouseworkEvery{60};
 constexpr Milliseconds kRemembered = 24 * 3'600'000;  // revoked refresh tokens
 
@@ -23,7 +24,7 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Que
       clock_(clock),
       random_(random),
       passwords_(config_.argon2_memory_kib, config_.argon2_passes, config_.password_threads),
-      sessions_(clock, db.is_sqlite() ? std::chrono::seconds(0) : kSessionAge),
+      sessions_(clock, db.is_sqlite() ? kOwnSessionAge : kSharedSessionAge),
       last_seen_(db),
       logins_by_address_("login_addresses", {20, 0.5}, clock, config_.rate_limits),
       logins_by_user_("login_users", {10, 0.2}, clock, config_.rate_limits),

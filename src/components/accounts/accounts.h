@@ -92,6 +92,8 @@ class Accounts {
   virtual Task<Result<Tokens>> refresh(std::string refresh_token) = 0;
   virtual Task<Result<void>> log_out(Session) = 0;
   virtual Task<Result<void>> log_out_all(Session) = 0;
+  // These devices were deleted, by another process perhaps (user.out says so): what is cached of them is forgotten.
+  virtual void forget_sessions(std::vector<std::pair<UserId, DeviceId>>) = 0;
 
   // ---- registration. The UIA of /register is done by the api through user_auth().
   virtual RegistrationMode registration_mode() const = 0;

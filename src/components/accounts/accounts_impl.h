@@ -19,6 +19,7 @@ class AccountsImpl final : public Accounts {
   Task<Result<Tokens>> refresh(std::string refresh_token) override;
   Task<Result<void>> log_out(Session) override;
   Task<Result<void>> log_out_all(Session) override;
+  void forget_sessions(std::vector<std::pair<UserId, DeviceId>>) override;
 
   RegistrationMode registration_mode() const override { return config_.registration; }
   Task<Result<void>> check_username(std::string localpart, std::string remote_address) override;

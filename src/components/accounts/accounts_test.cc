@@ -124,6 +124,30 @@ TEST_P(AccountsTest, ALoginOfAKnownDeviceEndsItsFormerTokens) {
   EXPECT_TRUE(session_of(other.tokens->access_token));
 }
 
+TEST_P(AccountsTest, ADeviceThatAnotherProcessDeletedIsForgotten) {
+  auto login = sign_up("alice");
+  auto other = value(log_in("alice"));
+  EXPECT_TRUE(session_of(login.tokens->access_token));
+  EXPECT_TRUE(session_of(other.tokens->access_token));
+  check(loop.run(
+      db_->write({}, [this, device = *login.device](db::Tx& tx) { erase_devices(tx, alice, {device.str()}); })));
+  EXPECT_TRUE(session_of(login.tokens->access_token)) << "nothing has told it yet";
+  accounts->forget_sessions({{alice, *login.device}});
+  EXPECT_FALSE(soft_logout(session_of(login.tokens->access_token)));
+  EXPECT_TRUE(session_of(other.tokens->access_token));
+  auto again = value(log_in("alice", kPassword, login.device->str()));
+  EXPECT_TRUE(session_of(again.tokens->access_token));
+  EXPECT_TRUE(session_of(again.tokens->access_token)) << "made since, under the same id";
+}
+
+TEST_P(AccountsTest, ASessionIsNotBelievedForEver) {
+  auto login = sign_up("alice");
+  EXPECT_TRUE(session_of(login.tokens->access_token));
+  check(loop.run(db_->write({}, [](db::Tx& tx) { tx.exec("DELETE FROM access_token"); })));
+  clock.advance(60'000);
+  EXPECT_FALSE(soft_logout(session_of(login.tokens->access_token)));
+}
+
 TEST_P(AccountsTest, SpineRuleB11TransactionIdsEndWithTheirDevice) {
   auto login = sign_up("alice");
   check(loop.run(accounts->log_out(value(session_of(login.tokens->access_token)))));

@@ -193,6 +193,10 @@ Task<Result<void>> AccountsImpl::log_out_all(Session session) {
   co_return Result<void>{};
 }
 
+void AccountsImpl::forget_sessions(std::vector<std::pair<UserId, DeviceId>> devices) {
+  for (const auto& [user, device] : devices) sessions_.forget(user, device);
+}
+
 Task<Result<std::vector<Device>>> AccountsImpl::devices(UserId user) {
   MYELIN_CO_TRY(auto found, co_await db_.read([user](db::ReadTx& tx) {
     return tx.all(

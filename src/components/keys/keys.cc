@@ -22,14 +22,17 @@ Task<Result<bus::Effects>> KeysImpl::apply(std::vector<bus::Message> batch) {
     DeviceId device;
   };
   auto gone = std::make_shared<std::vector<Gone>>();
+  std::vector<std::pair<UserId, DeviceId>> deleted_devices;
   for (const auto& message : batch) {
     MYELIN_CO_TRY(auto decoded, accounts::decode_user_out(message.body));
     const auto* deleted = std::get_if<accounts::DeviceDeleted>(&decoded.what);
     if (deleted == nullptr) continue;
+    deleted_devices.emplace_back(decoded.user, deleted->device);
     auto device = co_await accounts_.device(decoded.user, deleted->device);
     if (!device && device.error().code != Code::kNotFound) co_return std::unexpected(device.error());
     if (!device) gone->push_back({decoded.user, deleted->device});
   }
+  accounts_.forget_sessions(std::move(deleted_devices));
   if (gone->empty()) co_return bus::Effects{};
   auto write = [gone](db::Tx& tx) -> Result<void> {
     for (const auto& [user, device] : *gone) {

@@ -216,6 +216,13 @@ TEST_P(KeysTest, ADeletedDeviceTakesItsKeysWithIt) {
   EXPECT_TRUE(query(world.bob, world.alice).at("device_keys").as_object().at(world.alice.str()).as_object().empty());
 }
 
+TEST_P(KeysTest, ADeletedDeviceLosesItsSessionsWhoeverDeletedIt) {
+  world.publish_deleted(world.alice, "PHONE");
+  check(world.loop.run(world.bus->deliver()));
+  auto phone_of_alice = std::pair(world.alice, DeviceId::trusted("PHONE"));
+  EXPECT_EQ(world.accounts.forgotten_sessions, std::vector{phone_of_alice});
+}
+
 TEST_P(KeysTest, ADeviceMadeAgainKeepsItsNewKeysWhenTheDeletionComesLate) {
   upload({{"device_keys", phone.device_keys()}, {"one_time_keys", phone.one_time_keys(1, 3)}});
   world.publish_deleted(world.alice, "PHONE");  // the device exists again by the time this is read

@@ -22,12 +22,16 @@ class FakeAccounts final : public accounts::Accounts {
   std::map<UserId, std::shared_ptr<const json::Object>> rules;
 
   std::map<std::string, accounts::Session> tokens;
+  std::vector<std::pair<UserId, DeviceId>> forgotten_sessions;
 
   Task<Result<accounts::Session>> authenticate(std::string token, std::string) override {
     if (token.empty()) co_return fail(Code::kMissingToken, "no token");
     auto it = tokens.find(token);
     if (it == tokens.end()) co_return fail(Code::kUnknownToken, "unknown token", {{"soft_logout", false}});
     co_return it->second;
+  }
+  void forget_sessions(std::vector<std::pair<UserId, DeviceId>> devices) override {
+    forgotten_sessions.insert(forgotten_sessions.end(), devices.begin(), devices.end());
   }
   Task<Result<std::vector<accounts::Device>>> devices(UserId user) override { co_return devices_[user]; }
   Task<Result<accounts::Device>> device(UserId user, DeviceId id) override {
