@@ -46,11 +46,12 @@ struct ConfigOptions {
   Result<Config> load() const {
     Sources sources;
     if (!file.empty()) sources.file = file;
-    sources.environment = [](const std::string& name) -> std::optional<std::string> {
-      const char* value = std::getenv(name.c_str());
-      if (value == nullptr) return std::nullopt;
-      return value;
-    };
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      std::string_view text = *entry;
+      auto equals = text.find('=');
+      if (text.starts_with("MYELIN_") && equals != std::string_view::npos)
+        sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
     for (const auto& [key, values] : flags)
       for (const auto& value : values) sources.settings.emplace_back(key->name, value);
     for (const auto& assignment : assignments) {

@@ -39,38 +39,84 @@ Result<void> wrong(std::string_view place, const std::string& what) {
   return fail(Code::kInvalidParam, fmt::format("{}: {}", place, what));
 }
 
-// Sets a key from text, with the checks its type asks for.
+std::string upper(std::string_view name) {
+  std::string out(name);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return out;
+}
+std::string lower(std::string_view name) {
+  std::string out(name);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+// A value as text, for complaints.
+std::string shown(const Key& key, std::string_view value) { return key.mask ? key.mask(value) : std::string(value); }
+
+Result<void> check_number(const Key& key, std::string_view place, std::string_view value) {
+  int64_t number = 0;
+  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error == std::errc() && end == value.data() + value.size() && number >= key.least && number <= key.most)
+    return {};
+  return wrong(
+      place, fmt::format("{} must be a whole number from {} to {}, not \"{}\"", key.name, key.least, key.most, value));
+}
+
+Result<void> check_texts(const Key& key, std::string_view place, std::string_view value) {
+  if (!key.check) return {};
+  auto items = key.type == KeyType::kList ? split_list(value) : std::vector<std::string>{std::string(value)};
+  if (items.empty() && !key.initial.empty()) items.emplace_back();  // a list that may not be empty
+  for (const auto& item : items)
+    if (!key.check(item))
+      return wrong(place, fmt::format("{} must be {}, not \"{}\"", key.name, key.right, shown(key, item)));
+  return {};
+}
+
+// Sets a key from text, with the checks it asks for.
 Result<void> assign(Config& config, std::string_view place, std::string_view name, std::string_view value) {
   const auto* key = find(name);
   if (key == nullptr) return wrong(place, fmt::format("unknown key \"{}\"; did you mean \"{}\"?", name, nearest(name)));
   if (key->type == KeyType::kFlag && value != "true" && value != "false" && value != "on" && value != "off")
     return wrong(place, fmt::format("{} must be true or false, not \"{}\"", name, value));
-  if (key->type == KeyType::kNumber) {
-    int64_t number = 0;
-    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size() || number <= 0)
-      return wrong(place, fmt::format("{} must be a positive whole number, not \"{}\"", name, value));
-  }
+  if (key->type == KeyType::kNumber) MYELIN_CHECK(check_number(*key, place, value));
   if (!key->choices.empty() && std::ranges::find(key->choices, value) == key->choices.end())
     return wrong(place, fmt::format("{} must be one of {}, not \"{}\"", name, fmt::join(key->choices, ", "), value));
+  MYELIN_CHECK(check_texts(*key, place, value));
   key->set(config, value);
+  if (name == "server_name") config.server_name_is_given = true;
   return {};
 }
 
-Result<std::string> text_of(const toml::node& node, std::string_view place, std::string_view name) {
-  if (auto text = node.value_exact<std::string>()) return *text;
-  if (auto flag = node.value_exact<bool>()) return *flag ? "true" : "false";
-  if (auto number = node.value_exact<int64_t>()) return std::to_string(*number);
-  if (const auto* array = node.as_array()) {
-    std::vector<std::string> items;
-    for (const auto& item : *array) {
-      auto text = item.value_exact<std::string>();
-      if (!text) return fail(Code::kInvalidParam, fmt::format("{}: {} must be a list of texts", place, name));
-      items.push_back(*text);
-    }
-    return fmt::format("{}", fmt::join(items, ","));
+std::string_view kind_of(KeyType type) {
+  switch (type) {
+    case KeyType::kText:
+      return "a text in quotes";
+    case KeyType::kFlag:
+      return "true or false";
+    case KeyType::kNumber:
+      return "a whole number, without quotes";
+    case KeyType::kList:
+      break;
   }
-  return fail(Code::kInvalidParam, fmt::format("{}: {} has a value of a kind that no key takes", place, name));
+  return "a list of texts in quotes";
+}
+
+// The value as the other sources have it; nullopt: it is of another type.
+std::optional<std::string> text_of(const Key& key, const toml::node& node) {
+  auto text = node.value_exact<std::string>();
+  auto flag = node.value_exact<bool>();
+  auto number = node.value_exact<int64_t>();
+  if (key.type == KeyType::kText) return text;
+  if (key.type == KeyType::kFlag && flag) return *flag ? "true" : "false";
+  if (key.type == KeyType::kNumber && number) return std::to_string(*number);
+  if (key.type != KeyType::kList || !node.is_array()) return std::nullopt;
+  std::vector<std::string> items;
+  for (const auto& item : *node.as_array()) {
+    auto each = item.value_exact<std::string>();
+    if (!each || each->find(',') != std::string::npos) return std::nullopt;
+    items.push_back(*each);
+  }
+  return fmt::format("{}", fmt::join(items, ","));
 }
 
 Result<void> read_file(Config& config, const std::string& path) {
@@ -86,18 +132,33 @@ Result<void> read_file(Config& config, const std::string& path) {
   for (const auto& [name, node] : parsed.table()) {
     auto place = fmt::format("{}:{}", path, node.source().begin.line);
     const auto* key = find(name.str());
-    MYELIN_TRY(auto value, text_of(node, place, name.str()));
-    if (key != nullptr && (key->type == KeyType::kList) != node.is_array())
-      return wrong(place, fmt::format("{} must {}be a list", name.str(), key->type == KeyType::kList ? "" : "not "));
-    MYELIN_CHECK(assign(config, place, name.str(), value));
+    if (key == nullptr && node.is_table())
+      return wrong(
+          place, fmt::format("there are no sections here: [{}] has no meaning, keys stand by themselves", name.str()));
+    auto value = key != nullptr ? text_of(*key, node) : "";
+    if (!value) return wrong(place, fmt::format("{} must be {}", name.str(), kind_of(key->type)));
+    MYELIN_CHECK(assign(config, place, name.str(), *value));
   }
   return {};
 }
 
-std::string upper(std::string_view name) {
-  std::string out(name);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return out;
+// Variables that are none of the configuration's: those of tests, and what Kubernetes sets for a service of this name.
+bool is_foreign(std::string_view variable) {
+  constexpr std::string_view kOfTests[] = {"MYELIN_CRASH_AT", "MYELIN_FAIL_AT", "MYELIN_POWER_CUT"};
+  return std::ranges::find(kOfTests, variable) != std::end(kOfTests) || variable.starts_with("MYELIN_SERVICE_") ||
+         variable == "MYELIN_PORT" || variable.starts_with("MYELIN_PORT_");
+}
+
+Result<void> read_environment(Config& config, const std::map<std::string, std::string>& environment) {
+  constexpr std::string_view kPrefix = "MYELIN_";
+  for (const auto& [variable, value] : environment) {
+    if (!variable.starts_with(kPrefix) || is_foreign(variable)) continue;
+    auto name = lower(std::string_view(variable).substr(kPrefix.size()));
+    if (find(name) == nullptr || variable != kPrefix.data() + upper(name))
+      return wrong(variable, fmt::format("unknown variable; did you mean {}{}?", kPrefix, upper(nearest(name))));
+    MYELIN_CHECK(assign(config, variable, name, value));
+  }
+  return {};
 }
 
 std::string quoted(std::string_view text) {
@@ -120,11 +181,9 @@ std::string toml_value(const Key& key, std::string_view value) {
       break;
   }
   std::string out = "[";
-  while (!value.empty()) {
-    auto comma = value.find(',');
+  for (const auto& item : split_list(value)) {
     if (out.size() > 1) out += ", ";
-    out += quoted(value.substr(0, comma));
-    value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
+    out += quoted(item);
   }
   return out + "]";
 }
@@ -151,11 +210,7 @@ Result<Config> load(const Sources& sources) {
     MYELIN_CHECK(read_file(config, *sources.file));
     config.file = *sources.file;
   }
-  if (sources.environment)
-    for (const auto& key : keys()) {
-      auto variable = "MYELIN_" + upper(key.name);
-      if (auto value = sources.environment(variable)) MYELIN_CHECK(assign(config, variable, key.name, *value));
-    }
+  MYELIN_CHECK(read_environment(config, sources.environment));
   std::vector<std::pair<std::string, std::string>> merged;  // a list named twice has both values
   for (const auto& [name, value] : sources.settings) {
     const auto* key = find(name);
@@ -174,8 +229,13 @@ std::string effective_toml(const Config& config) {
   for (const auto& key : keys()) {
     if (key.hidden) continue;
     auto value = key.get(config);
-    if (key.secret && !value.empty()) value = "(secret)";
-    out += fmt::format("\n# {}\n{} = {}\n", key.comment, key.name, toml_value(key, value));
+    auto printed = shown(key, value);
+    if (printed == value)
+      out += fmt::format("\n# {}\n{} = {}\n", key.comment, key.name, toml_value(key, value));
+    else  // never a line that sets another secret
+      out += fmt::format(
+          "\n# {}\n# It is set, but secrets are not printed: write yours here, or set MYELIN_{}.\n# {} = {}\n",
+          key.comment, upper(key.name), key.name, toml_value(key, printed));
   }
   return out;
 }
@@ -185,8 +245,9 @@ std::string markdown() {
       "# Configuration\n"
       "Made by `myelin config --markdown`. A key can stand in a TOML file (`--config FILE`), in the environment as "
       "`MYELIN_` and its\n"
-      "name in capitals, or on the command line; the later wins. An unknown key or a wrong value stops the start.\n"
-      "`myelin config` prints what is in effect.\n\n"
+      "name in capitals, or on the command line; the later wins. An unknown key or variable or a wrong value stops the "
+      "start, and is named\n"
+      "with its line. `myelin config` prints what is in effect, as a file without the secrets.\n\n"
       "| key | default | command line | |\n|---|---|---|---|\n";
   for (const auto& key : keys()) {
     if (key.hidden) continue;

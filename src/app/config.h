@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,7 +15,8 @@
 namespace myelin::app {
 
 struct Config {
-  std::string file;  // that it was read from; "" = none
+  std::string file;                   // that it was read from; "" = none
+  bool server_name_is_given = false;  // somewhere; else server_name is the default
   std::string server_name, data_dir, database, nats, registration, registration_secret, public_base_url, log_level,
       default_room_version;
   std::vector<std::string> listen, trusted_proxies;
@@ -38,21 +40,26 @@ struct Key {
   std::span<const std::string_view> choices;  // where only these are allowed
   std::function<void(Config&, std::string_view)> set;
   std::function<std::string(const Config&)> get;
-  bool secret = false;
+  int64_t least = 0, most = 0;                  // of a number
+  std::function<bool(std::string_view)> check;  // of a text, or of each item of a list; may be empty
+  std::string_view right;                       // what the check asks for: "an http or https URL"
+  // The value without its secrets: what differs is not printed as a value. May be empty.
+  std::function<std::string(std::string_view)> mask;
   bool hidden = false;  // for tests: in no documentation
 };
 std::span<const Key> keys();
 
 struct Sources {
-  std::optional<std::string> file;  // path, read when given
-  std::function<std::optional<std::string>(const std::string& name)> environment;
+  std::optional<std::string> file;                            // path, read when given
+  std::map<std::string, std::string> environment;             // what of it begins with MYELIN_
   std::vector<std::pair<std::string, std::string>> settings;  // key, value; later ones win; lists add up
 };
 // Flags over environment over file over defaults. kInvalidParam, with the place and the nearest right name.
 Result<Config> load(const Sources&);
 
-std::string effective_toml(const Config&);   // the file that would give this configuration, with comments
+std::string effective_toml(const Config&);   // the file that gives this configuration but for secrets, with comments
 std::string markdown();                      // docs/configuration.md
 std::string nearest(std::string_view name);  // the key with the least edit distance
+std::vector<std::string> split_list(std::string_view text);  // at commas, without spaces around; no empty items
 
 }  // namespace myelin::app

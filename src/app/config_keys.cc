@@ -4,23 +4,12 @@
 
 #include <charconv>
 
+#include "app/addresses.h"
 #include "app/config.h"
+#include "matrix/ids.h"
 
 namespace myelin::app {
 namespace {
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    auto comma = text.find(',');
-    auto item = text.substr(0, comma);
-    while (item.starts_with(' ')) item.remove_prefix(1);
-    while (item.ends_with(' ')) item.remove_suffix(1);
-    if (!item.empty()) out.emplace_back(item);
-    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-  }
-  return out;
-}
 
 Key text(std::string_view name, std::string Config::* field, std::string_view initial, std::string_view flag,
          std::string_view comment, std::span<const std::string_view> choices = {}) {
@@ -33,9 +22,17 @@ Key text(std::string_view name, std::string Config::* field, std::string_view in
           [field](Config& c, std::string_view v) { c.*field = v; },
           [field](const Config& c) { return c.*field; }};
 }
-Key secret(Key key) {
-  key.secret = true;
+Key checked(Key key, bool (*check)(std::string_view), std::string_view right) {
+  key.check = check;
+  key.right = right;
   return key;
+}
+Key masked(Key key, std::string (*mask)(std::string_view)) {
+  key.mask = mask;
+  return key;
+}
+Key secret(Key key) {
+  return masked(std::move(key), [](std::string_view value) { return std::string(value.empty() ? "" : "***"); });
 }
 Key hidden(Key key) {
   key.hidden = true;
@@ -52,7 +49,8 @@ Key flag(std::string_view name, bool Config::* field, std::string_view initial, 
           [field](Config& c, std::string_view v) { c.*field = v == "true" || v == "on"; },
           [field](const Config& c) { return c.*field ? "true" : "false"; }};
 }
-Key number(std::string_view name, int64_t Config::* field, std::string_view initial, std::string_view comment) {
+Key number(std::string_view name, int64_t Config::* field, std::string_view initial, int64_t least, int64_t most,
+           std::string_view comment) {
   return {name,
           KeyType::kNumber,
           initial,
@@ -60,8 +58,18 @@ Key number(std::string_view name, int64_t Config::* field, std::string_view init
           comment,
           {},
           [field](Config& c, std::string_view v) { std::from_chars(v.data(), v.data() + v.size(), c.*field); },
-          [field](const Config& c) { return std::to_string(c.*field); }};
+          [field](const Config& c) { return std::to_string(c.*field); },
+          least,
+          most};
 }
+
+bool is_server_name(std::string_view text) { return ServerName::parse(text).has_value(); }
+bool is_listen_address(std::string_view text) { return parse_listen(text).has_value(); }
+bool is_public_base_url(std::string_view text) { return text.empty() || is_base_url(text); }
+bool is_database(std::string_view text) {
+  return text == "sqlite" || text.starts_with("postgres://") || text.starts_with("postgresql://");
+}
+bool is_nats(std::string_view text) { return text == "embedded" || are_urls(text, "nats,tls,ws,wss"); }
 Key list(std::string_view name, std::vector<std::string> Config::* field, std::string_view initial,
          std::string_view option, std::string_view comment) {
   return {name,
@@ -70,7 +78,7 @@ Key list(std::string_view name, std::vector<std::string> Config::* field, std::s
           option,
           comment,
           {},
-          [field](Config& c, std::string_view v) { c.*field = split(v); },
+          [field](Config& c, std::string_view v) { c.*field = split_list(v); },
           [field](const Config& c) { return fmt::format("{}", fmt::join(c.*field, ",")); }};
 }
 
@@ -80,28 +88,53 @@ constexpr std::string_view kRoomVersions[] = {"11", "12"};
 
 }  // namespace
 
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    auto comma = text.find(',');
+    auto item = text.substr(0, comma);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    if (!item.empty()) out.emplace_back(item);
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return out;
+}
+
 std::span<const Key> keys() {
   using C = Config;
   static const std::vector<Key> table = {
-      text("server_name", &C::server_name, "localhost", "--server-name",
-           "The name in user and room ids: @you:NAME. It can never be changed once there are users."),
+      checked(text("server_name", &C::server_name, "localhost", "--server-name",
+                   "The name in user and room ids: @you:NAME. Once there are users it is kept for ever: it may be left "
+                   "out then, and another name is refused."),
+              is_server_name, "a name as in DNS, an IP address, or either with a port"),
       text("data_dir", &C::data_dir, "./data", "--data",
            "Where everything is kept: database, signing key, the engine's streams. One process at a time."),
-      list("listen", &C::listen, "127.0.0.1:8008", "--listen",
-           "Addresses to serve HTTP on. Put a TLS-terminating proxy in front of anything that is not loopback."),
-      text("public_base_url", &C::public_base_url, "", "",
-           "The URL that clients reach this server at, published in /.well-known/matrix/client. Empty: http:// and the "
-           "first "
-           "listen address."),
-      list("trusted_proxies", &C::trusted_proxies, "", "",
-           "Addresses of reverse proxies whose X-Forwarded-For is believed."),
-      text("database", &C::database, "sqlite", "--database",
-           "sqlite (a file in data_dir), or the URL of a PostgreSQL 15 or newer: postgres://user:password@host/name."),
-      number("database_readers", &C::database_readers, "4", "Threads that read the database, each with a connection."),
-      number("database_lanes", &C::database_lanes, "4", "PostgreSQL connections that write. SQLite has one writer."),
-      text("nats", &C::nats, "embedded", "--nats",
-           "embedded (the engine runs inside, without a port), or the URL of a NATS server with JetStream: "
-           "nats://host:4222."),
+      checked(
+          list("listen", &C::listen, "127.0.0.1:8008", "--listen",
+               "Addresses to serve HTTP on. Put a TLS-terminating proxy in front of anything that is not loopback."),
+          is_listen_address, "ADDRESS:PORT, as in 127.0.0.1:8008 or [::1]:8008"),
+      checked(text("public_base_url", &C::public_base_url, "", "",
+                   "The URL that clients reach this server at, published in /.well-known/matrix/client and at login. "
+                   "Empty: clients are told none, but for a server named localhost on loopback addresses."),
+              is_public_base_url, "an http or https URL, as in https://matrix.example.org"),
+      checked(list("trusted_proxies", &C::trusted_proxies, "", "",
+                   "Addresses of reverse proxies whose X-Forwarded-For is believed."),
+              is_ip_address, "IP addresses"),
+      masked(checked(text("database", &C::database, "sqlite", "--database",
+                          "sqlite (a file in data_dir), or the URL of a PostgreSQL 15 or newer: "
+                          "postgres://user:password@host/name."),
+                     is_database, "sqlite or a postgres:// URL"),
+             without_password),
+      number("database_readers", &C::database_readers, "4", 1, 256,
+             "Threads that read the database, each with a connection."),
+      number("database_lanes", &C::database_lanes, "4", 1, 64,
+             "PostgreSQL connections that write. SQLite has one writer."),
+      masked(checked(text("nats", &C::nats, "embedded", "--nats",
+                          "embedded (the engine runs inside, without a port), or the URL of a NATS server with "
+                          "JetStream: nats://host:4222."),
+                     is_nats, "embedded or nats://HOST:PORT"),
+             without_nats_secrets),
       text("nats_user", &C::nats_user, "", "", "User for an external NATS."),
       secret(text("nats_password", &C::nats_password, "", "", "Password for an external NATS.")),
       secret(text("nats_token", &C::nats_token, "", "", "Token for an external NATS.")),
@@ -122,13 +155,15 @@ std::span<const Key> keys() {
       flag(
           "push_allow_private_addresses", &C::push_allow_private_addresses, "false", "",
           "May push gateways have loopback and private addresses? On only for tests or a gateway of your own network."),
-      number("max_body_kb", &C::max_body_kb, "1024", "Largest request body, in KiB."),
-      number("cache_mb", &C::cache_mb, "64", "Memory for caches of events, state and sessions, in MiB."),
-      number("engine_memory_mb", &C::engine_memory_mb, "48", "Memory limit of the embedded engine, in MiB."),
-      number("engine_threads", &C::engine_threads, "1", "Threads that run the embedded engine at once."),
-      number("argon2_memory_kib", &C::argon2_memory_kib, "19456", "Memory to hash a password with (argon2id), in KiB."),
-      number("argon2_passes", &C::argon2_passes, "2", "Passes to hash a password with (argon2id)."),
-      number("drain_seconds", &C::drain_seconds, "10", "How long a stop waits for running requests."),
+      number("max_body_kb", &C::max_body_kb, "1024", 1, 1'048'576, "Largest request body, in KiB."),
+      number("cache_mb", &C::cache_mb, "64", 1, 1'048'576, "Memory for caches of events, state and sessions, in MiB."),
+      number("engine_memory_mb", &C::engine_memory_mb, "48", 1, 1'048'576,
+             "Memory limit of the embedded engine, in MiB."),
+      number("engine_threads", &C::engine_threads, "1", 1, 256, "Threads that run the embedded engine at once."),
+      number("argon2_memory_kib", &C::argon2_memory_kib, "19456", 8, 4'194'304,
+             "Memory to hash a password with (argon2id), in KiB."),
+      number("argon2_passes", &C::argon2_passes, "2", 1, 1000, "Passes to hash a password with (argon2id)."),
+      number("drain_seconds", &C::drain_seconds, "10", 1, 3600, "How long a stop waits for running requests."),
       text("log_level", &C::log_level, "info", "", "debug, info, warning or error.", kLogLevels),
       hidden(text("sqlite_vfs", &C::sqlite_vfs, "", "", "The file layer under SQLite.")),
       hidden(flag("streams_in_files", &C::streams_in_files, "false", "",

@@ -1,5 +1,6 @@
 #include "app/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -35,14 +36,8 @@ TEST(Config, HasItsDefaults) {
 
 TEST(Config, TakesTheCommandLineOverTheEnvironmentOverTheFile) {
   File file("server_name = \"from.file\"\ndata_dir = \"file\"\nlog_level = \"debug\"\n");
-  Sources sources{file.path,
-                  [](const std::string& name) -> std::optional<std::string> {
-                    std::map<std::string, std::string> all{{"MYELIN_SERVER_NAME", "from.env"},
-                                                           {"MYELIN_DATA_DIR", "env"}};
-                    auto it = all.find(name);
-                    return it == all.end() ? std::nullopt : std::optional(it->second);
-                  },
-                  {{"server_name", "from.flag"}}};
+  Sources sources{
+      file.path, {{"MYELIN_SERVER_NAME", "from.env"}, {"MYELIN_DATA_DIR", "env"}}, {{"server_name", "from.flag"}}};
   auto config = load(sources);
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->server_name, "from.flag");
@@ -62,14 +57,24 @@ TEST(Config, RefusesWrongValuesWithTheirPlace) {
     std::string text, complaint;
   };
   for (const auto& [text, complaint] : std::vector<Case>{
-           {"rate_limits = 3", ":1: rate_limits must be true or false, not \"3\""},
-           {"cache_mb = \"many\"", ":1: cache_mb must be a positive whole number, not \"many\""},
-           {"cache_mb = -1", ":1: cache_mb must be a positive whole number, not \"-1\""},
+           {"rate_limits = 3", ":1: rate_limits must be true or false"},
+           {"rate_limits = \"on\"", ":1: rate_limits must be true or false"},
+           {"cache_mb = \"12\"", ":1: cache_mb must be a whole number, without quotes"},
+           {"cache_mb = 1.5", ":1: cache_mb must be a whole number, without quotes"},
+           {"cache_mb = -1", ":1: cache_mb must be a whole number from 1 to 1048576, not \"-1\""},
+           {"cache_mb = 99999999999999",
+            ":1: cache_mb must be a whole number from 1 to 1048576, not \"99999999999999\""},
+           {"\nengine_threads = 99999", ":2: engine_threads must be a whole number from 1 to 256, not \"99999\""},
+           {"argon2_memory_kib = 1", ":1: argon2_memory_kib must be a whole number from 8 to 4194304, not \"1\""},
+           {"server_name = 5", ":1: server_name must be a text in quotes"},
            {"\nregistration = \"sometimes\"", ":2: registration must be one of off, token, open, not \"sometimes\""},
-           {"listen = \"127.0.0.1:1\"", ":1: listen must be a list"},
-           {"data_dir = [\"a\"]", ":1: data_dir must not be a list"},
-           {"listen = [1]", ":1: listen must be a list of texts"},
-           {"server_name = 2020-01-01", ":1: server_name has a value of a kind that no key takes"},
+           {"listen = \"127.0.0.1:1\"", ":1: listen must be a list of texts in quotes"},
+           {"data_dir = [\"a\"]", ":1: data_dir must be a text in quotes"},
+           {"listen = [1]", ":1: listen must be a list of texts in quotes"},
+           {"server_name = 2020-01-01", ":1: server_name must be a text in quotes"},
+           {"\n[listen]\na = 1", ":2: listen must be a list of texts in quotes"},
+           {"[server]\nname = \"x\"",
+            ":1: there are no sections here: [server] has no meaning, keys stand by themselves"},
        }) {
     File file(text);
     auto config = load(from_file(file));
@@ -82,6 +87,72 @@ TEST(Config, RefusesWrongValuesWithTheirPlace) {
   EXPECT_TRUE(config.error().message.starts_with(broken.path + ":1: ")) << config.error().message;
 }
 
+Result<Config> with(std::string_view key, const std::string& value) {
+  return load({{}, {}, {{std::string(key), value}}});
+}
+
+TEST(Config, ChecksEveryValueWhenItIsRead) {
+  struct Case {
+    std::string_view key;
+    std::vector<std::string> right, wrong;
+    std::string_view complaint;
+  };
+  for (const auto& [key, right, wrong, complaint] : std::vector<Case>{
+           {"server_name",
+            {"example.org", "localhost", "a.b:8448", "1.2.3.4", "[::1]:80"},
+            {"bad name", "", "a_b", "x:99999999"},
+            "server_name must be a name as in DNS, an IP address, or either with a port"},
+           {"listen",
+            {"127.0.0.1:0", "[::1]:65535", "localhost:8008", "0.0.0.0:1, [::]:1"},
+            {"", "foo", "foo:1", "127.0.0.1", "127.0.0.1:65536", "::1:80", "[127.0.0.1]:1", "127.0.0.1:1,foo"},
+            "listen must be ADDRESS:PORT, as in 127.0.0.1:8008 or [::1]:8008"},
+           {"trusted_proxies",
+            {"", "10.0.0.1", "::1,10.0.0.1"},
+            {"foo", "10.0.0.0/8"},
+            "trusted_proxies must be IP addresses"},
+           {"public_base_url",
+            {"", "https://matrix.example.org", "http://localhost:8008", "https://example.org/matrix/"},
+            {"nonsense", "example.org", "ftp://example.org", "https://", "https://u@example.org", "https://a/?b"},
+            "public_base_url must be an http or https URL, as in https://matrix.example.org"},
+           {"database",
+            {"sqlite", "postgres://u:p@a,b/x", "postgresql:///x?host=/run"},
+            {"mysql://x", "SQLite", ""},
+            "database must be sqlite or a postgres:// URL"},
+           {"nats",
+            {"embedded", "nats://a:4222", "tls://a,nats://u:p@b:1"},
+            {"bogus", "", "http://a", "nats://"},
+            "nats must be embedded or nats://HOST:PORT"},
+           {"engine_threads",
+            {"1", "256"},
+            {"0", "257", "99999999999999999999", "1x", ""},
+            "engine_threads must be a whole number from 1 to 256"},
+       }) {
+    for (const auto& value : right) EXPECT_TRUE(with(key, value)) << key << " " << value;
+    for (const auto& value : wrong) {
+      auto config = with(key, value);
+      ASSERT_FALSE(config) << key << " " << value;
+      EXPECT_TRUE(config.error().message.starts_with(fmt::format("command line: {}, not ", complaint)))
+          << config.error().message;
+    }
+  }
+}
+
+TEST(Config, RefusesUnknownVariablesWithTheNearest) {
+  auto config = load({{}, {{"MYELIN_REGISTRATIO", "open"}}, {}});
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message, "MYELIN_REGISTRATIO: unknown variable; did you mean MYELIN_REGISTRATION?");
+  EXPECT_FALSE(load({{}, {{"MYELIN_server_name", "x"}}, {}}));
+  EXPECT_FALSE(load({{}, {{"MYELIN_CACHE_MB", "x"}}, {}}));
+  EXPECT_TRUE(load({{},
+                    {{"MYELIN_CRASH_AT", "x"},
+                     {"MYELIN_FAIL_AT", "x"},
+                     {"MYELIN_POWER_CUT", "1 2"},
+                     {"MYELIN_PORT", "tcp://10.0.0.1:8008"},
+                     {"MYELIN_SERVICE_HOST", "10.0.0.1"},
+                     {"MYELIN", "x"}},
+                    {}}));
+}
+
 TEST(Config, AddsUpLists) {
   auto config = load({{}, {}, {{"listen", "127.0.0.1:1"}, {"listen", "[::1]:2"}}});
   ASSERT_TRUE(config);
@@ -90,19 +161,40 @@ TEST(Config, AddsUpLists) {
 
 TEST(Config, PrintsAFileThatGivesTheSameAgain) {
   auto config =
-      load({{}, {}, {{"server_name", "a\"b\\c"}, {"listen", "x:1,y:2"}, {"rate_limits", "off"}, {"cache_mb", "7"}}});
+      load({{},
+            {},
+            {{"data_dir", "a\"b\\c"}, {"listen", "127.0.0.1:1,[::1]:2"}, {"rate_limits", "off"}, {"cache_mb", "7"}}});
   ASSERT_TRUE(config);
   File file(effective_toml(*config));
   auto again = load(from_file(file));
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(effective_toml(*again), effective_toml(*config));
-  EXPECT_EQ(again->server_name, "a\"b\\c");
+  EXPECT_EQ(again->data_dir, "a\"b\\c");
 }
 
-TEST(Config, DoesNotPrintSecrets) {
-  auto config = load({{}, {}, {{"registration_secret", "hush"}}});
-  ASSERT_TRUE(config);
-  EXPECT_EQ(effective_toml(*config).find("hush"), std::string::npos);
+TEST(Config, PrintsNoSecretsAndNothingInTheirPlace) {
+  for (auto [key, value] : {std::pair("registration_secret", "hush"), std::pair("nats_password", "hush"),
+                            std::pair("nats_token", "hush"), std::pair("database", "postgres://me:hush@h/x"),
+                            std::pair("database", "postgres://h/x?sslmode=require&password=hush&a=b"),
+                            std::pair("nats", "nats://a:1,nats://me:hush@b:1"), std::pair("nats", "nats://hush@b:1")}) {
+    auto config = with(key, value);
+    ASSERT_TRUE(config) << value;
+    auto printed = effective_toml(*config);
+    EXPECT_EQ(printed.find("hush"), std::string::npos) << printed;
+    EXPECT_NE(printed.find(fmt::format("\n# {} = ", key)), std::string::npos) << printed;
+    File file(printed);
+    auto again = load(from_file(file));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(effective_toml(*again), effective_toml(*load({}))) << value << ": it has a value of its own";
+  }
+  EXPECT_NE(effective_toml(*with("database", "postgres://me@h/x")).find("\ndatabase = \"postgres://me@h/x\""),
+            std::string::npos);
+}
+
+TEST(Config, DoesNotShowSecretsInComplaints) {
+  auto config = with("database", "mysql://me:hush@h/x");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message.find("hush"), std::string::npos) << config.error().message;
 }
 
 TEST(Config, IsDocumented) {

@@ -4,8 +4,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <charconv>
 
+#include "app/addresses.h"
 #include "app/components.h"
 #include "app/house.h"
 #include "app/signing_key.h"
@@ -29,19 +29,6 @@ net::Response reject(int status, std::string_view why) {
   response.status = status;
   api::add_cors(response);
   return response;
-}
-
-Result<std::pair<std::string, uint16_t>> split_address(const std::string& text) {
-  auto colon = text.rfind(':');
-  int port = -1;
-  if (colon != std::string::npos) {
-    auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
-    if (error != std::errc() || end != text.data() + text.size()) port = -1;
-  }
-  if (port < 0 || port > 65535) return fail(Code::kInvalidParam, "listen: \"" + text + "\" is not ADDRESS:PORT");
-  auto host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return std::pair(host, static_cast<uint16_t>(port));
 }
 
 // Who asks, when a trusted proxy says so: the last address in X-Forwarded-For that is no trusted proxy itself.
@@ -83,8 +70,8 @@ class Server {
   Task<Result<void>> start() {
     MYELIN_CO_CHECK(co_await house_.start());
     for (const auto& text : config_.listen) {
-      MYELIN_CO_TRY(auto address, split_address(text));
-      MYELIN_CO_CHECK(http_->listen(address.first, address.second));
+      MYELIN_CO_TRY(auto address, parse_listen(text));
+      MYELIN_CO_CHECK(http_->listen(address.host, address.port));
     }
     co_return co_await greet();
   }
