@@ -1,10 +1,9 @@
 #include "app/admin.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include "app/components.h"
+#include "app/run_to_end.h"
 #include "app/signing_key.h"
+#include "components/accounts/identity.h"
 #include "infra/lease/lease.h"
 
 namespace myelin::app {
@@ -19,15 +18,20 @@ class Offline {
   template <class Action>
   Result<std::string> on_database(Action action) {
     MYELIN_TRY(auto db, open());
-    auto out = complete(action(*db));
+    auto out = run_to_end(io_, action(*db));
     db->stop();
     return out;
   }
 
-  // action(Accounts&)
+  // action(Accounts&, ServerName)
   template <class Action>
   Result<std::string> run(Action action) {
     MYELIN_TRY(auto db, open());
+    using enum accounts::Wish;
+    auto wish = config_.server_name_is_given ? kDemanded : kDefault;
+    MYELIN_TRY(auto name,
+               run_to_end(io_, accounts::settle_server_name(*db, ServerName::trusted(config_.server_name), wish)));
+    config_.server_name = name.str();
     MYELIN_TRY(auto key, load_or_make_signing_key(config_.data_dir + "/signing.key", random_));
     auto loop = Executor(io_.get_executor());
     auto bus = bus::make_jetstream_bus(bus_options(config_), *db, loop, clock_);  // never started
@@ -35,7 +39,7 @@ class Offline {
     auto rooms = rooms::Rooms::make(rooms_config(config_), *db, *bus, loop, clock_, random_, key);
     auto accounts =
         accounts::make_accounts(accounts_config(config_), *db, *bus, *queues, *rooms, loop, clock_, random_);
-    auto out = complete(action(*accounts));
+    auto out = run_to_end(io_, action(*accounts, name));
     db->stop();
     return out;
   }
@@ -48,26 +52,15 @@ class Offline {
     return db::Database::open(std::move(options), io_.get_executor(), clock_);
   }
 
-  Result<std::string> complete(Task<Result<std::string>> task) {
-    Result<std::string> out;
-    boost::asio::co_spawn(io_, std::move(task), [&](const std::exception_ptr& failure, Result<std::string> result) {
-      out = failure ? fail(Code::kInternal, "the command failed") : std::move(result);
-      io_.stop();
-    });
-    auto work = boost::asio::make_work_guard(io_);
-    io_.run();
-    return out;
-  }
-
   Config config_;
   boost::asio::io_context io_{1};
   SystemClock clock_;
   SystemRandom random_;
 };
 
-Result<UserId> user_of(const Config& config, const std::string& name) {
+Result<UserId> user_of(const ServerName& server, const std::string& name) {
   if (name.starts_with('@')) return UserId::parse(name);
-  return UserId::make(name, ServerName::trusted(config.server_name));
+  return UserId::make(name, server);
 }
 
 Task<Result<std::string>> add(accounts::Accounts& accounts, accounts::Registration request) {
@@ -75,12 +68,14 @@ Task<Result<std::string>> add(accounts::Accounts& accounts, accounts::Registrati
   co_return "made " + login.user.str();
 }
 
-Task<Result<std::string>> list(accounts::Accounts& accounts) {
+Task<Result<std::string>> list(accounts::Accounts& accounts, ServerName) {
   MYELIN_CO_TRY(auto users, co_await accounts.users());
   co_return fmt::format("{}", fmt::join(users, "\n"));
 }
 
-Task<Result<std::string>> change(accounts::Accounts& accounts, UserId user, std::string password) {
+Task<Result<std::string>> change(accounts::Accounts& accounts, ServerName server, std::string name,
+                                 std::string password) {
+  MYELIN_CO_TRY(auto user, user_of(server, name));
   MYELIN_CO_CHECK(co_await accounts.change_password(user, std::move(password), std::nullopt));
   co_return "the password of " + user.str() + " is changed and its devices are logged out";
 }
@@ -98,14 +93,14 @@ Result<std::string> add_user(const Config& config, std::string name, std::string
   request.password = std::move(password);
   request.is_admin = admin;
   request.inhibit_login = true;
-  return Offline(config).run([&](accounts::Accounts& accounts) { return add(accounts, request); });
+  return Offline(config).run([&](accounts::Accounts& accounts, const ServerName&) { return add(accounts, request); });
 }
 
 Result<std::string> list_users(const Config& config) { return Offline(config).run(list); }
 
 Result<std::string> set_password(const Config& config, std::string name, std::string password) {
-  MYELIN_TRY(auto user, user_of(config, name));
-  return Offline(config).run([&](accounts::Accounts& accounts) { return change(accounts, user, password); });
+  return Offline(config).run(
+      [&](accounts::Accounts& accounts, const ServerName& server) { return change(accounts, server, name, password); });
 }
 
 Result<std::string> restored(const Config& config) {
@@ -115,7 +110,8 @@ Result<std::string> restored(const Config& config) {
 }
 
 Result<std::string> new_token(const Config& config, int uses) {
-  return Offline(config).run([&](accounts::Accounts& accounts) { return accounts.new_registration_token(uses); });
+  return Offline(config).run(
+      [&](accounts::Accounts& accounts, const ServerName&) { return accounts.new_registration_token(uses); });
 }
 
 }  // namespace myelin::app

@@ -2,9 +2,20 @@
 #include "app/cli.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
+#include <thread>
+
+#include "app/components.h"
+#include "app/run_to_end.h"
+#include "app/server.h"
+#include "base/log.h"
+#include "components/accounts/identity.h"
+#include "infra/db/testing/databases.h"
 
 namespace myelin::app {
 namespace {
@@ -47,6 +58,43 @@ TEST(CommandLine, RoomExplainRefusesWhatIsNoRoom) {
   EXPECT_EQ(outcome.err, "myelin: there is no m.room.create event\n");
   EXPECT_NE(run({"room", "explain", "no/such/file"}).status, 0);
   EXPECT_NE(run({"room"}).status, 0);
+}
+
+// A directory on which a server of this name has run.
+struct Data {
+  explicit Data(const std::string& server_name) {
+    config = *load({{}, {}, {{"data_dir", directory.path() + "/data"}, {"server_name", server_name}}});
+    EXPECT_TRUE(make_data_directory(config));
+    boost::asio::io_context io;
+    SystemClock clock;
+    auto db = db::Database::open(database_options(config), io.get_executor(), clock);
+    EXPECT_TRUE(db);
+    auto name = accounts::settle_server_name(**db, ServerName::trusted(server_name), accounts::Wish::kDemanded);
+    EXPECT_TRUE(run_to_end(io, std::move(name)));
+    (*db)->stop();
+  }
+  Outcome user(std::vector<std::string> words, const std::string& input = "") {
+    words.insert(words.begin(), "user");
+    words.insert(words.end(), {"--data", config.data_dir, "--set", "argon2_memory_kib=8"});
+    std::istringstream typed(input);
+    auto* before = std::cin.rdbuf(typed.rdbuf());
+    auto outcome = run(words);
+    std::cin.rdbuf(before);
+    return outcome;
+  }
+  db::testing::TemporaryDirectory directory;
+  Config config;
+};
+
+TEST(CommandLine, AccountsBearTheNameOfTheServerWhoseDataItIs) {
+  Data data("first.test");
+  auto made = data.user({"add", "zed"}, "a password\n");
+  EXPECT_EQ(made.out, "made @zed:first.test\n") << made.err;
+  EXPECT_EQ(data.user({"list"}).out, "@zed:first.test\n");
+  EXPECT_EQ(data.user({"password", "zed"}, "another password\n").status, 0);
+  auto other = data.user({"add", "eve", "--server-name", "second.test"}, "a password\n");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.err.find("the server first.test, not of second.test"), std::string::npos) << other.err;
 }
 
 }  // namespace

@@ -8,8 +8,10 @@
 #include "app/addresses.h"
 #include "app/components.h"
 #include "app/house.h"
+#include "app/run_to_end.h"
 #include "app/signing_key.h"
 #include "base/log.h"
+#include "components/accounts/identity.h"
 #include "infra/lease/lease.h"
 #include "infra/net/http_server.h"
 
@@ -124,8 +126,7 @@ Task<int> run(Server& server, boost::asio::signal_set& signals) {
   co_return started ? 0 : 1;
 }
 
-Result<int> serve(const Config& config) {
-  MYELIN_TRY(auto name, ServerName::parse(config.server_name));
+Result<int> serve(Config config) {
   MYELIN_CHECK(make_data_directory(config));
   MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
   SystemRandom random;
@@ -133,7 +134,12 @@ Result<int> serve(const Config& config) {
   MYELIN_TRY(auto key, load_or_make_signing_key(config.data_dir + "/signing.key", random));
   boost::asio::io_context io(1);
   MYELIN_TRY(auto db, db::Database::open(database_options(config), io.get_executor(), clock));
-  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  using enum accounts::Wish;
+  auto wish = config.server_name_is_given ? kAtStart : kDefault;
+  MYELIN_TRY(auto name,
+             run_to_end(io, accounts::settle_server_name(*db, ServerName::trusted(config.server_name), wish)));
+  config.server_name = name.str();
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);  // until here, they end the process as they do by default
   int status = 1;
   Server server(config, io.get_executor(), std::move(key), std::move(db));
   boost::asio::co_spawn(io, run(server, signals), [&](const std::exception_ptr& failure, int result) {
