@@ -16,6 +16,7 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
       presence_(presence::make_presence(on.db, bus_, *accounts_, *rooms_, on.loop, on.clock, on.random)),
       sync_(sync::make_sync(name_, on.db, bus_, *accounts_, *keys_, *presence_, *rooms_, on.loop, on.clock, on.random)),
       push_(push::make_push(name_, on.db, bus_, *queues_, on.http_client, *accounts_, *sync_, *rooms_, on.clock)),
+      readiness_(on.db, bus_, on.loop, on.clock, on.random),
       router_(*accounts_),
       components_{name_,
                   public_base_url(config),
@@ -28,7 +29,8 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
                   *keys_,
                   *presence_,
                   *sync_,
-                  *push_} {
+                  *push_,
+                  [this] { return readiness_.check(); }} {
   api::client::add_all(router_, components_);
   api::add_operations(router_, components_);
   api::add_parked(router_, components_);
@@ -52,6 +54,7 @@ Task<Result<void>> House::start() {
 Task<> House::stop_work() { co_await queues_->stop(); }
 
 Task<> House::stop() {
+  co_await readiness_.stop();
   co_await push_->stop();
   co_await sync_->stop();
   co_await presence_->stop();

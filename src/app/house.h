@@ -5,6 +5,7 @@
 
 #include "api/client/routes.h"
 #include "app/config.h"
+#include "app/readiness.h"
 #include "infra/bus/bus.h"
 #include "infra/net/http_client.h"
 #include "infra/work/work.h"
@@ -27,9 +28,11 @@ class House {
   House(const Config&, Foundations, const SigningKey&);
   ~House();
 
-  Task<Result<void>> start();  // after it, requests may come; the bus is started here too
-  Task<> stop_work();          // gives up what waits for other machines; its rows stay
-  Task<> stop();               // the bus last
+  // After it, requests may come. The bus is started here too; an external NATS that does not answer is waited for.
+  Task<Result<void>> start();
+  void drain_begins() { readiness_.drain_begins(); }
+  Task<> stop_work();  // gives up what waits for other machines; its rows stay
+  Task<> stop();       // the bus last
 
   api::Router& router() { return router_; }
   accounts::Accounts& accounts() { return *accounts_; }
@@ -45,6 +48,7 @@ class House {
   std::unique_ptr<presence::Presence> presence_;
   std::unique_ptr<sync::Sync> sync_;
   std::unique_ptr<push::Push> push_;
+  Readiness readiness_;
   api::Router router_;
   api::Components components_;
 };

@@ -79,6 +79,7 @@ class Server {
   }
 
   Task<> stop() {
+    house_.drain_begins();
     co_await http_->drain(clock_.steady() + std::chrono::seconds(config_.drain_seconds));
     co_await house_.stop_work();
     (void)co_await bus_->settled(clock_.steady() + kSettle);

@@ -25,15 +25,22 @@ Task<net::Response> get_metrics(Call) {
   co_return response;
 }
 
-Task<Result<std::string>> healthy(Call) { co_return std::string(R"({"status":"ok"})"); }
+std::string fine() { return R"({"status":"ok"})"; }
+
+Task<Result<std::string>> live(Call) { co_return fine(); }
+
+Task<Result<std::string>> ready(Components& on, Call) {
+  MYELIN_CO_CHECK(co_await on.ready());
+  co_return fine();
+}
 
 }  // namespace
 
-// Requests are served only once everything has started, so whoever answers is ready.
-void add_operations(Router& router, Components&) {
+void add_operations(Router& router, Components& on) {
   router.add_raw(net::Method::kGet, "/_myelin/metrics", get_metrics);
-  for (const char* path : {"/_myelin/health", "/_myelin/health/live", "/_myelin/health/ready"})
-    router.add(net::Method::kGet, path, Auth::kNone, healthy);
+  router.add(net::Method::kGet, "/_myelin/health/live", Auth::kNone, live);
+  for (const char* path : {"/_myelin/health", "/_myelin/health/ready"})
+    router.add(net::Method::kGet, path, Auth::kNone, [&on](Call call) { return ready(on, std::move(call)); });
 }
 
 }  // namespace myelin::api

@@ -26,6 +26,7 @@ struct Components {
   presence::Presence& presence;
   sync::Sync& sync;
   push::Push& push;
+  std::function<Task<Result<void>>()> ready;  // else why requests cannot be served well; kUnavailable
 };
 
 namespace client {

@@ -22,10 +22,17 @@ class FakeBus final : public bus::Bus {
     auto [first, last] = handlers_.equal_range(subject);
     for (auto it = first; it != last; ++it) it->second(payload);
   }
-  Task<Result<void>> start() override { co_return Result<void>{}; }
-  void serve(std::string, bus::CommandHandler) override {}
-  Task<Result<std::string>> request(std::string, std::string, std::chrono::milliseconds) override {
-    co_return fail(Code::kUnavailable, "no commands here");
+  Task<Result<void>> start() override {
+    if (silent_starts-- > 0) co_return fail(Code::kTimeout, "no server answers");
+    co_return Result<void>{};
+  }
+  void serve(std::string subject, bus::CommandHandler handler) override {
+    commands_[std::move(subject)] = std::move(handler);
+  }
+  Task<Result<std::string>> request(std::string subject, std::string payload, std::chrono::milliseconds) override {
+    auto it = commands_.find(subject);
+    if (it == commands_.end() || is_silent) co_return fail(Code::kUnavailable, "nobody answers");
+    co_return co_await it->second(std::move(payload));
   }
   Task<Result<std::vector<bus::Parked>>> parked() override { co_return std::vector<bus::Parked>{}; }
   Task<Result<void>> unpark(std::string, std::string) override { co_return Result<void>{}; }
@@ -72,6 +79,8 @@ class FakeBus final : public bus::Bus {
   void rewind() { cursors_.clear(); }
 
   std::vector<std::string> hints;
+  bool is_silent = false;  // answers no request
+  int silent_starts = 0;   // that fail before the first that does not
 
  private:
   Task<Result<void>> apply(const bus::ConsumerSpec& spec, std::vector<bus::Message> batch) {
@@ -84,6 +93,7 @@ class FakeBus final : public bus::Bus {
   db::Database& db_;
   std::vector<bus::ConsumerSpec> consumers_;
   std::multimap<std::string, bus::HintHandler> handlers_;
+  std::map<std::string, bus::CommandHandler> commands_;
   std::map<std::tuple<std::string, std::string, uint32_t>, uint64_t> cursors_;
 };
 

@@ -1,0 +1,92 @@
+// Every component over one router, as `serve` has them: what the configuration makes of it, and its health.
+#include "app/house.h"
+
+#include <gtest/gtest.h>
+
+#include "app/components.h"
+#include "components/accounts/identity.h"
+#include "components/testing/databases.h"
+#include "components/testing/fake_bus.h"
+#include "components/testing/loop.h"
+
+namespace myelin::app {
+namespace {
+using namespace myelin::testing;
+
+class NobodyThere final : public net::HttpClient {
+ public:
+  Task<Result<net::Response>> send(net::OutboundRequest) override { co_return fail(Code::kUnavailable, "no network"); }
+};
+
+Config config_of(std::vector<std::pair<std::string, std::string>> settings) {
+  settings.insert(settings.begin(), {{"registration", "open"}, {"argon2_memory_kib", "8"}, {"argon2_passes", "1"}});
+  return value(load({{}, {}, std::move(settings)}));
+}
+
+struct Standing {
+  explicit Standing(std::vector<std::pair<std::string, std::string>> settings = {}, int silent_starts = 0)
+      : config(config_of(std::move(settings))) {
+    bus.silent_starts = silent_starts;
+    value(loop.run(
+        accounts::settle_server_name(*db, ServerName::trusted(config.server_name), accounts::Wish::kDemanded)));
+    check(loop.run(house.start()));
+  }
+  ~Standing() {
+    loop.run(house.stop_work());
+    loop.run(house.stop());
+    db->stop();
+  }
+
+  net::Response ask(net::Method method, const std::string& target, std::string body = "") {
+    net::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = std::move(body);
+    request.remote_address = "192.0.2.1";
+    return loop.run(house.router().handle(std::move(request)));
+  }
+  net::Response get(const std::string& target) { return ask(net::Method::kGet, target); }
+
+  Config config;
+  Loop loop;
+  SystemClock clock;
+  SystemRandom random;
+  db::testing::TemporarySqlite database;
+  std::unique_ptr<db::Database> db = database.open(loop.executor(), clock);
+  FakeBus bus{*db};
+  NobodyThere nobody;
+  SigningKey key = SigningKey::generate(random, "a");
+  House house{config, {*db, bus, nobody, loop.executor(), clock, random}, key};
+};
+
+struct Health : ::testing::Test {
+  void expect(int ready, const std::string& reason = "") {
+    loop_until_not_cached();
+    EXPECT_EQ(standing.get("/_myelin/health/live").status, 200);
+    for (const char* path : {"/_myelin/health", "/_myelin/health/ready"}) {
+      auto answer = standing.get(path);
+      EXPECT_EQ(answer.status, ready) << path << " " << answer.body;
+      EXPECT_NE(answer.body.find(reason), std::string::npos) << answer.body;
+    }
+  }
+  void loop_until_not_cached() { standing.loop.run(sleep_for(std::chrono::milliseconds(1'050))); }
+  Standing standing;
+};
+
+TEST_F(Health, IsOfTheDatabaseNatsAndTheServer) {
+  expect(200, R"("ok")");
+  standing.bus.is_silent = true;
+  expect(503, "NATS does not answer: ");
+  standing.bus.is_silent = false;
+  expect(200);
+  standing.house.drain_begins();
+  expect(503, "the server is stopping");
+}
+
+TEST_F(Health, NoticesADatabaseThatTakesNoWrites) {
+  standing.db->stop();
+  expect(503, "the database refuses to write: ");
+}
+
+}  // namespace
+}  // namespace myelin::app

@@ -1,0 +1,38 @@
+// Whether this server can serve well now: its database takes writes, NATS answers, and it does not stop. Looked at when
+// somebody asks, at most once a second. Thread: the loop.
+#pragma once
+#include <optional>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/task.h"
+#include "infra/bus/bus.h"
+#include "infra/db/db.h"
+
+namespace myelin::app {
+
+class Readiness {
+ public:
+  // Before the bus is started: it serves a subject of its own there.
+  Readiness(db::Database&, bus::Bus&, Executor loop, const Clock&, Random&);
+
+  Task<Result<void>> check();  // kUnavailable with the reason, at the latest after two seconds
+  void drain_begins() { is_draining_ = true; }
+  Task<> stop();
+
+ private:
+  Task<> look();
+  Task<Result<void>> found();
+
+  db::Database& db_;
+  bus::Bus& bus_;
+  const Clock& clock_;
+  std::string subject_;
+  bool is_draining_ = false, is_looking_ = false;
+  std::optional<Result<void>> last_;
+  std::chrono::steady_clock::time_point looked_at_{};
+  Doorbell looked_;
+  TaskSet tasks_;
+};
+
+}  // namespace myelin::app
