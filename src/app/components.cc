@@ -1,6 +1,10 @@
 #include "app/components.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
+
+#include "app/addresses.h"
 
 namespace myelin::app {
 
@@ -51,10 +55,15 @@ rooms::Config rooms_config(const Config& config) {
 
 std::string public_base_url(const Config& config) {
   if (!config.public_base_url.empty()) return config.public_base_url;
-  auto address = config.listen.front();
-  for (std::string_view any : {"0.0.0.0:", "[::]:", "127.0.0.1:"})
-    if (address.starts_with(any)) address = "localhost:" + address.substr(any.size());
-  return "http://" + address;
+  bool is_try_out = config.server_name == "localhost" && config.trusted_proxies.empty();
+  std::string first;
+  for (const auto& text : config.listen) {
+    auto address = parse_listen(text);
+    is_try_out = is_try_out && address && is_loopback(address->host);
+    if (is_try_out && first.empty())
+      first = address->host == "127.0.0.1" ? fmt::format("localhost:{}", address->port) : text;
+  }
+  return is_try_out ? "http://" + first : "";
 }
 
 Result<void> make_data_directory(const Config& config) {

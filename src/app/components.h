@@ -12,6 +12,7 @@ db::Options database_options(const Config&);
 bus::JetStreamOptions bus_options(const Config&);
 accounts::Config accounts_config(const Config&);
 rooms::Config rooms_config(const Config&);
+// What clients are told; "": it is not known.
 std::string public_base_url(const Config&);
 Result<void> make_data_directory(const Config&);
 

@@ -59,6 +59,40 @@ struct Standing {
   House house{config, {*db, bus, nobody, loop.executor(), clock, random}, key};
 };
 
+constexpr const char* kWellKnown = "/.well-known/matrix/client";
+
+TEST(PublicAddress, IsKnownWhenItIsConfiguredOrTheServerIsATryOut) {
+  struct Case {
+    std::vector<std::pair<std::string, std::string>> settings;
+    std::string url;
+  };
+  for (const auto& [settings, url] : std::vector<Case>{
+           {{}, "http://localhost:8008"},
+           {{{"listen", "[::1]:80"}}, "http://[::1]:80"},
+           {{{"public_base_url", "https://m.example.org"}, {"server_name", "example.org"}}, "https://m.example.org"},
+           {{{"server_name", "example.org"}}, ""},
+           {{{"trusted_proxies", "127.0.0.1"}}, ""},
+           {{{"listen", "127.0.0.1:1,0.0.0.0:2"}}, ""},
+       })
+    EXPECT_EQ(public_base_url(config_of(settings)), url) << url;
+}
+
+TEST(PublicAddress, ThatIsNotKnownIsToldToNobody) {
+  for (bool is_known : {false, true}) {
+    Standing standing({{"public_base_url", is_known ? "https://m.example.org" : ""}, {"server_name", "example.org"}});
+    auto found = standing.get(kWellKnown);
+    EXPECT_EQ(found.status, is_known ? 200 : 404) << found.body;
+    auto registered = standing.ask(net::Method::kPost, "/_matrix/client/v3/register",
+                                   R"({"username":"a","password":"password","auth":{"type":"m.login.dummy"}})");
+    ASSERT_EQ(registered.status, 200) << registered.body;
+    auto login = standing.ask(
+        net::Method::kPost, "/_matrix/client/v3/login",
+        R"({"type":"m.login.password","identifier":{"type":"m.id.user","user":"a"},"password":"password"})");
+    ASSERT_EQ(login.status, 200) << login.body;
+    EXPECT_EQ(value(json::parse_object(login.body)).contains("well_known"), is_known);
+  }
+}
+
 struct Health : ::testing::Test {
   void expect(int ready, const std::string& reason = "") {
     loop_until_not_cached();

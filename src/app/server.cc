@@ -90,7 +90,9 @@ class Server {
 
  private:
   Task<Result<void>> greet() {
-    log::info("Myelin serves {} on {}; stop with Ctrl-C or SIGTERM", config_.server_name, public_base_url(config_));
+    auto url = public_base_url(config_);
+    if (url.empty()) url = fmt::format("http://{}", fmt::join(config_.listen, ", http://"));
+    log::info("Myelin serves {} on {}; stop with Ctrl-C or SIGTERM", config_.server_name, url);
     log::info("data: {}; configuration: {}", config_.data_dir,
               config_.file.empty() ? "built in (see `myelin config`; give a file with --config)" : config_.file);
     MYELIN_CO_TRY(auto users, co_await house_.accounts().users());

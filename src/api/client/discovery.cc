@@ -10,6 +10,7 @@ constexpr std::string_view kVersions[] = {"r0.6.1", "v1.1",  "v1.2",  "v1.3",  "
                                           "v1.14",  "v1.15", "v1.16", "v1.17", "v1.18", "v1.19"};
 
 Task<Result<std::string>> well_known(Components& on, Call) {
+  if (on.public_base_url.empty()) co_return fail(Code::kNotFound, "this server does not know its public address");
   json::Object body{{"m.homeserver", json::Object{{"base_url", on.public_base_url}}}};
   co_return json::serialize(body);
 }

@@ -30,7 +30,8 @@ Task<Result<std::string>> log_in(Components& on, Call call) {
   request.remote_address = call.remote_address();
   MYELIN_CO_TRY(auto login, co_await on.accounts.log_in(std::move(request)));
   auto answer = login_object(login, on.server_name);
-  answer["well_known"] = json::Object{{"m.homeserver", json::Object{{"base_url", on.public_base_url}}}};
+  if (!on.public_base_url.empty())
+    answer["well_known"] = json::Object{{"m.homeserver", json::Object{{"base_url", on.public_base_url}}}};
   co_return json::serialize(answer);
 }
 

@@ -15,7 +15,7 @@ namespace myelin::api {
 
 struct Components {
   ServerName server_name;
-  std::string public_base_url;
+  std::string public_base_url;  // "": not known
   std::string default_room_version;
   const Clock& clock;
   bus::Bus& bus;
