@@ -1,6 +1,7 @@
 #include "app/cli.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -120,6 +121,7 @@ struct ExplainCommand {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  ::umask(077);  // the data directory is nobody else's to read
   CLI::App program("Myelin, a Matrix homeserver", "myelin");
   program.require_subcommand(1);
   int status = 0;

@@ -97,5 +97,17 @@ TEST(CommandLine, AccountsBearTheNameOfTheServerWhoseDataItIs) {
   EXPECT_NE(other.err.find("the server first.test, not of second.test"), std::string::npos) << other.err;
 }
 
+TEST(CommandLine, DataIsNobodyElsesToRead) {
+  auto before = ::umask(022);
+  run({"version"});
+  Data data("here");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(data.directory.path())) {
+    struct stat status{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 077, 0u) << entry.path();
+  }
+  ::umask(before);
+}
+
 }  // namespace
 }  // namespace myelin::app

@@ -27,7 +27,7 @@ NewTokens make_tokens(Random&, bool refreshable, Milliseconds now, Milliseconds 
 void insert_tokens(db::Tx&, const UserId&, const DeviceId&, const NewTokens&, const std::string* parent = nullptr);
 // A device as a login asks for it: a known one keeps its name and loses its tokens, whose hashes are returned.
 std::vector<std::string> put_device(db::Tx&, const UserId&, const DeviceId&, const std::optional<std::string>& name);
-Result<DeviceId> device_id_for(const DeviceRequest&, Random&);  // the one asked for, or a new one
+Result<DeviceId> device_id_for(const DeviceRequest&, Random&);      // the one asked for, or a new one
 Result<void> check_device_name(const std::optional<std::string>&);  // kInvalidParam: it is too long
 
 }  // namespace myelin::accounts
