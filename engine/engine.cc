@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -46,11 +47,21 @@ constexpr std::string_view kClosed = "the engine is closed";
 // cgo's functions take pointers to what they only read.
 char* c_text(std::string_view text) { return const_cast<char*>(text.data()); }
 
+// Nobody is there to answer, which may change by itself.
+bool is_silence(std::string_view why) {
+  constexpr std::string_view kWords[] = {
+      "no servers available",   "connection refused", "no such host", "timeout",
+      "deadline exceeded",      "no responders",      "unreachable",  "no route to host",
+      "temporarily unavailable"};
+  return std::ranges::any_of(kWords, [&](auto words) { return why.find(words) != why.npos; });
+}
+
 Result<void> outcome(int status, char* message) {
   if (status == 1) return {};
   std::string text = message != nullptr ? message : "unknown error";
   ::free(message);
-  return fail(status == 2 ? Code::kConflict : Code::kUnavailable, "NATS: " + text);
+  auto code = status == 2 ? Code::kConflict : is_silence(text) ? Code::kTimeout : Code::kUnavailable;
+  return fail(code, "NATS: " + text);
 }
 
 // What Go calls, on its threads.

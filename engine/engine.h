@@ -38,7 +38,8 @@ using MessageHandler = std::function<void(std::string_view reply, std::string_vi
 
 class Engine {
  public:
-  static Result<std::unique_ptr<Engine>> open(const Options&, Executor loop);  // kUnavailable says why
+  // kUnavailable says why; kTimeout: no server answers at the URL, or its JetStream does not yet.
+  static Result<std::unique_ptr<Engine>> open(const Options&, Executor loop);
   ~Engine();
   void close();  // what was asked for and not answered fails; no handler is called afterwards
 

@@ -46,7 +46,7 @@ class Offline {
 
  private:
   Result<std::unique_ptr<db::Database>> open() {
-    MYELIN_CHECK(make_data_directory(config_));
+    MYELIN_CHECK(check_data_directory(config_));
     auto options = database_options(config_);
     options.beside_a_server = true;
     return db::Database::open(std::move(options), io_.get_executor(), clock_);
@@ -104,7 +104,7 @@ Result<std::string> set_password(const Config& config, std::string name, std::st
 }
 
 Result<std::string> restored(const Config& config) {
-  MYELIN_CHECK(make_data_directory(config));
+  MYELIN_CHECK(check_data_directory(config));
   MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
   return Offline(config).on_database(renew);
 }

@@ -12,6 +12,7 @@
 #include <iterator>
 
 #include "app/admin.h"
+#include "app/components.h"
 #include "app/config.h"
 #include "app/server.h"
 #include "matrix/explain.h"
@@ -84,6 +85,12 @@ std::string ask_password() {
   return line;
 }
 
+// Of an account, once it is known that there is a database to put it in.
+Result<std::string> password_for(const Config& config) {
+  MYELIN_CHECK(check_data_directory(config));
+  return ask_password();
+}
+
 // Loads the configuration and calls `action` with it.
 int with_config(const ConfigOptions& options, const std::function<int(const Config&)>& action) {
   auto config = options.load();
@@ -154,8 +161,10 @@ int run_command_line(int argc, char** argv) {
   add->add_option("name", name, "localpart")->required();
   add->add_flag("--admin", admin, "a server administrator");
   add->callback([&] {
-    status = with_config(options[2],
-                         [&](const Config& config) { return report(add_user(config, name, ask_password(), admin)); });
+    status = with_config(options[2], [&](const Config& config) {
+      auto password = password_for(config);
+      return password ? report(add_user(config, name, *password, admin)) : complain(password.error());
+    });
   });
   auto* list = user->add_subcommand("list", "every account");
   options[3].add_to(*list);
@@ -165,15 +174,17 @@ int run_command_line(int argc, char** argv) {
   options[4].add_to(*change);
   change->add_option("name", name, "localpart")->required();
   change->callback([&] {
-    status = with_config(options[4],
-                         [&](const Config& config) { return report(set_password(config, name, ask_password())); });
+    status = with_config(options[4], [&](const Config& config) {
+      auto password = password_for(config);
+      return password ? report(set_password(config, name, *password)) : complain(password.error());
+    });
   });
 
   auto* token = program.add_subcommand("token", "registration tokens")->require_subcommand(1);
   auto* make = token->add_subcommand("new", "print a new registration token");
   options[5].add_to(*make);
   int uses = 1;
-  make->add_option("--uses", uses, "accounts it is good for")->check(CLI::PositiveNumber);
+  make->add_option("--uses", uses, "accounts it is good for")->check(CLI::Range(1, 1'000'000));
   make->callback(
       [&] { status = with_config(options[5], [&](const Config& config) { return report(new_token(config, uses)); }); });
 

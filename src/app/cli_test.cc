@@ -97,6 +97,25 @@ TEST(CommandLine, AccountsBearTheNameOfTheServerWhoseDataItIs) {
   EXPECT_NE(other.err.find("the server first.test, not of second.test"), std::string::npos) << other.err;
 }
 
+TEST(CommandLine, WithoutDataNothingIsMade) {
+  db::testing::TemporaryDirectory directory;
+  auto missing = directory.path() + "/not/there";
+  for (auto words : std::vector<std::vector<std::string>>{
+           {"user", "list"}, {"user", "add", "a"}, {"user", "password", "a"}, {"token", "new"}, {"restored"}}) {
+    words.insert(words.end(), {"--data", missing});
+    auto outcome = run(words);
+    EXPECT_EQ(outcome.status, 2) << words.front();
+    EXPECT_TRUE(outcome.err.starts_with("myelin: there is no server's data in " + missing)) << outcome.err;
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+TEST(CommandLine, ATokenIsGoodForOneOrMoreAccounts) {
+  auto outcome = run({"token", "new", "--uses", "0"});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_NE(outcome.err.find("1 to 1000000"), std::string::npos) << outcome.err;
+}
+
 TEST(CommandLine, DataIsNobodyElsesToRead) {
   auto before = ::umask(022);
   run({"version"});
@@ -107,6 +126,21 @@ TEST(CommandLine, DataIsNobodyElsesToRead) {
     EXPECT_EQ(status.st_mode & 077, 0u) << entry.path();
   }
   ::umask(before);
+}
+
+TEST(CommandLineDeathTest, ASignalEndsAStartThatWaits) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  db::testing::TemporaryDirectory directory;
+  auto config = load({{}, {}, {{"data_dir", directory.path()}, {"nats", "nats://127.0.0.1:1"}}});
+  ASSERT_TRUE(config);
+  auto serve_and_stop = [&] {
+    std::thread([] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+      ::kill(::getpid(), SIGTERM);
+    }).detach();
+    std::_Exit(serve_until_signalled(*config));
+  };
+  EXPECT_EXIT(serve_and_stop(), ::testing::ExitedWithCode(0), "waiting for NATS");
 }
 
 }  // namespace

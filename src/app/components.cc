@@ -73,4 +73,12 @@ Result<void> make_data_directory(const Config& config) {
   return {};
 }
 
+Result<void> check_data_directory(const Config& config) {
+  std::error_code ignored;
+  auto needed = config.database == "sqlite" ? config.data_dir + "/myelin.db" : config.data_dir;
+  if (std::filesystem::exists(needed, ignored)) return {};
+  return fail(Code::kNotFound, "there is no server's data in " + config.data_dir +
+                                   ": start the server first (`myelin serve`), or name its directory with --data");
+}
+
 }  // namespace myelin::app

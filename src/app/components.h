@@ -15,5 +15,6 @@ rooms::Config rooms_config(const Config&);
 // What clients are told; "": it is not known.
 std::string public_base_url(const Config&);
 Result<void> make_data_directory(const Config&);
+Result<void> check_data_directory(const Config&);  // that a server has run on it; kNotFound
 
 }  // namespace myelin::app

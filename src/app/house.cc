@@ -1,6 +1,7 @@
 #include "app/house.h"
 
 #include "app/components.h"
+#include "base/log.h"
 
 namespace myelin::app {
 
@@ -40,7 +41,7 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
 House::~House() = default;
 
 Task<Result<void>> House::start() {
-  MYELIN_CO_CHECK(co_await bus_.start());
+  MYELIN_CO_CHECK(co_await start_bus());
   MYELIN_CO_CHECK(co_await rooms_->start());
   MYELIN_CO_CHECK(co_await accounts_->start());
   MYELIN_CO_CHECK(co_await keys_->start());
@@ -49,6 +50,17 @@ Task<Result<void>> House::start() {
   MYELIN_CO_CHECK(co_await push_->start());
   queues_->start();
   co_return Result<void>{};
+}
+
+Task<Result<void>> House::start_bus() {
+  constexpr std::chrono::seconds kFirstPause{1}, kLongestPause{15};
+  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    auto started = co_await bus_.start();
+    if (started || started.error().code != Code::kTimeout) co_return started;
+    auto level = pause == kFirstPause ? log::Level::kWarning : log::Level::kDebug;
+    log::write(level, fmt::format("waiting for NATS: {}", started.error().message));
+    co_await sleep_for(pause);
+  }
 }
 
 Task<> House::stop_work() { co_await queues_->stop(); }

@@ -38,6 +38,8 @@ class House {
   accounts::Accounts& accounts() { return *accounts_; }
 
  private:
+  Task<Result<void>> start_bus();
+
   ServerName name_;
   bus::Bus& bus_;
   std::unique_ptr<work::Queues> queues_;

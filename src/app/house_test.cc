@@ -122,5 +122,11 @@ TEST_F(Health, NoticesADatabaseThatTakesNoWrites) {
   expect(503, "the database refuses to write: ");
 }
 
+TEST(Start, WaitsForNats) {
+  Standing standing({}, 1);
+  EXPECT_EQ(standing.bus.silent_starts, -1);
+  EXPECT_EQ(standing.get("/_myelin/health/ready").status, 200);
+}
+
 }  // namespace
 }  // namespace myelin::app

@@ -1,6 +1,7 @@
 #include "app/server.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -117,9 +118,31 @@ class Server {
   std::unique_ptr<net::HttpServer> http_;
 };
 
+Task<Result<void>> caught(Task<Result<void>> task) {
+  try {
+    co_return co_await std::move(task);
+  } catch (const std::exception& failure) {
+    co_return fail(Code::kInternal, failure.what());
+  }
+}
+
+// nullopt: a signal ended the start.
+Task<std::optional<Result<void>>> start(Server& server, boost::asio::signal_set& signals) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto first = co_await (caught(server.start()) || signals.async_wait(boost::asio::use_awaitable));
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  co_return std::nullopt;
+}
+
 // Starts, waits for a signal, drains. The exit status.
 Task<int> run(Server& server, boost::asio::signal_set& signals) {
-  auto started = co_await server.start();
+  auto outcome = co_await start(server, signals);
+  if (!outcome) {
+    log::info("stopping before the start was complete");
+    co_await server.stop();
+    co_return 0;
+  }
+  auto& started = *outcome;
   if (!started) log::error("the server does not start: {}", started.error().message);
   if (started) {
     co_await signals.async_wait(boost::asio::use_awaitable);
