@@ -53,6 +53,7 @@ rooms::Config rooms_config(const Config& config) {
   return {ServerName::trusted(config.server_name), static_cast<size_t>(config.cache_mb) * 1024 * 1024 / 2};
 }
 
+// On loopback, a server of another name is behind a proxy, whose address we do not know.
 std::string public_base_url(const Config& config) {
   if (!config.public_base_url.empty()) return config.public_base_url;
   bool is_try_out = config.server_name == "localhost" && config.trusted_proxies.empty();
