@@ -82,6 +82,12 @@ class PresenceImpl final : public Presence {
     co_return Result<void>{};
   }
 
+  void left(const RoomId& room, const UserId& user) override {
+    if (!typing_.until(room, user)) return;
+    bus_.hint(kHint, encode({process_, room.str(), user.str(), 0}));
+    apply(room, user, std::nullopt);
+  }
+
   std::vector<UserId> typing_now(const RoomId& room) const override { return typing_.now(room); }
   void on_typing_changed(std::function<void(RoomId)> listener) override { listener_ = std::move(listener); }
 

@@ -32,6 +32,7 @@ class Presence {
   virtual void on_status_changed(std::function<void(UserId)>) = 0;  // one listener: sync
   // kForbidden unless the user is joined. `timeout` is brought into 1 s to 2 min.
   virtual Task<Result<void>> set_typing(RoomId, UserId, bool typing, std::chrono::milliseconds timeout) = 0;
+  virtual void left(const RoomId&, const UserId&) = 0;  // who is out of the room types there no longer
   virtual std::vector<UserId> typing_now(const RoomId&) const = 0;
   virtual void on_typing_changed(std::function<void(RoomId)>) = 0;  // one listener: sync
   // m.read, m.read.private (threaded or not: thread_id "" = unthreaded). kNotFound, kForbidden, kInvalidParam.

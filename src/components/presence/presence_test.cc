@@ -74,6 +74,18 @@ class PresenceTest : public OnBothDatabases {
   UserId alice = UserId::trusted("@alice:here"), bob = UserId::trusted("@bob:here"), eve = UserId::trusted("@eve:here");
 };
 
+TEST_P(PresenceTest, WhoIsOutOfTheRoomTypesNoLonger) {
+  check(typing(alice, true));
+  check(typing(bob, true));
+  changes.clear();
+  presence->left(room, bob);
+  EXPECT_EQ(presence->typing_now(room), std::vector{alice});
+  EXPECT_EQ(changes, std::vector{room});
+  EXPECT_EQ(bus->hints.size(), 3u) << "other processes are told";
+  presence->left(room, bob);
+  EXPECT_EQ(bus->hints.size(), 3u);
+}
+
 TEST_P(PresenceTest, TypingIsSeenAndStops) {
   check(typing(alice, true));
   EXPECT_EQ(presence->typing_now(room), std::vector{alice});

@@ -24,7 +24,13 @@ class RoomsImpl final : public Rooms {
     fingerprint_key_.emplace(secret);
     owner_ = std::make_unique<Owner>(config_, db_, pages_, loop_, clock_, random_, key_, *fingerprint_key_);
     owner_->on_redacted = [this](const Redacts& what) { reader_.redacted(what.target, what.is_state); };
+    owner_->on_written = [this](const UserId& sender, uint32_t room_no, int64_t order) {
+      if (written_) written_(sender, room_no, order);
+    };
     co_return co_await owner_->start();
+  }
+  void on_written(std::function<void(const UserId&, uint32_t, int64_t)> listener) override {
+    written_ = std::move(listener);
   }
   Task<> stop() override { co_return; }
   Commands& commands() override { return *owner_; }
@@ -53,6 +59,7 @@ class RoomsImpl final : public Rooms {
   Reader reader_;
   std::optional<FingerprintKey> fingerprint_key_;
   std::unique_ptr<Owner> owner_;
+  std::function<void(const UserId&, uint32_t, int64_t)> written_;
 };
 
 }  // namespace

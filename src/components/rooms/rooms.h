@@ -4,6 +4,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -199,6 +200,8 @@ class Rooms {  // what app constructs
                                      const SigningKey&);
   virtual Task<Result<void>> start() = 0;  // takes ownership of the partitions
   virtual Task<> stop() = 0;
+  // One listener: sync. Called when a command's event is committed, before the command answers.
+  virtual void on_written(std::function<void(const UserId& sender, uint32_t room_no, int64_t order)>) = 0;
   virtual Commands& commands() = 0;
   virtual Queries& queries() = 0;
 };

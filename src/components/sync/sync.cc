@@ -8,6 +8,7 @@
 #include "components/sync/apply/user_apply.h"
 #include "components/sync/feed.h"
 #include "components/sync/notify_out.h"
+#include "components/sync/own_writes.h"
 #include "components/sync/presence_news.h"
 #include "components/sync/typing.h"
 #include "components/sync/v3/answer.h"
@@ -25,12 +26,15 @@ using std::chrono::steady_clock;
 class SyncImpl final : public Sync {
  public:
   SyncImpl(ServerName name, db::Database& db, bus::Bus& bus, accounts::Accounts& accounts, keys::Keys& keys,
-           presence::Presence& presence, rooms::Rooms& rooms, Executor loop, const Clock& clock, Random& random)
-      : db_(db),
+           presence::Presence& presence, rooms::Rooms& rooms, Executor loop, const Clock& clock, Random& random,
+           Options options)
+      : options_(options),
+        db_(db),
         clock_(clock),
         feed_(loop, kSubscriberBytes),
+        own_writes_(loop),
         judge_(name, db, accounts, rooms.queries()),
-        room_apply_(name, rooms.queries(), judge_, feed_),
+        room_apply_(name, rooms.queries(), presence, judge_, feed_, own_writes_),
         user_apply_(name, accounts, judge_, feed_),
         typing_(presence, random),
         presence_(presence, typing_, clock),
@@ -51,6 +55,10 @@ class SyncImpl final : public Sync {
     presence.on_status_changed(
         [this](UserId user) { tasks_.spawn("sync: presence", presence_changed(std::move(user))); });
     presence.on_typing_changed([this](RoomId room) { tasks_.spawn("sync: typing", typing_changed(std::move(room))); });
+    if (options_.own_writes.count() > 0)
+      rooms.on_written([this](const UserId& sender, uint32_t room_no, int64_t order) {
+        own_writes_.written(sender, room_no, order);
+      });
     rooms_ = &rooms.queries();
   }
 
@@ -70,6 +78,7 @@ class SyncImpl final : public Sync {
   Task<Result<std::string>> wait(SyncRequest request) override {
     auto deadline = clock_.steady() + request.timeout;
     std::optional<Token> since;
+    co_await own_writes_.settle(request.session.user, clock_.steady() + options_.own_writes);
     if (request.since) {
       since = Token::parse(*request.since);
       if (!since) co_return fail(Code::kInvalidParam, "since is not a token of this server");
@@ -165,6 +174,7 @@ class SyncImpl final : public Sync {
     int64_t seen = 0;
     while (true) {
       co_await sleep_for(kPositionPoll);
+      if (seen > feed_.position()) own_writes_.forget_all();  // who knows whether they are in it
       feed_.jump(seen);
       if (auto position = co_await read_position()) seen = *position;
     }
@@ -218,10 +228,12 @@ class SyncImpl final : public Sync {
     feed_.typing_changed(info->room_no);
   }
 
+  Options options_;
   db::Database& db_;
   rooms::Queries* rooms_ = nullptr;
   const Clock& clock_;
   Feed feed_;
+  OwnWrites own_writes_;
   Judge judge_;
   RoomApply room_apply_;
   UserApply user_apply_;
@@ -236,8 +248,9 @@ class SyncImpl final : public Sync {
 
 std::unique_ptr<Sync> make_sync(ServerName name, db::Database& db, bus::Bus& bus, accounts::Accounts& accounts,
                                 keys::Keys& keys, presence::Presence& presence, rooms::Rooms& rooms, Executor loop,
-                                const Clock& clock, Random& random) {
-  return std::make_unique<SyncImpl>(std::move(name), db, bus, accounts, keys, presence, rooms, loop, clock, random);
+                                const Clock& clock, Random& random, Options options) {
+  return std::make_unique<SyncImpl>(std::move(name), db, bus, accounts, keys, presence, rooms, loop, clock, random,
+                                    options);
 }
 
 }  // namespace myelin::sync

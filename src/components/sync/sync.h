@@ -38,7 +38,11 @@ class Sync {
   virtual Task<Result<void>> start() = 0;
   virtual Task<> stop() = 0;
 };
+struct Options {
+  // How long /sync waits, at most, until it has what its user was told is done (rooms' commands of this process).
+  std::chrono::milliseconds own_writes{1'000};
+};
 std::unique_ptr<Sync> make_sync(ServerName, db::Database&, bus::Bus&, accounts::Accounts&, keys::Keys&,
-                                presence::Presence&, rooms::Rooms&, Executor loop, const Clock&, Random&);
+                                presence::Presence&, rooms::Rooms&, Executor loop, const Clock&, Random&, Options = {});
 
 }  // namespace myelin::sync

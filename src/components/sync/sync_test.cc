@@ -376,6 +376,52 @@ TEST_P(Syncing, WaitsForWhatConcernsTheDevice) {
             (json::Array{alice.user.str()}));
 }
 
+TEST_P(Syncing, WhoHasWrittenSeesItInTheNextAnswer) {
+  World own(GetParam(), std::chrono::hours(1));
+  auto dave = own.register_user("dave"), erin = own.register_user("erin");
+  std::optional<json::Object> answer;
+  auto begin = [&](const accounts::Session& who) {
+    answer.reset();
+    boost::asio::co_spawn(own.loop.executor(), own.sync->wait(SyncRequest{who}),
+                          [&](std::exception_ptr, Result<std::string> got) { answer = object(value(std::move(got))); });
+    for (int i = 0; i < 5; ++i) own.idle();
+  };
+  auto room = own.create(dave.user);
+  begin(dave);
+  EXPECT_FALSE(answer);
+  own.deliver();
+  ASSERT_TRUE(own.until([&] { return answer.has_value(); }));
+  EXPECT_FALSE(room_in(*answer, "join", room).empty());
+  own.say(room, dave.user, "one");
+  auto last = own.say(room, dave.user, "two");
+  begin(erin);
+  EXPECT_TRUE(own.until([&] { return answer.has_value(); })) << "nobody waits for others";
+  begin(dave);
+  EXPECT_FALSE(answer);
+  own.deliver();
+  ASSERT_TRUE(own.until([&] { return answer.has_value(); }));
+  EXPECT_TRUE(has(ids(room_in(*answer, "join", room), "timeline"), last));
+}
+
+TEST_P(Syncing, WhoIsOutOfARoomTypesThereNoLonger) {
+  auto room = world.create(alice.user);
+  for (const auto& who : {bob, carol}) {
+    world.join(room, who.user);
+    world.deliver();
+    check(world.loop.run(world.presence->set_typing(room, who.user, true, std::chrono::seconds(30))));
+  }
+  auto since = token(alice);
+  EXPECT_EQ(world.presence->typing_now(room).size(), 2u);
+  world.leave(room, bob.user);
+  world.change(room, alice.user, carol.user, MembershipAction::kKick);
+  world.deliver();
+  EXPECT_TRUE(world.presence->typing_now(room).empty());
+  world.idle();
+  auto ephemeral = room_in(sync(alice, since), "join", room).at("ephemeral").at("events").as_array();
+  ASSERT_EQ(ephemeral.size(), 1u);
+  EXPECT_TRUE(ephemeral.front().at("content").at("user_ids").as_array().empty());
+}
+
 TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {
   auto room = world.create(alice.user);
   auto since = token(alice);

@@ -57,6 +57,7 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
     slot = std::make_shared<const rooms::PlacedEvent>(std::move(redacted));
   }
 
+  void on_written(std::function<void(const UserId&, uint32_t, int64_t)>) override {}
   rooms::Commands& commands() override { return *this; }
   rooms::Queries& queries() override { return *this; }
 

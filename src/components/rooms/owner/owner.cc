@@ -122,16 +122,19 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged) {
     }
   };
   Result<void> status;
+  std::shared_ptr<const StagedWrite> shared;
   {
     Flight flight(room);
     auto partition = bus::partition_of(staged.room.str());
     auto fence = lease_->fence(partition);
     if (!fence) co_return fail(Code::kUnavailable, "the room has another owner");
-    auto shared = std::make_shared<const StagedWrite>(std::move(staged));
+    shared = std::make_shared<const StagedWrite>(std::move(staged));
     status = co_await db_.write({partition, fence}, [shared](db::Tx& tx) { return store(tx, *shared); });
     flight.done = status.has_value();
   }
   if (status) weigh(room);
+  if (const auto& newest = shared->events.back(); status && !newest.rejected)
+    on_written(newest.event->sender(), shared->room_no, newest.order);
   if (!status && status.error().code == Code::kFenced) co_return fail(Code::kUnavailable, "the room has another owner");
   co_return status;
 }

@@ -42,6 +42,9 @@ class Owner final : public Commands {
 
   // A committed redaction: caches that hold the target drop it.
   std::function<void(const Redacts&)> on_redacted = [](const Redacts&) {};
+  // The newest event of a committed write.
+  std::function<void(const UserId& sender, uint32_t room_no, int64_t order)> on_written = [](const UserId&, uint32_t,
+                                                                                             int64_t) {};
 
  private:
   // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.

@@ -23,8 +23,14 @@ struct RoomApply::Batch {
   ServerName server_name;
 };
 
-RoomApply::RoomApply(ServerName name, rooms::Queries& rooms, Judge& judge, Feed& feed)
-    : server_name_(std::move(name)), rooms_(rooms), judge_(judge), feed_(feed) {}
+RoomApply::RoomApply(ServerName name, rooms::Queries& rooms, presence::Presence& presence, Judge& judge, Feed& feed,
+                     OwnWrites& own_writes)
+    : server_name_(std::move(name)),
+      rooms_(rooms),
+      presence_(presence),
+      judge_(judge),
+      feed_(feed),
+      own_writes_(own_writes) {}
 
 bool RoomApply::is_local(const UserId& user) const { return user.server() == server_name_.str(); }
 
@@ -251,6 +257,8 @@ void RoomApply::committed(const Batch& batch) {
     const auto* added = std::get_if<EventAdded>(&item.message.what);
     if (added == nullptr) continue;
     for (const auto& change : added->memberships) {
+      if (change.before == Membership::kJoin && change.after != Membership::kJoin)
+        presence_.left(item.message.room, change.user);
       if (!is_local(change.user)) continue;
       if (change.after == Membership::kJoin)
         feed_.joined(change.user, item.message.room_no);
@@ -260,6 +268,9 @@ void RoomApply::committed(const Batch& batch) {
     }
   }
   feed_.complete(batch.items.front().pos, batch.items.back().pos);
+  for (const auto& item : batch.items)
+    if (const auto* added = std::get_if<EventAdded>(&item.message.what))
+      own_writes_.applied(added->sender, item.message.room_no, added->order);
 }
 
 }  // namespace myelin::sync

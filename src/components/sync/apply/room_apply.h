@@ -4,14 +4,16 @@
 #include <memory>
 #include <vector>
 
+#include "components/presence/presence.h"
 #include "components/sync/feed.h"
 #include "components/sync/judge.h"
+#include "components/sync/own_writes.h"
 
 namespace myelin::sync {
 
 class RoomApply {
  public:
-  RoomApply(ServerName, rooms::Queries&, Judge&, Feed&);
+  RoomApply(ServerName, rooms::Queries&, presence::Presence&, Judge&, Feed&, OwnWrites&);
   // For bus::ConsumerSpec::apply. Messages of one call get consecutive positions, in order.
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
 
@@ -24,8 +26,10 @@ class RoomApply {
   bool is_local(const UserId&) const;
   ServerName server_name_;
   rooms::Queries& rooms_;
+  presence::Presence& presence_;
   Judge& judge_;
   Feed& feed_;
+  OwnWrites& own_writes_;
 };
 
 }  // namespace myelin::sync

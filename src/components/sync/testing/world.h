@@ -34,8 +34,9 @@ inline json::Object in_thread(json::Object content, const EventId& root) {
 
 class World {
  public:
-  explicit World(db::testing::Kind kind = db::testing::Kind::kSqlite)
-      : database(db::testing::temporary_database(kind)) {
+  // `own_writes`: /sync waits for what its user has done; the test delivers it.
+  explicit World(db::testing::Kind kind = db::testing::Kind::kSqlite, std::chrono::milliseconds own_writes = {})
+      : database(db::testing::temporary_database(kind)), options{own_writes} {
     open();
   }
   ~World() { close(); }
@@ -183,6 +184,7 @@ class World {
   }
 
   std::unique_ptr<db::testing::TemporaryDatabase> database;
+  Options options;
   Loop loop;
   ManualClock clock;
   SeededRandom random{5};
@@ -218,7 +220,7 @@ class World {
     accounts = accounts::make_accounts(std::move(config), *db, *bus, *queues, *rooms, loop.executor(), clock, random);
     keys = keys::make_keys(server, *db, *bus, *accounts, *rooms, loop.executor(), clock, random);
     presence = presence::make_presence(*db, *bus, *accounts, *rooms, loop.executor(), clock, random);
-    sync = make_sync(server, *db, *bus, *accounts, *keys, *presence, *rooms, loop.executor(), clock, random);
+    sync = make_sync(server, *db, *bus, *accounts, *keys, *presence, *rooms, loop.executor(), clock, random, options);
     check(loop.run(rooms->start()));
     check(loop.run(accounts->start()));
     check(loop.run(keys->start()));
