@@ -4,7 +4,7 @@
 
 namespace myelin::sync {
 namespace {
-constexpr ptrdiff_t kSubscriberBytes = 512;  // with its places in the maps
+constexpr ptrdiff_t kSubscriberBytes = 640;  // with its places in the maps, and a few devices
 constexpr ptrdiff_t kRoomBytes = 64;         // of each of its rooms
 constexpr const char* kCache = "sync_subscribers";
 }  // namespace
@@ -65,6 +65,20 @@ void Feed::user_changed(const UserId& user, int64_t position) {
   auto& subscriber = **it->second;
   subscriber.last_change = std::max(subscriber.last_change, position);
   subscriber.bell.ring();
+}
+
+void Feed::message_sent(const UserId& user, const DeviceId& device, int64_t position) {
+  auto it = by_user_.find(user);
+  if (it == by_user_.end()) return;
+  auto& mailboxes = (*it->second)->mailboxes;
+  auto box = mailboxes.find(device);
+  if (box == mailboxes.end()) return;
+  if (box->second.first == 0) box->second.first = position;
+  box->second.last = std::max(box->second.last, position);
+}
+
+void Feed::wake_all() {
+  for (auto& subscriber : recent_) subscriber->bell.ring();
 }
 
 void Feed::typing_changed(uint32_t room_no) {

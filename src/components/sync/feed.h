@@ -16,15 +16,22 @@
 
 namespace myelin::sync {
 
+// The messages of one device that may be stored, by their positions.
+struct Mailbox {
+  bool known = false;           // the table was asked: nothing else is there
+  int64_t first = 0, last = 0;  // none is before or after; first = 0: there is none
+};
+
 // One user with a recent /sync.
 struct Subscriber {
   Subscriber(UserId who, Executor loop) : user(std::move(who)), bell(loop) {}
   UserId user;
-  std::vector<uint32_t> rooms;  // joined, sorted
-  int64_t known_from = 0;       // changes after this position are all in last_change
-  int64_t last_change = 0;      // position of the newest change that concerns the user
-  bool stale = false;           // nothing is noted here any more: load anew
-  Doorbell bell;                // rings at every change
+  std::vector<uint32_t> rooms;              // joined, sorted
+  int64_t known_from = 0;                   // changes after this position are all in last_change
+  int64_t last_change = 0;                  // position of the newest change that concerns the user
+  bool stale = false;                       // nothing is noted here any more: load anew
+  std::map<DeviceId, Mailbox> mailboxes{};  // of the devices that sync here
+  Doorbell bell;                            // rings at every change
 };
 using SubscriberPtr = std::shared_ptr<Subscriber>;
 
@@ -50,7 +57,9 @@ class Feed {
   void user_changed(const UserId&, int64_t position);
   void joined(const UserId&, uint32_t room_no);
   void left(const UserId&, uint32_t room_no);
-  void typing_changed(uint32_t room_no);  // wakes, changes no position
+  void message_sent(const UserId&, const DeviceId&, int64_t position);  // besides user_changed
+  void typing_changed(uint32_t room_no);                                // wakes, changes no position
+  void wake_all();
 
   // The subscriber, or null: load its rooms between begin_load and finish_load. finish_load fails (null) when the
   // user's membership changed meanwhile: load again.

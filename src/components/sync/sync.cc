@@ -7,6 +7,7 @@
 #include "components/sync/apply/room_apply.h"
 #include "components/sync/apply/user_apply.h"
 #include "components/sync/feed.h"
+#include "components/sync/mailboxes.h"
 #include "components/sync/notify_out.h"
 #include "components/sync/own_writes.h"
 #include "components/sync/presence_news.h"
@@ -33,6 +34,7 @@ class SyncImpl final : public Sync {
         clock_(clock),
         feed_(loop, kSubscriberBytes),
         own_writes_(loop),
+        mailboxes_(db),
         judge_(name, db, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), presence, judge_, feed_, own_writes_),
         user_apply_(name, accounts, judge_, feed_),
@@ -90,6 +92,8 @@ class SyncImpl final : public Sync {
     while (true) {
       if (!subscriber || subscriber->stale) {
         MYELIN_CO_TRY(subscriber, co_await subscribe(request.session.user));
+        if (since)
+          MYELIN_CO_CHECK(co_await mailboxes_.acknowledge(request.session, since->to_device_position(), subscriber));
       }
       auto bell = subscriber->bell.generation();
       if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
@@ -234,6 +238,7 @@ class SyncImpl final : public Sync {
   const Clock& clock_;
   Feed feed_;
   OwnWrites own_writes_;
+  Mailboxes mailboxes_;
   Judge judge_;
   RoomApply room_apply_;
   UserApply user_apply_;

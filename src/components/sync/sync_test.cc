@@ -308,7 +308,6 @@ TEST_P(Syncing, MessagesToADeviceGoUntilTheyAreAcknowledged) {
   auto next = sync(bob, World::next_batch(answer));
   EXPECT_EQ(numbers(next), (std::vector<int64_t>{3}));
   EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 1);
-  world.create(bob.user);  // an answer without news asks and writes nothing
   sync(bob, World::next_batch(next));
   EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
 }
@@ -420,6 +419,27 @@ TEST_P(Syncing, WhoIsOutOfARoomTypesThereNoLonger) {
   auto ephemeral = room_in(sync(alice, since), "join", room).at("ephemeral").at("events").as_array();
   ASSERT_EQ(ephemeral.size(), 1u);
   EXPECT_TRUE(ephemeral.front().at("content").at("user_ids").as_array().empty());
+}
+
+TEST_P(Syncing, AcknowledgedMessagesToADeviceNeverComeAgain) {
+  auto since = token(bob);
+  send_to(bob, 1, 2);
+  auto answer = sync(bob, since);
+  EXPECT_EQ(numbers(answer), (std::vector<int64_t>{1, 2}));
+  auto acknowledged = World::next_batch(answer);
+  EXPECT_TRUE(numbers(sync(bob, acknowledged)).empty()) << "nothing is new, and that is an acknowledgement";
+  EXPECT_TRUE(numbers(sync(bob)).empty());
+  EXPECT_TRUE(numbers(sync(bob, since)).empty());
+  // Memory forgets, the table does not.
+  send_to(bob, 3, 150);
+  world.deliver();
+  world.restart();
+  answer = sync(bob, acknowledged);
+  EXPECT_EQ(numbers(answer).size(), 100u);
+  answer = sync(bob, World::next_batch(answer));
+  EXPECT_EQ(numbers(answer).size(), 50u);
+  sync(bob, World::next_batch(answer));
+  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
 }
 
 TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {

@@ -112,7 +112,10 @@ void UserApply::committed(const Batch& batch) {
     if (const auto* data = std::get_if<AccountDataChanged>(&item.what)) {
       if (data->type == kPushRules || data->type == kIgnoredUsers) judge_.rules_changed();
     } else if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
-      for (const auto& message : sent->messages) feed_.user_changed(message.to, pos);
+      for (const auto& message : sent->messages) {
+        feed_.message_sent(message.to, message.device, pos);
+        feed_.user_changed(message.to, pos);
+      }
     } else if (std::holds_alternative<DeviceListChanged>(item.what)) {
       for (uint32_t room_no : batch.rooms.at(item.user)) feed_.room_changed(room_no, pos);
     }

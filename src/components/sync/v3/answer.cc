@@ -254,7 +254,6 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
                 co_await account_data(context, std::nullopt,
                                       since && !context.request.full_state ? &snapshot.account_data : nullptr));
   MYELIN_CO_TRY(auto counts, co_await key_counts(session));
-  if (snapshot.delete_to_device) MYELIN_CO_CHECK(co_await forget_to_device(session, since->to_device_position()));
 
   next.position = since ? std::max(since->position, snapshot.position) : snapshot.position;
   next.to_device = snapshot.to_device_upto;
@@ -277,14 +276,6 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   bool empty = context.empty && context.account_data.empty() && snapshot.to_device.empty() && !lists &&
                presence.empty() && !snapshot.key_counts_changed;
   co_return Answer{std::move(body), empty, next.position};
-}
-
-// The client came back with a later token: it has these.
-Task<Result<void>> Answers::forget_to_device(accounts::Session session, int64_t upto) {
-  co_return co_await db_.write({}, [session, upto](db::Tx& tx) {
-    tx.exec("DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos <= $3", session.user.str(),
-            session.device.str(), upto);
-  });
 }
 
 }  // namespace myelin::sync

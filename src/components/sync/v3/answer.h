@@ -39,7 +39,6 @@ class Answers {
   Task<Result<std::string>> account_data(Context&, std::optional<RoomId>, const std::set<std::string>* types);
   Task<Result<std::string>> key_counts(const accounts::Session&);
   Task<Result<std::vector<std::string>>> presence_events(Context&);
-  Task<Result<void>> forget_to_device(accounts::Session, int64_t upto);
   db::Database& db_;
   accounts::Accounts& accounts_;
   keys::Keys& keys_;

@@ -208,11 +208,6 @@ void read_to_device(db::ReadTx& tx, const SnapshotQuery& query, Snapshot& out) {
     out.to_device_upto = rows.back().pos;
   }
   for (auto& row : rows) out.to_device.push_back(std::move(row.body));
-  out.delete_to_device =
-      after > 0 && tx.one(
-                         "SELECT 1 FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos <= $3 LIMIT 1",
-                         [](const db::Row&) { return true; }, query.user.str(), query.device.str(), after)
-                       .has_value();
 }
 
 bool share_a_room(db::ReadTx& tx, const std::string& a, const std::string& b) {

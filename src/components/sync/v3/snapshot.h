@@ -64,7 +64,6 @@ struct Snapshot {
   std::map<std::string, std::set<std::string>> room_account_data;  // room id -> types changed
   std::vector<std::string> to_device;                              // bodies
   int64_t to_device_upto = -1;                                     // set when there are more than fit
-  bool delete_to_device = false;                                   // rows at or before `since` remain
   bool key_counts_changed = false;
   std::set<std::string> device_lists_changed, device_lists_left;
 };
