@@ -23,6 +23,13 @@ std::vector<UserId> mentioned(const Event& event) {
   return out;
 }
 
+// Whom the event invites.
+std::optional<UserId> invited(const Event& event) {
+  if (event.type() != "m.room.member" || json::string_at(event.content(), "membership") != "invite") return {};
+  auto user = UserId::parse(event.state_key().value_or(""));
+  return user ? std::optional(std::move(*user)) : std::nullopt;
+}
+
 bool mentions_room(const Event& event) {
   const auto* mentions = json::object_at(event.content(), "m.mentions");
   return mentions != nullptr && json::bool_at(*mentions, "room").value_or(false);
@@ -173,6 +180,7 @@ Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room_id, St
   std::set<UserId> users(room->special.begin(), room->special.end());
   for (auto& user : mentioned(event))
     if (user.server() == server_name_.str()) users.insert(std::move(user));
+  if (auto user = invited(event); user && user->server() == server_name_.str()) users.insert(std::move(*user));
   users.erase(event.sender());
 
   PushContext context{.user = rules_->nobody};

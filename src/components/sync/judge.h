@@ -14,7 +14,7 @@ namespace myelin::sync {
 
 std::set<std::string> ignored_in(std::string_view ignored_user_list);  // the users that m.ignored_user_list names
 
-// A member whose verdict on one event is not what their class makes of the room's.
+// A member, or who is invited by the event, whose verdict on it is not what their class makes of the room's.
 struct Exception {
   UserId user;
   Verdict own;

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "components/rooms/testing/remote_server.h"
+#include "components/sync/notify_out.h"
 #include "components/sync/testing/client.h"
 
 namespace myelin::sync {
@@ -440,6 +441,29 @@ TEST_P(Syncing, AcknowledgedMessagesToADeviceNeverComeAgain) {
   EXPECT_EQ(numbers(answer).size(), 50u);
   sync(bob, World::next_batch(answer));
   EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
+}
+
+TEST_P(Syncing, AnInvitationIsJudgedByTheRulesOfWhomItInvites) {
+  auto notified = [&] {
+    world.deliver();
+    std::set<rooms::EventRef> out;
+    for (const auto& message : value(world.loop.run(world.bus->messages(kNotifyOut))))
+      out.insert(value(decode_notify_out(message.body)).ref);
+    return out;
+  };
+  auto ref_of = [&](const RoomId& room, const EventId& event) {
+    return value(world.loop.run(world.queries().event(room, event)))->ref;
+  };
+  auto room = world.create(alice.user, "private_chat");
+  world.deliver();
+  world.edit_rules(carol.user, [](json::Object& rules) {
+    return enable_push_rule(rules, PushRuleKind::kOverride, ".m.rule.invite_for_me", false);
+  });
+  world.deliver();
+  auto to_bob = world.invite(room, alice.user, bob.user), to_carol = world.invite(room, alice.user, carol.user);
+  EXPECT_TRUE(notified().contains(ref_of(room, to_bob)));
+  EXPECT_FALSE(notified().contains(ref_of(room, to_carol)));
+  EXPECT_EQ(world.count("SELECT count(*) FROM unread_exception"), 0) << "nothing is unread in a room one is not in";
 }
 
 TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {

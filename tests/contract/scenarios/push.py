@@ -107,6 +107,7 @@ def pushers(w):
         listed = {each["pushkey"]: each for each in bob.get("/pushers")["pushers"]}
         w.check(listed.get("key") == pusher(gateway) and set(listed) == {"key", "small"}, f"pushers: {listed}")
         _full(w, alice, bob, room, gateway)
+        _invitation(w, alice, bob, gateway)
         _failures(w, alice, room, gateway)
         _refused_pushers(w, bob, gateway)
         # One pushkey belongs to one user, unless `append` says otherwise; a device takes its pushers with it.
@@ -139,6 +140,20 @@ def _full(w, alice, bob, room, gateway):
     bob.post("/rooms/{roomId}/receipt/{receiptType}/{eventId}", room, "m.read", sent, body={})
     w.check(gateway.wait_for(lambda n: "event_id" not in n and n.get("counts") == {"unread": 0}),
             "the badge goes down when the message is read")
+
+
+def _invitation(w, alice, bob, gateway):
+    """Who is invited hears of it, by their own rules, though nothing is unread in a room one is not in."""
+    def of(room):
+        return gateway.wait_for(lambda n: n.get("room_id") == room and n["devices"][0]["pushkey"] == "key", 10) or {}
+    room = alice.create_room(preset="private_chat", name="Wanted", invite=[bob.user])
+    note = of(room)
+    wanted = {"type": "m.room.member", "sender": alice.user, "user_is_target": True, "room_name": "Wanted", "counts": {}}
+    w.check(wanted.items() <= note.items() and note.get("content", {}).get("membership") == "invite",
+            f"notification of an invitation at createRoom: {note}")
+    room = alice.create_room(preset="private_chat")
+    alice.post("/rooms/{roomId}/invite", room, body={"user_id": bob.user})
+    w.check(of(room).get("user_is_target") is True, f"notification of an invitation: {of(room)}")
 
 
 def _failures(w, alice, room, gateway):
