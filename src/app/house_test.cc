@@ -8,6 +8,7 @@
 #include "components/testing/databases.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/loop.h"
+#include "infra/db/testing/power_cut_vfs.h"
 
 namespace myelin::app {
 namespace {
@@ -45,6 +46,11 @@ struct Standing {
     request.remote_address = "192.0.2.1";
     return loop.run(house.router().handle(std::move(request)));
   }
+  std::unique_ptr<db::Database> open() {
+    auto options = database.options();
+    options.sqlite_vfs = disk.name();
+    return db::testing::TemporaryDatabase::open(options, loop.executor(), clock);
+  }
   net::Response get(const std::string& target) { return ask(net::Method::kGet, target); }
 
   Config config;
@@ -52,7 +58,8 @@ struct Standing {
   SystemClock clock;
   SystemRandom random;
   db::testing::TemporarySqlite database;
-  std::unique_ptr<db::Database> db = database.open(loop.executor(), clock);
+  db::testing::PowerCutVfs disk{"house", 1};
+  std::unique_ptr<db::Database> db = open();
   FakeBus bus{*db};
   NobodyThere nobody;
   SigningKey key = SigningKey::generate(random, "a");
@@ -95,7 +102,7 @@ TEST(PublicAddress, ThatIsNotKnownIsToldToNobody) {
 
 struct Health : ::testing::Test {
   void expect(int ready, const std::string& reason = "") {
-    loop_until_not_cached();
+    forget_the_last_answer();
     EXPECT_EQ(standing.get("/_myelin/health/live").status, 200);
     for (const char* path : {"/_myelin/health", "/_myelin/health/ready"}) {
       auto answer = standing.get(path);
@@ -103,7 +110,7 @@ struct Health : ::testing::Test {
       EXPECT_NE(answer.body.find(reason), std::string::npos) << answer.body;
     }
   }
-  void loop_until_not_cached() { standing.loop.run(sleep_for(std::chrono::milliseconds(1'050))); }
+  void forget_the_last_answer() { standing.loop.run(sleep_for(std::chrono::milliseconds(1'050))); }
   Standing standing;
 };
 
@@ -120,6 +127,13 @@ TEST_F(Health, IsOfTheDatabaseNatsAndTheServer) {
 TEST_F(Health, NoticesADatabaseThatTakesNoWrites) {
   standing.db->stop();
   expect(503, "the database refuses to write: ");
+}
+
+TEST_F(Health, NoticesAFullDisk) {
+  standing.disk.fail_from(db::testing::PowerCutVfs::Fault::kDiskFull, 1);
+  expect(503, "the database refuses to write: ");
+  standing.disk.heal();
+  expect(200);
 }
 
 TEST(Start, WaitsForNats) {
