@@ -63,6 +63,11 @@ Task<Result<void>> House::start_bus() {
   }
 }
 
+void House::drain_begins() {
+  readiness_.drain_begins();
+  sync_->release();
+}
+
 Task<> House::stop_work() { co_await queues_->stop(); }
 
 Task<> House::stop() {

@@ -30,9 +30,9 @@ class House {
 
   // After it, requests may come. The bus is started here too; an external NATS that does not answer is waited for.
   Task<Result<void>> start();
-  void drain_begins() { readiness_.drain_begins(); }
-  Task<> stop_work();  // gives up what waits for other machines; its rows stay
-  Task<> stop();       // the bus last
+  void drain_begins();  // says so to who asks, and answers requests that are parked
+  Task<> stop_work();   // gives up what waits for other machines; its rows stay
+  Task<> stop();        // the bus last
 
   api::Router& router() { return router_; }
   accounts::Accounts& accounts() { return *accounts_; }

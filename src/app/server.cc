@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdlib>
 
 #include "app/addresses.h"
 #include "app/components.h"
@@ -134,11 +135,21 @@ Task<std::optional<Result<void>>> start(Server& server, boost::asio::signal_set&
   co_return std::nullopt;
 }
 
+// Who asks again does not want to wait: as if killed, which loses nothing (docs/spine.md).
+void end_at_next_signal(boost::asio::signal_set& signals) {
+  signals.async_wait([](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    log::warning("stopping at once");
+    std::_Exit(128 + signal);
+  });
+}
+
 // Starts, waits for a signal, drains. The exit status.
 Task<int> run(Server& server, boost::asio::signal_set& signals) {
   auto outcome = co_await start(server, signals);
   if (!outcome) {
     log::info("stopping before the start was complete");
+    end_at_next_signal(signals);
     co_await server.stop();
     co_return 0;
   }
@@ -146,7 +157,8 @@ Task<int> run(Server& server, boost::asio::signal_set& signals) {
   if (!started) log::error("the server does not start: {}", started.error().message);
   if (started) {
     co_await signals.async_wait(boost::asio::use_awaitable);
-    log::info("stopping: running requests are finished first");
+    log::info("stopping: running requests are finished first; a second signal ends the process at once");
+    end_at_next_signal(signals);
   }
   co_await server.stop();
   co_return started ? 0 : 1;

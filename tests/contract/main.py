@@ -13,6 +13,7 @@ import answers
 import bad_input
 import coverage
 import settings
+import stop
 from scenarios import ALL as SCENARIOS
 
 
@@ -53,6 +54,8 @@ def main():
             report.problem(line)
     if not arguments.parts or "settings" in arguments.parts:
         run_part(report, "settings", settings.run, arguments.program, arguments.port + 1, report)
+    if not arguments.parts or "stop" in arguments.parts:
+        run_part(report, "stop", stop.run, arguments.program, arguments.port + 1, report)
     print(coverage.summary(report))
     return 1 if report.problems else 0
 

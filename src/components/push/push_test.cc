@@ -63,6 +63,7 @@ class FakeSync final : public sync::Sync {
   Task<Result<rooms::PageToken>> page_token(RoomId, std::string) override { co_return none(); }
   Task<Result<std::string>> token_now() override { co_return none(); }
   Task<Result<json::Object>> key_changes(UserId, std::string, std::string) override { co_return none(); }
+  void release() override {}
   Task<Result<void>> start() override { co_return Result<void>{}; }
   Task<> stop() override { co_return; }
 

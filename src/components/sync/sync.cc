@@ -71,6 +71,11 @@ class SyncImpl final : public Sync {
     co_return Result<void>{};
   }
 
+  void release() override {
+    released_ = true;
+    feed_.wake_all();
+  }
+
   Task<> stop() override {
     stopping_ = true;
     tasks_.cancel();
@@ -79,6 +84,7 @@ class SyncImpl final : public Sync {
 
   Task<Result<std::string>> wait(SyncRequest request) override {
     auto deadline = clock_.steady() + request.timeout;
+    auto is_over = [&] { return released_ || clock_.steady() >= deadline; };
     std::optional<Token> since;
     co_await own_writes_.settle(request.session.user, clock_.steady() + options_.own_writes);
     if (request.since) {
@@ -101,12 +107,12 @@ class SyncImpl final : public Sync {
         std::optional<ChangedRooms> changed;
         if (since) changed = feed_.changed_rooms(*subscriber, since->position);
         MYELIN_CO_TRY(auto answer, co_await answers_.build(request, filter, since, std::move(changed), *subscriber));
-        if (!since || request.full_state || !answer.empty || clock_.steady() >= deadline) {
+        if (!since || request.full_state || !answer.empty || is_over()) {
           crash_point("sync.response_lost");
           co_return std::move(answer.body);
         }
         checked = answer.position;
-      } else if (clock_.steady() >= deadline) {
+      } else if (is_over()) {
         co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()), *subscriber);
       }
       if (stopping_) co_return fail(Code::kUnavailable, "the server is stopping");
@@ -246,7 +252,7 @@ class SyncImpl final : public Sync {
   PresenceNews presence_;
   Answers answers_;
   TaskSet tasks_;
-  bool stopping_ = false;
+  bool released_ = false, stopping_ = false;
 };
 
 }  // namespace

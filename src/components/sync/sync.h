@@ -35,6 +35,8 @@ class Sync {
   virtual Task<Result<std::string>> token_now() = 0;  // the current position as a token
   // GET /keys/changes: {"changed": [...], "left": [...]} between two sync tokens. kInvalidParam: a bad token.
   virtual Task<Result<json::Object>> key_changes(UserId, std::string from, std::string to) = 0;
+  // Parked requests are answered now, and no later one waits: the server is about to stop.
+  virtual void release() = 0;
   virtual Task<Result<void>> start() = 0;
   virtual Task<> stop() = 0;
 };

@@ -466,6 +466,23 @@ TEST_P(Syncing, AnInvitationIsJudgedByTheRulesOfWhomItInvites) {
   EXPECT_EQ(world.count("SELECT count(*) FROM unread_exception"), 0) << "nothing is unread in a room one is not in";
 }
 
+TEST_P(Syncing, ParkedRequestsAreAnsweredWhenTheServerIsAboutToStop) {
+  world.create(bob.user);
+  auto since = token(bob);
+  std::optional<json::Object> answer;
+  SyncRequest request{bob};
+  request.since = since;
+  request.timeout = std::chrono::hours(1);
+  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(request),
+                        [&](std::exception_ptr, Result<std::string> got) { answer = object(value(std::move(got))); });
+  for (int i = 0; i < 5; ++i) world.idle();
+  EXPECT_FALSE(answer);
+  world.sync->release();
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
+  EXPECT_EQ(World::next_batch(*answer), since);
+  EXPECT_EQ(World::next_batch(world.sync_now(request)), since) << "who comes later does not wait";
+}
+
 TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {
   auto room = world.create(alice.user);
   auto since = token(alice);
