@@ -483,7 +483,7 @@ TEST_P(Syncing, ParkedRequestsAreAnsweredWhenTheServerIsAboutToStop) {
   EXPECT_EQ(World::next_batch(world.sync_now(request)), since) << "who comes later does not wait";
 }
 
-TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {
+TEST_P(Syncing, SpineRuleA6AProcessThatIsBehindCatchesUpFirst) {
   auto room = world.create(alice.user);
   auto since = token(alice);
   auto said = world.say(room, alice.user, "hello");
@@ -500,7 +500,7 @@ TEST_P(Syncing, AProcessThatIsBehindCatchesUpFirst) {
   world.deliver();
   ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
   auto next = SyncToken::parse(World::next_batch(object(value(std::move(*answer))))).value();
-  EXPECT_GE(next.position, ahead.position);
+  EXPECT_GE(next.position, ahead.position) << "next_batch never goes back";
   for (const char* bad : {"", "s", "x1", "s-1", "s1_", "s99999999999999999999"})
     EXPECT_EQ(error_of(world.try_sync([&] {
                 SyncRequest wrong{alice};

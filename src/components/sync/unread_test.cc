@@ -1,4 +1,5 @@
 // Unread counts: what counts, for whom, until when (client-server API, Receiving notifications; Threading).
+#include "components/rooms/room_out.h"
 #include "components/sync/testing/client.h"
 
 namespace myelin::sync {
@@ -83,6 +84,39 @@ TEST_P(Unread, AMentionHighlightsForWhomItNames) {
   EXPECT_EQ(of(bob), (Count{0, 0}));
   world.say(room, alice.user, mention("somebody who is not here", UserId::trusted("@nobody:here")));
   EXPECT_EQ(of(bob), (Count{1, 0}));
+}
+
+TEST_P(Unread, SpineRuleA8ReceiptsTravelOnTheirRoomsPartition) {
+  auto said = world.say(room, alice.user, "hello");
+  world.read(room, bob.user, said);
+  std::optional<uint64_t> event_at, receipt_at;
+  for (const auto& message : value(world.loop.run(world.bus->messages(rooms::kRoomOut)))) {
+    auto decoded = value(rooms::decode_room_out(message.body));
+    if (decoded.room != room) continue;
+    EXPECT_EQ(message.partition, bus::partition_of(room.str()));
+    if (std::holds_alternative<rooms::ReceiptAdded>(decoded.what))
+      receipt_at = message.seq;
+    else
+      event_at = message.seq;  // of the newest
+  }
+  ASSERT_TRUE(event_at && receipt_at);
+  EXPECT_GT(*receipt_at, *event_at) << "no receipt overtakes its event";
+}
+
+TEST_P(Unread, SpineRuleA8CountsAreComputedFromTheRoomsOrder) {
+  std::vector<EventId> said;
+  for (int i = 0; i < 5; ++i) said.push_back(world.say(room, alice.user, "hello"));
+  // The newest receipt decides wherever it stands among what arrives, in one batch with it or later.
+  world.read(room, bob.user, said[2]);
+  world.say(room, alice.user, "another");
+  EXPECT_EQ(of(bob), (Count{3, 0}));
+  world.read(room, bob.user, said[0]);
+  EXPECT_EQ(of(bob), (Count{3, 0})) << "an older one changes nothing";
+  world.read(room, bob.user, said[4], "", "m.read.private");
+  EXPECT_EQ(of(bob), (Count{1, 0}));
+  world.redact(room, alice.user, said[3]);
+  EXPECT_EQ(of(bob), (Count{1, 0})) << "what was read is not taken off twice";
+  EXPECT_EQ(of(carol), (Count{5, 0}));
 }
 
 TEST_P(Unread, ACountIsByTheRulesOfItsTime) {
