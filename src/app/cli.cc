@@ -154,7 +154,7 @@ int run_command_line(int argc, char** argv) {
   });
 
   auto* user = program.add_subcommand("user", "accounts")->require_subcommand(1);
-  std::string name, password;
+  std::string name;
   bool admin = false;
   auto* add = user->add_subcommand("add", "make an account; the password is asked for, or read from standard input");
   options[2].add_to(*add);
