@@ -82,6 +82,7 @@ def run(world):
         for changed in odd_texts(bad.targets.body(method, route)):
             bad.send(method, route, body=changed)
     _made_events(bad)
+    _second_create_events(bad)
     bad_ids.run(bad, patterns)
     foreign.run(bad, patterns)
     _still_well(bad)
@@ -97,6 +98,20 @@ def _unknown_field(bad, method, route, body):
     refusal = (answer.status, answer.errcode)
     bad.report.check(answer.status == 200 or refusal in TAKEN,
                      f"{method} {route} refuses an unknown field: {answer}")
+
+
+def _second_create_events(bad):
+    """A room has one create event, in every version, whatever its state key."""
+    alice = bad.targets.alice
+    rooms = [alice.create_room(room_version=version) for version in ("6", "10", "11", "12")]
+    before = bad.stored()
+    for room in rooms:
+        for path in (f"send/m.room.create/{next(bad.targets.numbers)}", "state/m.room.create", "state/m.room.create/k"):
+            answer = alice.raw("PUT", fill("/rooms/{roomId}/", [room]) + path, b"{}")
+            bad.sane(answer, path)
+            bad.report.check(answer.status in (400, 403), f"{path} in {room}: {answer}")
+    changed = dump.differences(before, bad.stored())
+    bad.report.check(not changed, f"refused create events changed {changed}")
 
 
 def _made_events(bad):

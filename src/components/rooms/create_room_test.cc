@@ -177,6 +177,15 @@ TEST_P(CreatingRooms, Version11KeepsCreatorsAmongTheUsers) {
   EXPECT_TRUE(room.str().ends_with(":here"));
 }
 
+TEST_P(CreatingRooms, ASecondCreateEventIsRefusedInEveryRoomVersion) {
+  for (const char* version : {"1", "6", "10", "11", "12"}) {
+    auto it = world.create(world.room_of(world.alice, "public_chat", version));
+    for (auto key : {std::optional<std::string>(), std::optional<std::string>(""), std::optional<std::string>("k")})
+      EXPECT_EQ(error_of(world.try_send(it, world.alice, "m.room.create", {}, key)), Code::kForbidden) << version;
+    world.say(it, world.alice, "the room goes on");
+  }
+}
+
 TEST_P(CreatingRooms, RefusesWhatCannotBe) {
   auto with = [&](auto change) {
     auto request = world.room_of(world.alice, "private_chat", "12");

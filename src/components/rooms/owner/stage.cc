@@ -40,7 +40,8 @@ std::optional<Membership> membership_in(const Event* member) {
                            : membership_from(json::string_at(member->content(), "membership").value_or(""));
 }
 
-bool is_create(const Draft& draft) { return draft.type == "m.room.create" && draft.state_key == ""; }
+// By its type alone, as the event format and the authorization rules have it.
+bool is_create(const Draft& draft) { return draft.type == "m.room.create"; }
 
 }  // namespace
 
