@@ -161,6 +161,36 @@ TEST_P(Sending, RedactedStateIsRedactedWhereItIsShownAsFormerContent) {
   EXPECT_FALSE(world.event(room, second)->prev_content->contains("topic"));
 }
 
+TEST_P(Sending, RedactedStateCanBeSetAgain) {
+  auto redact = [&](const EventId& target) {
+    SendEvent redaction{room, world.alice, "m.room.redaction", {}, {}};
+    redaction.redacts = target;
+    value(send(redaction));
+  };
+  auto first = world.set(room, world.alice, "m.room.topic", {{"topic", "t"}});
+  EXPECT_EQ(world.set(room, world.alice, "m.room.topic", {{"topic", "t"}}), first);
+  for (bool read_again : {false, true}) {
+    redact(first);
+    if (read_again) world.restart();
+    auto again = world.set(room, world.alice, "m.room.topic", {{"topic", "t"}});
+    EXPECT_NE(again, first);
+    EXPECT_EQ(world.state_event(room, "m.room.topic")->event->content(), (json::Object{{"topic", "t"}}));
+    first = again;
+  }
+}
+
+TEST_P(Sending, WhatWasRedactedOfAMemberEventDoesNotComeBackWithTheNextProfile) {
+  auto joined = value(world.loop.run(
+      world.rooms->commands().join({room, world.bob, {"Bob", {}}, {}, {}, json::Object{{"org.example", "secret"}}})));
+  SendEvent redaction{room, world.alice, "m.room.redaction", {}, {}};
+  redaction.redacts = joined;
+  value(send(redaction));
+  ChangeMembership profile{room, world.bob, world.bob, MembershipAction::kProfile, {"Bob", {}}};
+  value(world.loop.run(world.rooms->commands().change_membership(profile)));
+  EXPECT_EQ(world.state_event(room, "m.room.member", world.bob.str())->event->content(),
+            (json::Object{{"membership", "join"}, {"displayname", "Bob"}}));
+}
+
 MYELIN_ON_BOTH_DATABASES(Sending);
 
 }  // namespace

@@ -19,12 +19,14 @@ Result<RoomHead> read_head(db::ReadTx& tx, uint32_t room_no) {
 Result<void> read_event(db::ReadTx& tx, const RoomRules& rules, EventRef ref, HeldState& out) {
   Result<void> status = fail(Code::kCorrupt, "a state event is not there");
   tx.query(
-      "SELECT e.event_id, e.json, a.generation FROM event e JOIN auth_event a ON a.ref = e.ref WHERE e.ref = $1",
+      "SELECT e.event_id, e.json, a.generation, x.ref FROM event e JOIN auth_event a ON a.ref = e.ref "
+      "LEFT JOIN redaction x ON x.target = e.ref WHERE e.ref = $1",
       [&](const db::Row& row) {
         auto event = Event::restore(row.bytes(1), EventId::trusted(row.str(0)), rules);
         status = event ? Result<void>{} : std::unexpected(event.error());
         if (event) out.event = *std::move(event);
         out.generation = static_cast<uint32_t>(row.i64(2));
+        out.redacted = !row.null(3);
       },
       ref.row());
   return status;

@@ -58,11 +58,11 @@ Result<void> check_membership(MembershipAction action, std::string_view current)
   return {};
 }
 
-json::Object new_content(const ChangeMembership& request, const Event* target) {
+json::Object new_content(const ChangeMembership& request, const json::Object& former) {
   json::Object content;
   switch (request.action) {
     case MembershipAction::kProfile:
-      content = target->content();
+      content = former;
       // What belongs to the event that brought the user in goes.
       for (const char* key : {"displayname", "avatar_url", "join_authorised_via_users_server", "reason", "is_direct",
                               "third_party_invite"})
@@ -86,7 +86,8 @@ json::Object new_content(const ChangeMembership& request, const Event* target) {
 
 Result<Step> plan_change(const RoomState& room, const ChangeMembership& request) {
   Look look(room);
-  auto target = look.event("m.room.member", request.target.str());
+  const auto& held = look("m.room.member", request.target.str());
+  auto target = held.event;
   auto sender = look.event("m.room.member", request.sender.str());
   if (look.lacks()) return look.take();
   auto current = membership_of(target.get());
@@ -96,9 +97,10 @@ Result<Step> plan_change(const RoomState& room, const ChangeMembership& request)
     return fail(Code::kForbidden, "you are not in this room");
   }
   MYELIN_CHECK(check_membership(request.action, current));
-  auto content = new_content(request, target.get());
+  auto former = room.content(held);
+  auto content = new_content(request, former);
   // The same once more changes nothing.
-  if (target && target->sender() == request.sender && target->content() == content) return target->event_id();
+  if (target && target->sender() == request.sender && former == content) return target->event_id();
   Draft draft = member_draft(request.sender, request.target, "");
   draft.content = std::move(content);
   return draft;

@@ -1,5 +1,7 @@
 #include "components/rooms/owner/room_state.h"
 
+#include "matrix/redaction.h"
+
 namespace myelin::rooms {
 namespace {
 
@@ -35,12 +37,19 @@ void RoomState::put(uint32_t page_no, const PagePtr& page) {
   bytes_ += page->memory_bytes() + 64;
 }
 
+json::Object RoomState::content(const HeldState& held) const {
+  if (!held.event) return {};
+  if (!held.redacted && !redacted_.contains(held.event_no)) return held.event->content();
+  return redact(held.event->object(), *rules).at("content").as_object();
+}
+
 // Only with nothing under way: what is not committed yet cannot be read again.
 void RoomState::trim() {
   if (begun != ended) return;
   held_.clear();
   for (auto page_no : page_numbers_) pages.erase(page_no);
   page_numbers_.clear();
+  redacted_.clear();
   complete_ = false;
   bytes_ = 4096;
   ++trims_;

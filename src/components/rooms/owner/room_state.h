@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/task.h"
@@ -21,6 +22,7 @@ struct HeldState {
   uint32_t event_no = 0;             // 0: not in the state
   EventPtr event{};
   uint32_t generation = 0;  // of the event in the auth graph
+  bool redacted = false;    // as read: see RoomState::content()
 };
 
 // What could not be found in memory: fetched from the database, then the step is taken again.
@@ -54,6 +56,10 @@ class RoomState {
   // A new event of this key.
   void put(TypeAndKey, HeldState);
   void put(uint32_t page_no, const PagePtr&);
+  // What the room shows of a state event that is held: its content, what redaction leaves of it, or {} without an
+  // event.
+  json::Object content(const HeldState&) const;
+  void redacted(uint32_t event_no) { redacted_.insert(event_no); }
   void knows_everything() { complete_ = true; }  // a room made here: what is not held is not in the state
 
   // Everything built before this moment is in the database once it is true.
@@ -79,7 +85,8 @@ class RoomState {
     bool operator()(const auto& a, const auto& b) const { return Hash::view(a) == Hash::view(b); }
   };
   std::unordered_map<TypeAndKey, HeldState, Hash, Equal> held_;
-  std::vector<uint32_t> page_numbers_;  // of `pages`
+  std::vector<uint32_t> page_numbers_;     // of `pages`
+  std::unordered_set<uint32_t> redacted_;  // state events, since the last trim
   bool complete_ = false;
   uint64_t trims_ = 0;
   size_t bytes_ = 4096;

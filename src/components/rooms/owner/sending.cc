@@ -25,13 +25,13 @@ Result<void> check_content(const SendEvent& request) {
 Result<Step> plan_send(const RoomState& room, const SendEvent& request, const std::optional<Target>& target) {
   Look look(room);
   if (request.state_key) {
-    auto current = look.event(request.type, *request.state_key);
+    const auto& current = look(request.type, *request.state_key);
     auto member = look.event("m.room.member", request.sender.str());
     if (look.lacks()) return look.take();
     // Setting state to what it is already answers with the event that did.
-    if (current && current->sender() == request.sender && current->content() == request.content &&
+    if (current.event && current.event->sender() == request.sender && room.content(current) == request.content &&
         membership_of(member.get()) == "join")
-      return current->event_id();
+      return current.event->event_id();
   }
   Draft draft{request.sender,  request.type, request.state_key,  request.content,
               request.redacts, {},           request.transaction};

@@ -156,6 +156,7 @@ Result<std::variant<StagedEvent, Missing>> Stager::stage(RoomState& room, Draft 
   head.extremities = {std::move(extremity)};
   head.aside.reset();
   room.head = std::move(head);
+  if (staged.redacts && staged.redacts->is_state) room.redacted(staged.redacts->target.event);
   return staged;
 }
 
