@@ -16,14 +16,6 @@ Task<Result<bool>> is_world_readable(rooms::Queries& queries, uint32_t room_no, 
       json::string_at(events.front()->event->content(), "history_visibility") == "world_readable";
 }
 
-// Was the user joined just before this event of theirs?
-Task<Result<bool>> was_joined_before(rooms::Queries& queries, rooms::EventRef ref, UserId user) {
-  MYELIN_CO_TRY(auto before, co_await queries.root_before(ref));
-  std::vector<std::pair<std::string, std::string>> key{{"m.room.member", user.str()}};
-  MYELIN_CO_TRY(auto events, co_await state_events(queries, ref.room, before, std::move(key)));
-  co_return !events.empty() && json::string_at(events.front()->event->content(), "membership") == "join";
-}
-
 }  // namespace
 
 Task<Result<std::vector<rooms::PlacedPtr>>> state_events(rooms::Queries& queries, uint32_t room_no, StateRoot root,
@@ -58,11 +50,10 @@ Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
     MYELIN_CO_TRY(out.root, co_await queries.current_root(info->room_no));
     co_return out;
   }
-  bool gone = membership && (membership->membership == kLeave || membership->membership == kBan);
-  if (gone && !membership->forgotten) {
-    MYELIN_CO_TRY(bool was_joined, co_await was_joined_before(queries, membership->ref, user));
-    if (was_joined) {
-      MYELIN_CO_TRY(out.root, co_await queries.root_after(membership->ref));
+  if (membership && !membership->forgotten) {
+    MYELIN_CO_TRY(auto left, co_await queries.last_left(info->room_no, user));
+    if (left) {
+      MYELIN_CO_TRY(out.root, co_await queries.root_after(*left));
       co_return out;
     }
   }

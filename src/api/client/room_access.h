@@ -1,5 +1,6 @@
 // What of a room's state a user may read (client-server API, Getting events for a room): the room as it is now for
-// members and where the world may read it, as it was when they left for former members.
+// members and where the world may read it, as it was when they left for former members, whatever happened to them
+// since.
 #pragma once
 #include "api/client/routes.h"
 

@@ -47,6 +47,32 @@ TEST_F(Memberships, LeavingIsSaidOnce) {
   EXPECT_EQ(world.membership(closed, world.bob), "leave");
 }
 
+TEST_F(Memberships, WhoWasJoinedLeftOnceWhateverComesLater) {
+  auto left_by = [&](const UserId& who) {
+    auto ref = value(world.loop.run(world.queries().last_left(world.info(room).room_no, who)));
+    if (!ref) return std::string("never");
+    return value(world.loop.run(world.queries().events({*ref}))).front()->event->event_id().str();
+  };
+  world.change(room, world.alice, world.bob, Action::kInvite);
+  EXPECT_EQ(left_by(world.bob), "never");
+  EXPECT_EQ(left_by(world.carol), "never");
+  world.join(room, world.bob);
+  EXPECT_EQ(left_by(world.bob), "never");
+  auto kicked = world.change(room, world.alice, world.bob, Action::kKick).str();
+  EXPECT_EQ(left_by(world.bob), kicked);
+  world.change(room, world.alice, world.bob, Action::kInvite);
+  EXPECT_EQ(left_by(world.bob), kicked);
+  world.leave(room, world.bob);
+  EXPECT_EQ(left_by(world.bob), kicked);
+  world.change(room, world.alice, world.bob, Action::kBan);
+  world.change(room, world.alice, world.bob, Action::kUnban);
+  EXPECT_EQ(left_by(world.bob), kicked);
+  world.join(room, world.bob);
+  EXPECT_EQ(left_by(world.bob), "never");
+  auto banned = world.change(room, world.alice, world.bob, Action::kBan).str();
+  EXPECT_EQ(left_by(world.bob), banned);
+}
+
 TEST_F(Memberships, KickingNeedsSomebodyToKick) {
   EXPECT_EQ(refusal(room, world.alice, world.bob, Action::kKick), Code::kForbidden);
   world.join(room, world.bob);

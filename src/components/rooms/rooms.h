@@ -172,6 +172,8 @@ class Queries {
   virtual Task<Result<StateRoot>> current_root(uint32_t room_no) = 0;  // of what is committed
   virtual Task<Result<StateRoot>> root_before(EventRef) = 0;
   virtual Task<Result<StateRoot>> root_after(EventRef) = 0;
+  // The user's event that ended the last time they were joined; nullopt: they never were, or still are.
+  virtual Task<Result<std::optional<EventRef>>> last_left(uint32_t room_no, UserId) = 0;
   // Membership as committed now.
   virtual Task<Result<std::optional<RoomMembership>>> membership(RoomId, UserId) = 0;
   virtual Task<Result<std::vector<RoomMembership>>> memberships(UserId) = 0;  // every room, any membership

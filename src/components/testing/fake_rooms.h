@@ -113,6 +113,7 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<std::vector<rooms::StateChange>>> diff(uint32_t, StateRoot, StateRoot) override { co_return none(); }
   Task<Result<StateRoot>> current_root(uint32_t) override { co_return none(); }
   Task<Result<StateRoot>> root_before(rooms::EventRef) override { co_return none(); }
+  Task<Result<std::optional<rooms::EventRef>>> last_left(uint32_t, UserId) override { co_return none(); }
   Task<Result<std::vector<rooms::RoomMembership>>> memberships(UserId) override { co_return none(); }
   Task<Result<std::vector<UserId>>> users_sharing_a_room(UserId) override { co_return none(); }
   Task<Result<std::vector<bool>>> visible(std::vector<rooms::EventRef>, rooms::Viewer) override { co_return none(); }

@@ -21,6 +21,7 @@ class Reader final : public Queries {
   Task<Result<StateRoot>> current_root(uint32_t room_no) override;
   Task<Result<StateRoot>> root_before(EventRef) override;
   Task<Result<StateRoot>> root_after(EventRef) override;
+  Task<Result<std::optional<EventRef>>> last_left(uint32_t room_no, UserId) override;
   Task<Result<std::optional<RoomMembership>>> membership(RoomId, UserId) override;
   Task<Result<std::vector<RoomMembership>>> memberships(UserId) override;
   Task<Result<std::vector<UserId>>> members(uint32_t room_no, Membership) override;

@@ -65,37 +65,53 @@ Result<uint32_t> ViewerSight::replaced_by(uint32_t event_no) {
 }
 
 // The viewer's newest member event is in table member; each names the one that it replaced.
-Result<uint32_t> ViewerSight::last_joined() {
-  if (last_joined_) return *last_joined_;
-  last_joined_ = 0;
+Result<ViewerSight::LastJoined> ViewerSight::last_joined(Milliseconds until) {
+  if (auto it = last_joined_.find(until); it != last_joined_.end()) return it->second;
+  LastJoined out;
   auto number = tx_.one(
                        "SELECT ref FROM member WHERE user_id = $1 AND room_no = $2",
                        [](const db::Row& r) { return EventRef::from_row(r.i64(0)).event; }, viewer_.str(), room_no_)
                     .value_or(0);
   for (int step = 0; number != 0 && step < kMaxMemberSteps; ++step) {
     MYELIN_TRY(auto member, event(number));
-    if (membership_of(member.get()) == "join") {
-      last_joined_ = number;
+    if (membership_of(member.get()) == "join" && member->origin_server_ts() <= until) {
+      out.joined = number;
       break;
     }
+    out.next = number;
     MYELIN_TRY(number, replaced_by(number));
   }
-  return *last_joined_;
+  return last_joined_[until] = out;
 }
 
-// Has the viewer joined at any point after events at this root? The newest join is after them, or on another branch,
-// unless the viewer's membership at the root came out of it.
+Result<std::optional<uint32_t>> ViewerSight::last_left() {
+  MYELIN_TRY(auto last, last_joined());
+  if (last.joined == 0 || last.next == 0) return std::nullopt;
+  return last.next;
+}
+
+// Is this join of the viewer after their member event of that number, or on another branch? Not if that came out of it.
+Result<bool> ViewerSight::comes_after(uint32_t joined, uint32_t member_no) {
+  for (int step = 0; member_no > joined; ++step) {
+    if (step == kMaxMemberSteps) return false;  // that much is not looked through: it counts as before
+    MYELIN_TRY(member_no, replaced_by(member_no));
+  }
+  return joined != 0 && member_no != joined;
+}
+
+// Has the viewer joined at any point after events at this root?
 Result<bool> ViewerSight::joined_later(AtRoot& here) {
   if (here.joined_later) return *here.joined_later;
-  MYELIN_TRY(auto joined, last_joined());
-  auto number = here.member_no;
-  for (int step = 0; number > joined; ++step) {
-    if (step == kMaxMemberSteps) number = joined;  // that much is not looked through: it counts as before
-    if (number > joined) {
-      MYELIN_TRY(number, replaced_by(number));
-    }
-  }
-  return *(here.joined_later = joined != 0 && number != joined);
+  MYELIN_TRY(auto last, last_joined());
+  MYELIN_TRY(here.joined_later, comes_after(last.joined, here.member_no));
+  return *here.joined_later;
+}
+
+Result<bool> ViewerSight::was_in(const StateRoot& root, Milliseconds until) {
+  MYELIN_TRY(auto* here, at(root));
+  if (here->membership == "join") return true;
+  MYELIN_TRY(auto last, last_joined(until));
+  return comes_after(last.joined, here->member_no);
 }
 
 Result<bool> ViewerSight::is_visible(AtRoot& here, HistoryVisibility visibility, std::string_view membership) {
@@ -148,6 +164,14 @@ Task<Result<std::vector<Seen>>> Reader::seen(std::vector<EventRef> refs, Viewer 
       out.push_back(std::move(sees));
     }
     return out;
+  });
+}
+
+Task<Result<std::optional<EventRef>>> Reader::last_left(uint32_t room_no, UserId user) {
+  co_return co_await db_.read([this, room_no, user](db::ReadTx& tx) -> Result<std::optional<EventRef>> {
+    MYELIN_TRY(auto number, ViewerSight(tx, pages_, room_no, user).last_left());
+    if (!number) return std::nullopt;
+    return EventRef{room_no, *number};
   });
 }
 

@@ -23,6 +23,9 @@ class ViewerSight {
  public:
   ViewerSight(db::ReadTx&, PageCache&, uint32_t room_no, const UserId& viewer);
   Result<Seen> see(const SeenRow&);
+  Result<std::optional<uint32_t>> last_left();  // see Queries
+  // Was the viewer joined at this root, or has joined since then, until this time?
+  Result<bool> was_in(const StateRoot&, Milliseconds until);
 
  private:
   struct AtRoot {
@@ -36,8 +39,12 @@ class ViewerSight {
   Result<EventPtr> state_event(const StateRoot&, std::optional<uint32_t> key_no);
   Result<bool> is_visible(AtRoot&, HistoryVisibility, std::string_view membership);
   Result<bool> joined_later(AtRoot&);
+  Result<bool> comes_after(uint32_t joined, uint32_t member_no);
   Result<uint32_t> replaced_by(uint32_t event_no);  // the state event before this one; 0: none
-  Result<uint32_t> last_joined();                   // the number of the viewer's newest join; 0: none
+  struct LastJoined {
+    uint32_t joined = 0, next = 0;  // the viewer's newest join, and their event after it; 0: none
+  };
+  Result<LastJoined> last_joined(Milliseconds until = INT64_MAX);
 
   db::ReadTx& tx_;
   RowPages pages_;
@@ -47,7 +54,7 @@ class ViewerSight {
   std::optional<uint32_t> visibility_key_, member_key_;
   std::unordered_map<uint32_t, EventPtr> events_;  // visibility and member events looked at
   std::map<Fingerprint, AtRoot> roots_;
-  std::optional<uint32_t> last_joined_;
+  std::map<Milliseconds, LastJoined> last_joined_;  // until then
 };
 
 }  // namespace myelin::rooms
