@@ -62,6 +62,7 @@ Task<Result<std::string>> state_for(Components& on, const Call& call, const Room
     MYELIN_CO_TRY(events, co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(keys)));
   }
   auto view = view_of(on, call);
+  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {view.user}));
   std::vector<std::string> out;
   for (const auto& event : events) out.push_back(client_event(*event, view));
   co_return joined_text(out);

@@ -11,8 +11,9 @@ rooms::EventView view_of(const Components& on, const Call& call) {
 }
 
 Task<Result<std::string>> event_list(Components& on, Call call, std::vector<rooms::EventRef> refs) {
-  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
   auto view = view_of(on, call);
+  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
+  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {view.user}));
   std::string out = "[";
   for (const auto& event : events) {
     if (out.size() > 1) out += ',';
@@ -39,6 +40,7 @@ Task<Result<std::string>> one_state(Components& on, Call call) {
   MYELIN_CO_TRY(auto events,
                 co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(key)));
   if (events.empty()) co_return fail(Code::kNotFound, "the room has no such state");
+  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {call.session().user}));
   if (format == "event") co_return client_event(*events.front(), view_of(on, call));
   co_return json::serialize(events.front()->event->content());
 }
@@ -75,8 +77,9 @@ Task<Result<std::string>> members(Components& on, Call call) {
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries)
     if (entry.type == "m.room.member") refs.push_back(entry.ref);
-  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
   auto view = view_of(on, call);
+  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
+  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {view.user}));
   std::string chunk;
   for (const auto& event : events) {
     auto membership = json::string_at(event->event->content(), "membership");

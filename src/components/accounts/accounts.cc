@@ -36,7 +36,7 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Que
   queues.declare({.name = std::string(kProfileQueue),
                   .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
   queues.declare({.name = std::string(kDeactivationQueue),
-                  .attempt = [this](work::Item item) { return leave_every_room(UserId::trusted(item.key)); }});
+                  .attempt = [this](work::Item item) { return leave_every_room(std::move(item)); }});
   queues.declare({.name = std::string(kDeviceQueue),
                   .attempt = [this](work::Item item) { return forget_device(std::move(item)); }});
 }

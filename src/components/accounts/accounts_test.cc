@@ -315,6 +315,17 @@ TEST_P(AccountsTest, ADeactivatedAccountIsGoneAndItsNameStaysTaken) {
   EXPECT_EQ(error_of(loop.run(accounts->deactivate(alice, true))), Code::kNotFound);
 }
 
+TEST_P(AccountsTest, ErasureIsAskedForAndPassedOn) {
+  sign_up("alice");
+  sign_up("bob");
+  check(loop.run(accounts->deactivate(UserId::trusted("@bob:here"), false)));
+  clock.advance(5);
+  check(loop.run(accounts->deactivate(alice, true)));
+  queues_->start();
+  for (int i = 0; i < 1'000 && rooms_.erased.empty(); ++i) loop.run(sleep_for(std::chrono::milliseconds(5)));
+  EXPECT_EQ(rooms_.erased, (std::map<UserId, Milliseconds>{{alice, clock.now()}}));
+}
+
 TEST_P(AccountsTest, ProfilesHoldAnyFieldWithinLimits) {
   sign_up("alice");
   auto set = [&](const std::string& field, std::optional<json::Value> to) {

@@ -53,16 +53,16 @@ Task<Result<void>> AccountsImpl::set_password(UserId user, std::string new_passw
   co_return co_await db_.write(lane_of(user), [user, hash](db::Tx& tx) { return store_password(tx, user, hash); });
 }
 
-Task<Result<void>> AccountsImpl::deactivate(UserId user, bool /*erase*/) {
+Task<Result<void>> AccountsImpl::deactivate(UserId user, bool erase) {
   auto now = clock_.now();
-  auto ended = co_await db_.write(lane_of(user), [user, now](db::Tx& tx) -> Result<std::vector<std::string>> {
+  auto ended = co_await db_.write(lane_of(user), [user, erase, now](db::Tx& tx) -> Result<std::vector<std::string>> {
     int64_t changed = tx.exec(
         "UPDATE account SET password_hash = NULL, deactivated_at = $2 WHERE user_id = $1 AND deactivated_at IS NULL",
         user.str(), now);
     if (changed == 0) return no_such_user();
     auto hashes = erase_devices(tx, user, device_ids(tx, user));
     erase_account(tx, user);
-    work::enqueue(tx, kDeactivationQueue, user.str(), "", now);
+    work::enqueue(tx, kDeactivationQueue, user.str(), erase ? std::to_string(now) : "", now);
     return hashes;
   });
   if (!ended) co_return std::unexpected(ended.error());
@@ -85,8 +85,17 @@ Task<work::Outcome> AccountsImpl::forget_device(work::Item item) {
   co_return work::Outcome{.kind = work::Outcome::Kind::kRetry, .reason = forgotten.error().message};
 }
 
-Task<work::Outcome> AccountsImpl::leave_every_room(UserId user) {
+// Its body: when the user asked for erasure, in ms; empty when they did not.
+Task<work::Outcome> AccountsImpl::leave_every_room(work::Item item) {
   work::Outcome again{.kind = work::Outcome::Kind::kRetry};
+  auto user = UserId::trusted(std::move(item.key));
+  if (!item.body.empty()) {
+    auto erased = co_await rooms_.commands().erase(user, std::stoll(item.body));
+    if (!erased) {
+      again.reason = erased.error().message;
+      co_return again;
+    }
+  }
   auto memberships = co_await rooms_.queries().memberships(user);
   if (!memberships) {
     again.reason = memberships.error().message;

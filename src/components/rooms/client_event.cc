@@ -33,12 +33,15 @@ Task<Result<std::vector<json::Object>>> bundles(Queries& queries, std::vector<Ev
   std::map<EventRef, PlacedPtr> children;
   if (!shown.empty()) {
     MYELIN_CO_TRY(auto found, co_await queries.events(std::move(shown)));
+    MYELIN_CO_TRY(found, co_await queries.served(std::move(found), Viewer{view.user}));
     for (auto& child : found) children[child->ref] = child;
   }
   std::vector<json::Object> out;
   for (auto& each : relations) {
     Aggregation aggregation;
-    if (each.edit) aggregation.replacement = as_value(client_event(*children.at(*each.edit), view));
+    // An edit that is erased edits nothing.
+    if (each.edit && relation_of(*children.at(*each.edit)->event))
+      aggregation.replacement = as_value(client_event(*children.at(*each.edit), view));
     if (const auto& thread = each.thread) {
       auto event = client_event(*children.at(thread->latest), view, &of_latest[thread->latest]);
       aggregation.thread = {as_value(event), thread->count, thread->participated};
@@ -69,6 +72,7 @@ std::string client_event(const PlacedEvent& placed, const EventView& view, const
 
 Task<Result<std::vector<std::string>>> client_events(Queries& queries, std::vector<PlacedPtr> events,
                                                      std::vector<std::string> memberships, EventView view) {
+  MYELIN_CO_TRY(events, co_await queries.served(std::move(events), Viewer{view.user}));
   std::vector<EventRef> refs;
   for (const auto& event : events) refs.push_back(event->ref);
   auto child_view = view;

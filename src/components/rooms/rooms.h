@@ -110,6 +110,7 @@ class Commands {
   virtual Task<Result<EventId>> change_membership(ChangeMembership) = 0;
   virtual Task<Result<void>> forget(RoomId, UserId) = 0;           // kUnknown (400) while still in the room
   virtual Task<Result<void>> forget_device(UserId, DeviceId) = 0;  // transaction ids live as long as their device
+  virtual Task<Result<void>> erase(UserId, Milliseconds at) = 0;   // what Queries::served() then serves of the user
 };
 
 struct StateEntry {
@@ -183,6 +184,11 @@ class Queries {
   // Visibility).
   virtual Task<Result<std::vector<bool>>> visible(std::vector<EventRef>, Viewer) = 0;
   virtual Task<Result<std::vector<Seen>>> seen(std::vector<EventRef>, Viewer) = 0;  // and what the viewer was then
+  // The events as the viewer may have them (client-server API, POST /account/deactivate, erase). Messages and member
+  // events of erased users are redacted copies, unless the viewer was in the room then, or joined between then and the
+  // erasure. Other state is the room's, and stays: a new member must learn that it is encrypted. No read while nobody
+  // is erased.
+  virtual Task<Result<std::vector<PlacedPtr>>> served(std::vector<PlacedPtr>, Viewer) = 0;
   // What clients find bundled with each of these events of one room; no edit of redacted ones, nothing of state.
   virtual Task<Result<std::vector<Relations>>> relations(std::vector<EventRef>, Viewer) = 0;
   virtual Task<Result<Page>> messages(RoomId, std::optional<PageToken> from, std::optional<PageToken> to, Direction,

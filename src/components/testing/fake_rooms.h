@@ -123,6 +123,9 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<std::vector<rooms::Relations>>> relations(std::vector<rooms::EventRef> refs, rooms::Viewer) override {
     co_return std::vector<rooms::Relations>(refs.size());
   }
+  Task<Result<std::vector<rooms::PlacedPtr>>> served(std::vector<rooms::PlacedPtr> events, rooms::Viewer) override {
+    co_return events;
+  }
   Task<Result<rooms::Page>> messages(RoomId, std::optional<rooms::PageToken>, std::optional<rooms::PageToken>,
                                      rooms::Direction, size_t, rooms::Viewer) override {
     co_return none();
@@ -133,6 +136,11 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<EventId>> join(rooms::JoinRoom) override { co_return none(); }
   Task<Result<EventId>> change_membership(rooms::ChangeMembership) override { co_return none(); }
   Task<Result<void>> forget(RoomId, UserId) override { co_return none(); }
+  Task<Result<void>> erase(UserId user, Milliseconds at) override {
+    erased[user] = at;
+    co_return Result<void>{};
+  }
+  std::map<UserId, Milliseconds> erased;
   Task<Result<void>> forget_device(UserId user, DeviceId device) override {
     forgotten_devices.emplace_back(std::move(user), std::move(device));
     co_return Result<void>{};

@@ -160,6 +160,8 @@ def deactivation(w):
     alice, bob = w.user("alice"), w.user("bob")
     room = bob.create_room(preset="public_chat")
     alice.join(room)
+    said = alice.put("/rooms/{roomId}/send/{eventType}/{txnId}", room, "org.example", "t", body={"body": "secret"})
+    said = said["event_id"]
     alice.put("/profile/{userId}/{keyName}", alice.user, "displayname", body={"displayname": "Alice"})
     alice.post("/account/deactivate", body={}, want=401)
     answer = alice.post("/account/deactivate", body={"auth": alice.password_auth(), "erase": True},
@@ -173,6 +175,18 @@ def deactivation(w):
                      want=(400, "M_USER_IN_USE"))
     # Rooms are left, by work in the background.
     bob.sync_until(None, lambda sync: _has_left(sync, room, alice.user), "the deactivated user leaving")
+    # Who joins after the erasure gets redacted copies; who was there has the originals.
+    carol = w.user("carol")
+    carol.join(room)
+    for user, wanted in ((bob, "secret"), (carol, None)):
+        events = [user.get("/rooms/{roomId}/event/{eventId}", room, said).json,
+                  user.get("/rooms/{roomId}/context/{eventId}", room, said)["event"]]
+        for events_of in (user.get("/rooms/{roomId}/messages", room, query={"dir": "b", "limit": 100})["chunk"],
+                          user.sync(filter='{"room":{"timeline":{"limit":100}}}')["rooms"]["join"][room]["timeline"][
+                              "events"]):
+            events += [event for event in events_of if event["event_id"] == said]
+        w.check([event["content"].get("body") for event in events] == [wanted] * 4, f"erased, for {user.user}: {events}")
+    carol.post("/rooms/{roomId}/leave", room, body={})
     members = bob.get("/rooms/{roomId}/joined_members", room)["joined"]
     w.check(set(members) == {bob.user}, f"members after deactivation: {members}")
     register(w.anonymous, "afterwards")

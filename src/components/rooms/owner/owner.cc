@@ -315,6 +315,15 @@ Task<Result<void>> Owner::forget_device(UserId user, DeviceId device) {
   });
 }
 
+Task<Result<void>> Owner::erase(UserId user, Milliseconds at) {
+  MYELIN_CO_CHECK(co_await db_.write({bus::partition_of(user.str()), {}}, [user, at](db::Tx& tx) {
+    tx.exec("INSERT INTO erased_user (user_id, erased_at) VALUES ($1, $2) ON CONFLICT (user_id) DO NOTHING", user.str(),
+            at);
+  }));
+  on_erased(user, at);
+  co_return Result<void>{};
+}
+
 Task<Result<void>> Owner::forget(RoomId id, UserId user) {
   co_return co_await db_.write({bus::partition_of(id.str()), {}}, [id, user](db::Tx& tx) -> Result<void> {
     struct Row {

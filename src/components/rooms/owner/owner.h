@@ -34,12 +34,14 @@ class Owner final : public Commands {
   Task<Result<EventId>> change_membership(ChangeMembership) override;
   Task<Result<void>> forget(RoomId, UserId) override;
   Task<Result<void>> forget_device(UserId, DeviceId) override;
+  Task<Result<void>> erase(UserId, Milliseconds at) override;
 
   // Takes in an event whose prev_events and auth_events are here (kNotFound: which one is not). Checked as the
   // server-server API's Checks performed on receipt of a PDU demand; a fork is resolved. The same event twice: the same
   // answer.
   Task<Result<Received>> receive(RoomId, VerifiedEvent);
 
+  std::function<void(const UserId&, Milliseconds at)> on_erased = [](const UserId&, Milliseconds) {};
   // A committed redaction: caches that hold the target drop it.
   std::function<void(const Redacts&)> on_redacted = [](const Redacts&) {};
   // The newest event of a committed write.

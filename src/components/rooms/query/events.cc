@@ -44,8 +44,7 @@ Result<PlacedPtr> placed_event(const db::Row& row) {
   }
   if (!row.null(10)) {
     MYELIN_TRY(placed->redacted_because, Event::restore(row.bytes(11), EventId::trusted(row.str(10)), *rules));
-    auto text = json::serialize(redact(placed->event->object(), *rules));
-    MYELIN_TRY(placed->event, Event::restore(std::move(text), id, *rules));
+    MYELIN_TRY(placed->event, redacted_form(*placed->event, *rules));
     placed->prev_content = nullptr;
   }
   return placed;
@@ -119,6 +118,10 @@ Task<Result<PlacedPtr>> Reader::event(RoomId room, EventId id) {
   std::vector<EventRef> refs{*ref};
   MYELIN_CO_TRY(auto found, co_await events(std::move(refs)));
   co_return found.front();
+}
+
+Result<EventPtr> redacted_form(const Event& event, const RoomRules& rules) {
+  return Event::restore(json::serialize(redact(event.object(), rules)), event.event_id(), rules);
 }
 
 // ---- relations

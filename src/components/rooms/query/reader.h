@@ -1,10 +1,14 @@
 // Rooms' queries: reads of the shared database, and caches of what cannot change. Thread: the loop.
 #pragma once
+#include <unordered_map>
+
 #include "base/lru.h"
 #include "components/rooms/rooms.h"
 #include "components/rooms/state/row_pages.h"
 
 namespace myelin::rooms {
+
+Result<EventPtr> redacted_form(const Event&, const RoomRules&);
 
 class Reader final : public Queries {
  public:
@@ -33,6 +37,10 @@ class Reader final : public Queries {
                                      size_t limit, Viewer) override;
   Task<Result<PageToken>> live_end(uint32_t room_no) override;
 
+  Task<Result<std::vector<PlacedPtr>>> served(std::vector<PlacedPtr>, Viewer) override;
+
+  Task<Result<void>> start();  // reads who is erased
+  void erased(const UserId&, Milliseconds at);
   void redacted(EventRef, bool is_state);  // it is read anew, and so is what shows its content as prev_content
 
  private:
@@ -42,7 +50,8 @@ class Reader final : public Queries {
   Lru<int64_t, PlacedPtr> events_;
   Lru<uint32_t, RoomInfo> rooms_;
   Lru<std::string, uint32_t> room_numbers_;
-  uint64_t redactions_ = 0;  // so far: what was read before one is not kept
+  std::unordered_map<std::string, Milliseconds> erased_;  // users, and when
+  uint64_t redactions_ = 0;                               // so far: what was read before one is not kept
 };
 
 }  // namespace myelin::rooms

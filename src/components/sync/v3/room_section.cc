@@ -256,6 +256,7 @@ Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view
     events.push_back(event);
     memberships.push_back(membership);
   }
+  MYELIN_CO_TRY(events, co_await rooms_.served(std::move(events), rooms::Viewer{view.session.user}));
   rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
   if (view.filter->event_format() == EventFormat::kFederation) {
     for (const auto& event : events) out.push_back(federation_event(*event->event));
@@ -276,6 +277,7 @@ Task<Result<std::vector<std::string>>> RoomSections::texts(const RoomSnapshot& r
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries) refs.push_back(entry.ref);
   MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
+  MYELIN_CO_TRY(events, co_await rooms_.served(std::move(events), rooms::Viewer{view.session.user}));
   rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
   std::vector<std::string> out;
   for (const auto& event : events) {
