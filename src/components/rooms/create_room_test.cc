@@ -148,6 +148,29 @@ TEST_P(CreatingRooms, InitialStateComesBeforePresetsAndOverridesComeLast) {
   EXPECT_EQ(content(room, "m.room.power_levels").at("users"), (json::Object{{"@alice:here", 100}}));
 }
 
+TEST_P(CreatingRooms, InVersion12OnlyCreatorsUpgradeUnlessAskedFor) {
+  struct Row {
+    json::Object asked;
+    std::optional<int64_t> tombstone;
+  };
+  const Row rows[] = {
+      {{{"state_default", 200}}, 201},
+      {{{"state_default", 100}}, 150},
+      {{{"state_default", (int64_t{1} << 53) - 1}}, (int64_t{1} << 53) - 1},  // nothing is higher
+      {{{"events", json::Object{{"m.room.name", 10}}}}, 150},
+      {{{"events", json::Object{{"m.room.tombstone", 60}}}, {"state_default", 70}}, 60},
+  };
+  for (const auto& [asked, tombstone] : rows) {
+    auto request = world.room_of(world.alice, "private_chat", "12");
+    request.power_level_content_override = asked;
+    const auto& levels = content(world.create(std::move(request)), "m.room.power_levels");
+    EXPECT_EQ(levels.at("events").at("m.room.tombstone").as_int64(), tombstone) << json::serialize(asked);
+  }
+  auto older = world.room_of(world.alice, "private_chat", "11");
+  older.power_level_content_override = {{"state_default", 100}};
+  EXPECT_EQ(content(world.create(std::move(older)), "m.room.power_levels").at("events").at("m.room.tombstone"), 100);
+}
+
 TEST_P(CreatingRooms, Version12NamesTheRoomByItsCreateEvent) {
   auto request = world.room_of(world.alice, "trusted_private_chat", "12");
   request.creation_content = {{"additional_creators", {"@carol:here"}}, {"type", "m.space"}, {"creator", "@x:y"}};

@@ -7,6 +7,8 @@
 namespace myelin::rooms {
 namespace {
 
+constexpr int64_t kMaxLevel = (int64_t{1} << 53) - 1;  // that canonical JSON can say
+
 struct Preset {
   std::string_view join_rule, history_visibility, guest_access;
   bool members_invite = false;  // not only moderators
@@ -45,6 +47,17 @@ json::Object default_power_levels(const CreateRoom& request, const RoomRules& ru
           {"kick", 50},
           {"redact", 50},
           {"invite", preset.members_invite ? 0 : 50}};
+}
+
+// Where creators stand above every number, "the power level for sending m.room.tombstone events MUST explicitly be
+// higher than state_default" (Creation): also when only state_default or only other events' levels were asked for.
+void raise_tombstone(json::Object& levels, const json::Object& asked) {
+  const auto* asked_events = json::object_at(asked, "events");
+  if (asked_events != nullptr && asked_events->contains("m.room.tombstone")) return;
+  auto* events = levels["events"].if_object();
+  const auto* state_default = levels["state_default"].if_int64();
+  if (events == nullptr || state_default == nullptr) return;
+  (*events)["m.room.tombstone"] = std::min(std::max<int64_t>(150, *state_default + 1), kMaxLevel);
 }
 
 Result<json::Object> creation_content(const CreateRoom& request, const RoomRules& rules, const Preset& preset) {
@@ -149,6 +162,8 @@ Result<std::vector<Draft>> new_room_drafts(const CreateRoom& request, const Room
   auto levels = default_power_levels(request, rules, preset);
   if (auto own = drafts.take_given("m.room.power_levels")) levels = *std::move(own);
   for (const auto& [key, value] : request.power_level_content_override) levels[key] = value;
+  if (rules.auth.creators_infinite && !request.power_level_content_override.empty())
+    raise_tombstone(levels, request.power_level_content_override);
   drafts.state("m.room.power_levels", std::move(levels));
 
   if (request.alias) drafts.state("m.room.canonical_alias", {{"alias", *request.alias}});
