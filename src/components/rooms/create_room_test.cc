@@ -191,6 +191,12 @@ TEST_P(CreatingRooms, Version12NamesTheRoomByItsCreateEvent) {
   EXPECT_EQ(say->event->auth_events().size(), 2u);
 }
 
+TEST_P(CreatingRooms, NobodyOfAnotherServerIsInvited) {
+  auto request = world.room_of(world.alice);
+  request.invite = {world.bob, UserId::trusted("@eve:there")};
+  EXPECT_EQ(refusal(std::move(request)), Code::kForbidden);
+}
+
 TEST_P(CreatingRooms, Version11KeepsCreatorsAmongTheUsers) {
   auto request = world.room_of(world.alice, "trusted_private_chat", "11");
   request.invite = {world.bob};

@@ -37,6 +37,15 @@ TEST_F(Memberships, InvitesOpenClosedRooms) {
   EXPECT_EQ(refusal(closed, world.carol, world.dave, Action::kInvite), Code::kForbidden);
 }
 
+TEST_F(Memberships, UsersOfOtherServersCannotBeInvited) {
+  auto eve = UserId::trusted("@eve:there");
+  EXPECT_EQ(refusal(room, world.alice, eve, Action::kInvite), Code::kForbidden);
+  EXPECT_EQ(error_of(world.try_send(room, world.alice, "m.room.member", {{"membership", "invite"}}, eve.str())),
+            Code::kForbidden);
+  EXPECT_EQ(world.membership(room, eve), "none");
+  world.change(room, world.alice, eve, Action::kBan);  // that needs nobody to be told
+}
+
 TEST_F(Memberships, LeavingIsSaidOnce) {
   world.join(room, world.bob);
   auto left = world.leave(room, world.bob);

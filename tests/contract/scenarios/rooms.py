@@ -122,6 +122,9 @@ def membership(w):
     w.check(room in bob.get("/joined_rooms")["joined_rooms"], "joined_rooms")
     bob.join(room)  # again: no change
     alice.invite(room, bob, want=(403, "M_FORBIDDEN"))
+    alice.post("/rooms/{roomId}/invite", room, body={"user_id": "@x:elsewhere"}, want=(403, "M_FORBIDDEN"))
+    alice.post("/createRoom", body={"invite": ["@x:elsewhere"]}, want=(403, "M_FORBIDDEN"))
+    said = alice.send(room, "while bob was here")
     bob.post("/rooms/{roomId}/kick", room, body={"user_id": alice.user}, want=(403, "M_FORBIDDEN"))
     bob.post("/rooms/{roomId}/ban", room, body={"user_id": alice.user}, want=(403, "M_FORBIDDEN"))
     alice.post("/rooms/{roomId}/kick", room, body={"user_id": bob.user, "reason": "out"})
@@ -133,7 +136,13 @@ def membership(w):
     w.check(banned.get("membership") == "ban" and banned.get("reason") == "spam", f"ban: {banned}")
     alice.invite(room, bob, want=(403, "M_FORBIDDEN"))
     bob.join(room, want=(403, "M_FORBIDDEN"))
+    _keeps_history(w, bob, room, said, "banned")
     alice.post("/rooms/{roomId}/unban", room, body={"user_id": bob.user})
+    alice.set_state(room, "m.room.topic", {"topic": "for others"})
+    alice.invite(room, bob)
+    _keeps_history(w, bob, room, said, "invited again")
+    bob.post("/rooms/{roomId}/leave", room, body={})
+    _keeps_history(w, bob, room, said, "rejected")
     alice.post("/rooms/{roomId}/unban", room, body={"user_id": bob.user}, want=(403, "M_FORBIDDEN"))
     w.check(alice.state(room, "m.room.member", bob.user).get("membership") == "leave", "unban")
     # An invitation refused, a room left and forgotten.
@@ -168,6 +177,19 @@ def membership(w):
         alice.post(f"/rooms/{{roomId}}/{action}", room, body={}, want=(400, "M_MISSING_PARAM"))
     alice.post("/rooms/{roomId}/invite", room, want=403, body={
         "id_server": "id.example", "id_access_token": "x", "medium": "email", "address": "a@example.com"})
+
+
+def _keeps_history(w, user, room, said, what):
+    """Who was joined once has the room as of when they left, whatever has happened since."""
+    chunk = user.get("/rooms/{roomId}/messages", room, query={"dir": "b", "limit": 100})["chunk"]
+    w.check(said in [event["event_id"] for event in chunk], f"{what}: messages")
+    around = user.get("/rooms/{roomId}/context/{eventId}", room, said)
+    w.check(around["event"]["event_id"] == said, f"{what}: context")
+    state = user.get("/rooms/{roomId}/state", room).json
+    w.check("m.room.topic" not in [event["type"] for event in state], f"{what}: later state")
+    members = user.get("/rooms/{roomId}/members", room)["chunk"]
+    own = [event["content"] for event in members if event["state_key"] == user.user]
+    w.check(own[0].get("reason") == "out", f"{what}: members when they left: {own}")
 
 
 def aliases(w):

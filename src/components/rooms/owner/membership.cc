@@ -140,7 +140,14 @@ Task<Result<EventId>> Owner::join(JoinRoom request) {
       id, [request = std::move(request), via](const RoomState& room) { return plan_join(room, request, via); });
 }
 
+// There is no federation that could bring an invitation to another server.
+Result<void> Owner::check_invitable(const UserId& user) const {
+  if (user.server() == config_.server_name.str()) return {};
+  return fail(Code::kForbidden, user.str() + " cannot be invited: this server does not federate");
+}
+
 Task<Result<EventId>> Owner::change_membership(ChangeMembership request) {
+  if (request.action == MembershipAction::kInvite) MYELIN_CO_CHECK(check_invitable(request.target));
   auto id = request.room;
   co_return co_await append(
       id, [request = std::move(request)](const RoomState& room) { return plan_change(room, request); });

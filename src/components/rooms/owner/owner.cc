@@ -272,6 +272,7 @@ Task<Result<RoomId>> Owner::create(CreateRoom request) {
   const auto* rules = find_room_version(request.version);
   if (rules == nullptr)
     co_return fail(Code::kUnsupportedRoomVersion, "room version " + request.version + " is not supported");
+  for (const auto& user : request.invite) MYELIN_CO_CHECK(check_invitable(user));
   Result<RoomId> made = fail(Code::kStale);
   for (int attempt = 0; attempt < kAttempts && !made && made.error().code == Code::kStale; ++attempt)
     made = co_await create_once(request, *rules);

@@ -56,6 +56,7 @@ class Owner final : public Commands {
   Task<Result<std::variant<StagedWrite, EventId>>> build(RoomStatePtr, const Plan&);
   Task<Result<EventId>> send_once(SendEvent);
   Task<Result<RoomId>> create_once(const CreateRoom&, const RoomRules&);
+  Result<void> check_invitable(const UserId&) const;  // kForbidden
   Task<Result<std::optional<UserId>>> authoriser(RoomId, UserId joiner);
 
   Task<Result<RoomStatePtr>> room(RoomId);

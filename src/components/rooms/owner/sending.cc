@@ -13,13 +13,16 @@ struct Target {
   std::string sender, type;
 };
 
-// A member event by way of /state must at least say a membership that there is.
-Result<void> check_content(const SendEvent& request) {
-  if (request.type != "m.room.member" || !request.state_key) return {};
+// A member event by way of /state must at least say a membership that there is, of a user. Who it invites; nullopt:
+// nobody.
+Result<std::optional<UserId>> check_content(const SendEvent& request) {
+  if (request.type != "m.room.member" || !request.state_key) return std::nullopt;
   auto membership = json::string_at(request.content, "membership");
   if (!membership || !membership_from(*membership)) return fail(Code::kBadJson, "membership is missing or unknown");
-  if (!UserId::parse(*request.state_key)) return fail(Code::kBadJson, "the state key of m.room.member is no user id");
-  return {};
+  auto user = UserId::parse(*request.state_key);
+  if (!user) return fail(Code::kBadJson, "the state key of m.room.member is no user id");
+  if (membership != "invite") return std::nullopt;
+  return *std::move(user);
 }
 
 Result<Step> plan_send(const RoomState& room, const SendEvent& request, const std::optional<Target>& target) {
@@ -75,7 +78,8 @@ Task<Result<Target>> redaction_target(db::Database& db, RoomId room, EventId id)
 }  // namespace
 
 Task<Result<EventId>> Owner::send_once(SendEvent request) {
-  MYELIN_CO_CHECK(check_content(request));
+  MYELIN_CO_TRY(auto invited, check_content(request));
+  if (invited) MYELIN_CO_CHECK(check_invitable(*invited));
   std::optional<Target> target;
   if (request.type == "m.room.redaction" && request.redacts && !request.state_key) {
     MYELIN_CO_TRY(target, co_await redaction_target(db_, request.room, *request.redacts));
