@@ -58,18 +58,18 @@ bool is_more_recent_edit(const Event& a, const Event& b) {
   return a.event_id() > b.event_id();
 }
 
-Result<void> check_new_relation(const Relation& relation, const Event& parent) {
-  if (relation.type == kThread && relation_of(parent))
+Result<void> check_new_relation(const Relation& relation, const json::Object& parent_content) {
+  if (relation.type == kThread && relation_of(parent_content))
     return fail(Code::kUnknown, "a thread cannot start from an event that relates to another");
   return {};
 }
 
-std::optional<std::string> annotation_key(const Event& event) {
-  auto relation = relation_of(event);
+std::optional<std::string> annotation_key(std::string_view type, const json::Object& content) {
+  auto relation = relation_of(content);
   if (!relation || relation->type != kAnnotation) return std::nullopt;
-  auto key = json::string_at(*relates_to(event.content()), "key");
+  auto key = json::string_at(*relates_to(content), "key");
   if (!key) return std::nullopt;
-  return event.type() + '\0' + std::string(*key);
+  return std::string(type) + '\0' + std::string(*key);
 }
 
 bool bundles_children(const Event& parent) { return !parent.is_state(); }

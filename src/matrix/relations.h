@@ -37,11 +37,11 @@ bool is_more_recent_edit(const Event& a, const Event& b);
 
 // May a client of ours send a child with this relation to the parent? kUnknown with status 400: a thread cannot start
 // from an event that is itself a child (Validation of m.thread relationships).
-Result<void> check_new_relation(const Relation&, const Event& parent);
+Result<void> check_new_relation(const Relation&, const json::Object& parent_content);
 
 // Two annotations with equal keys, of one sender on one parent, are duplicates (Avoiding duplicate annotations): event
 // type and m.relates_to.key. nullopt: not an annotation with a key.
-std::optional<std::string> annotation_key(const Event&);
+std::optional<std::string> annotation_key(std::string_view type, const json::Object& content);
 
 // What a parent's children come to (Aggregations of child events), as the caller found it: without redacted children
 // and those of ignored users. m.annotation is not aggregated.

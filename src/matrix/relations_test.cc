@@ -107,27 +107,28 @@ TEST(Replacements, TheMostRecentIsByTimeThenByEventId) {
 
 TEST(Threads, StartFromEventsWithoutARelation) {
   Relation thread{EventId::trusted("$x"), "m.thread"}, annotation{EventId::trusted("$x"), "m.annotation"};
-  EXPECT_TRUE(check_new_relation(thread, *message(R"({"body":"root"})")));
-  EXPECT_TRUE(check_new_relation(thread, *message(R"({"m.relates_to":{"m.in_reply_to":{"event_id":"$said"}}})")));
+  EXPECT_TRUE(check_new_relation(thread, message(R"({"body":"root"})")->content()));
+  EXPECT_TRUE(
+      check_new_relation(thread, message(R"({"m.relates_to":{"m.in_reply_to":{"event_id":"$said"}}})")->content()));
   auto child = message(relates("m.thread", "$root"));
-  EXPECT_EQ(check_new_relation(thread, *child).error().code, Code::kUnknown);
+  EXPECT_EQ(check_new_relation(thread, child->content()).error().code, Code::kUnknown);
   EXPECT_EQ(http_status(Code::kUnknown), 400);
-  EXPECT_TRUE(check_new_relation(annotation, *child));
+  EXPECT_TRUE(check_new_relation(annotation, child->content()));
 }
 
 TEST(Annotations, AreDuplicatesByTypeAndKey) {
   auto reaction = [](std::string_view key, std::string_view type = "m.reaction") {
-    return annotation_key(*make_event(
-        R"({"type":")" + std::string(type) +
-        R"(","content":{"m.relates_to":{"rel_type":"m.annotation","event_id":"$x","key":)" + std::string(key) + "}}}"));
+    return annotation_key(type,
+                          *json::parse_object(R"({"m.relates_to":{"rel_type":"m.annotation","event_id":"$x","key":)" +
+                                              std::string(key) + "}}"));
   };
   EXPECT_TRUE(reaction("\"👍\""));
   EXPECT_EQ(reaction("\"👍\""), reaction("\"👍\""));
   EXPECT_NE(reaction("\"👍\""), reaction("\"👎\""));
   EXPECT_NE(reaction("\"👍\""), reaction("\"👍\"", "org.example.vote"));
   EXPECT_FALSE(reaction("5"));
-  EXPECT_FALSE(annotation_key(*message(relates("m.annotation", "$x"))));
-  EXPECT_FALSE(annotation_key(*message(relates("m.thread", "$x", R"("key":"k",)"))));
+  EXPECT_FALSE(annotation_key("m.room.message", message(relates("m.annotation", "$x"))->content()));
+  EXPECT_FALSE(annotation_key("m.room.message", message(relates("m.thread", "$x", R"("key":"k",)"))->content()));
 }
 
 TEST(Aggregations, HaveTheFormOfTheSpecification) {

@@ -19,6 +19,11 @@ class RelationsTest : public OnBothDatabases {
     content["m.relates_to"] = json::Object{{"rel_type", type}, {"event_id", parent.str()}};
     return value(world.try_send(room, sender, "m.room.message", std::move(content)));
   }
+  SendEvent reaction(const UserId& sender, const EventId& parent, const std::string& key) {
+    json::Object relates{{"rel_type", "m.annotation"}, {"event_id", parent.str()}, {"key", key}};
+    return {room, sender, "m.reaction", {}, {{"m.relates_to", std::move(relates)}}};
+  }
+  Result<EventId> send(SendEvent request) { return world.loop.run(world.rooms->commands().send(std::move(request))); }
   EventId edit(const UserId& sender, const EventId& parent, const std::string& body) {
     return relate(sender, "m.replace", parent, {{"body", "* " + body}, {"m.new_content", text(body)}});
   }
@@ -100,6 +105,54 @@ TEST_P(RelationsTest, ReferencesAreListedAndAnnotationsAreNot) {
   relate(bob, "m.annotation", root, {{"k", "v"}});
   EXPECT_EQ(json::serialize(shown(root, alice)),
             R"({"m.reference":{"chunk":[{"event_id":")" + one.str() + R"("},{"event_id":")" + two.str() + R"("}]}})");
+}
+
+TEST_P(RelationsTest, TheSameAnnotationTwiceIsRefused) {
+  auto root = world.say(room, alice, "root");
+  auto first = reaction(bob, root, "+1");
+  first.transaction = Transaction{bob, DeviceId::trusted("DEVICE"), "send/m.reaction", "1"};
+  auto id = value(send(first));
+  EXPECT_EQ(error_of(send(reaction(bob, root, "+1"))), Code::kDuplicateAnnotation);
+  // Other keys, senders, parents and types are others; and the same request again is no second one.
+  value(send(reaction(bob, root, "-1")));
+  value(send(reaction(alice, root, "+1")));
+  value(send(reaction(bob, world.say(room, alice, "another"), "+1")));
+  auto other_type = reaction(bob, root, "+1");
+  other_type.type = "org.example";
+  value(send(other_type));
+  world.restart();
+  EXPECT_EQ(value(send(first)), id);
+  // It is told to members only, and forgotten with the annotation.
+  world.leave(room, bob);
+  EXPECT_EQ(error_of(send(reaction(bob, root, "+1"))), Code::kForbidden);
+  world.join(room, bob);
+  redact(bob, id);
+  value(send(reaction(bob, root, "+1")));
+}
+
+TEST_P(RelationsTest, OfTwoEqualAnnotationsAtOnceOneIsSent) {
+  auto root = world.say(room, alice, "root");
+  std::vector<Task<Result<EventId>>> tasks;
+  for (int i = 0; i < 5; ++i) tasks.push_back(world.rooms->commands().send(reaction(bob, root, "+1")));
+  int sent = 0;
+  for (const auto& answer : world.loop.run_all(std::move(tasks))) {
+    sent += answer ? 1 : 0;
+    if (!answer) EXPECT_EQ(error_of(answer), Code::kDuplicateAnnotation);
+  }
+  EXPECT_EQ(sent, 1);
+}
+
+TEST_P(RelationsTest, AThreadCannotStartFromAChild) {
+  auto root = world.say(room, alice, "root");
+  auto child = relate(bob, "m.thread", root, text("in a thread"));
+  json::Object relates{{"rel_type", "m.thread"}, {"event_id", child.str()}};
+  SendEvent thread{room, bob, "m.room.message", {}, {{"m.relates_to", relates}}};
+  EXPECT_EQ(error_of(send(thread)), Code::kUnknown);
+  relates["event_id"] = "$elsewhere";  // what is not here, is not known to be one
+  thread.content = {{"m.relates_to", relates}};
+  value(send(thread));
+  redact(bob, child);
+  relate(alice, "m.thread", child, text("no child any more"));
 }
 
 TEST_P(RelationsTest, StateEventsHaveNothingBundled) {

@@ -38,6 +38,21 @@ def sending(w):
     message = alice.send(room, "four")
     bob.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, message, "r3", body={}, want=(403, "M_FORBIDDEN"))
     alice.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, "$none", "r4", body={}, want=(404, "M_NOT_FOUND"))
+    _relations(alice, room, message)
+
+
+def _relations(alice, room, message):
+    """Children that a server refuses by what their parent is."""
+    def send(kind, parent, txn, want=200, **more):
+        relates = {"rel_type": kind, "event_id": parent, **more}
+        return alice.put("/rooms/{roomId}/send/{eventType}/{txnId}", room, "m.reaction", txn, want=want,
+                         body={"m.relates_to": relates}).get("event_id")
+
+    child = send("m.annotation", message, "a1", key="+1")
+    send("m.annotation", message, "a2", key="+1", want=(400, "M_DUPLICATE_ANNOTATION"))
+    send("m.annotation", message, "a3", key="-1")
+    send("m.thread", child, "a4", want=(400, "M_UNKNOWN"))
+    send("m.thread", message, "a5")
 
 
 def state(w):

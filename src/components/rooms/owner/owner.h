@@ -55,6 +55,7 @@ class Owner final : public Commands {
   Task<Result<EventId>> append(RoomId, Plan, std::optional<Transaction> = {});
   Task<Result<std::variant<StagedWrite, EventId>>> build(RoomStatePtr, const Plan&);
   Task<Result<EventId>> send_once(SendEvent);
+  Task<Result<EventId>> send_checked(SendEvent);
   Task<Result<RoomId>> create_once(const CreateRoom&, const RoomRules&);
   Result<void> check_invitable(const UserId&) const;  // kForbidden
   Task<Result<std::optional<UserId>>> authoriser(RoomId, UserId joiner);
@@ -86,6 +87,7 @@ class Owner final : public Commands {
     std::optional<Result<EventId>> result;
   };
   std::unordered_map<std::string, std::shared_ptr<InFlight>> transactions_;  // being answered
+  std::unordered_map<std::string, std::weak_ptr<Mutex>> annotating_;
   Lru<std::string, EventId> done_;  // lately: so that repeating one does not disturb its room
   int64_t last_version_ = 0;
   Milliseconds last_creation_ = 0;
