@@ -3,6 +3,7 @@
 
 #include "api/client/fields.h"
 #include "api/client/room_access.h"
+#include "components/accounts/ignored_users.h"
 #include "components/rooms/client_event.h"
 #include "matrix/filter.h"
 
@@ -17,6 +18,13 @@ constexpr int kPages = 10;  // looked through for one answer when a filter lets 
 
 rooms::EventView view_of(const Components& on, const Call& call) {
   return {.user = call.session().user, .device = call.session().device, .now = on.clock.now()};
+}
+
+// For events with what is bundled with them.
+Task<Result<rooms::EventView>> bundling_view_of(Components& on, const Call& call) {
+  auto view = view_of(on, call);
+  MYELIN_CO_TRY(view.ignored, co_await accounts::ignored_users(on.accounts, view.user));
+  co_return view;
 }
 
 std::string joined_text(const std::vector<std::string>& events) { return fmt::format("[{}]", fmt::join(events, ",")); }
@@ -75,8 +83,9 @@ Task<Result<std::string>> one_event(Components& on, Call call) {
   std::vector<PlacedPtr> events{event};
   MYELIN_CO_TRY(auto seen, co_await on.rooms.queries().seen({event->ref}, {call.session().user}));
   std::vector<std::string> memberships{seen.front().membership};
-  MYELIN_CO_TRY(auto texts, co_await client_events(on.rooms.queries(), std::move(events), std::move(memberships),
-                                                   view_of(on, call)));
+  MYELIN_CO_TRY(auto view, co_await bundling_view_of(on, call));
+  MYELIN_CO_TRY(auto texts,
+                co_await client_events(on.rooms.queries(), std::move(events), std::move(memberships), view));
   co_return texts.front();
 }
 
@@ -132,8 +141,9 @@ Task<Result<std::string>> messages(Components& on, Call call) {
   if (!from) from = PageToken{0, INT64_MIN, 0};
   MYELIN_CO_TRY(auto history, co_await read_history(on, room, from, to, direction, limit, filter, user));
   MYELIN_CO_TRY(auto state, co_await state_for(on, call, access, filter, history.events, false));
+  MYELIN_CO_TRY(auto view, co_await bundling_view_of(on, call));
   MYELIN_CO_TRY(auto chunk, co_await client_events(on.rooms.queries(), std::move(history.events),
-                                                   std::move(history.memberships), view_of(on, call)));
+                                                   std::move(history.memberships), view));
   json::Object tokens{{"start", call.query("from").value_or(from->str())}};
   if (history.end) tokens["end"] = history.end->str();
   auto head = json::serialize(tokens);
@@ -161,7 +171,7 @@ Task<Result<std::string>> context(Components& on, Call call) {
   auto last = after.events.empty() ? event->ref : after.events.back()->ref;
   MYELIN_CO_TRY(access.root, co_await on.rooms.queries().root_after(last));
   MYELIN_CO_TRY(auto state, co_await state_for(on, call, access, filter, std::move(shown), true));
-  auto view = view_of(on, call);
+  MYELIN_CO_TRY(auto view, co_await bundling_view_of(on, call));
   auto& queries = on.rooms.queries();
   MYELIN_CO_TRY(auto seen, co_await queries.seen({event->ref}, {user}));
   std::vector<PlacedPtr> one{event};

@@ -18,7 +18,7 @@ enum class Nested : bool { kNo, kYes };
 // unsigned.m.relations of each parent.
 Task<Result<std::vector<json::Object>>> bundles(Queries& queries, std::vector<EventRef> parents, EventView view,
                                                 Nested nested) {
-  MYELIN_CO_TRY(auto relations, co_await queries.relations(std::move(parents), Viewer{view.user}));
+  MYELIN_CO_TRY(auto relations, co_await queries.relations(std::move(parents), Viewer{view.user, view.ignored}));
   std::vector<EventRef> shown, latest;
   for (const auto& each : relations) {
     if (each.edit) shown.push_back(*each.edit);

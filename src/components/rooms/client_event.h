@@ -1,6 +1,7 @@
 // Events as one client is to see them (client-server API, Room event format; UnsignedData; Aggregations of child
 // events). Thread: the loop.
 #pragma once
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct EventView {
   ClientFormat format = ClientFormat::kRoom;
   Milliseconds now = 0;                     // for unsigned.age
   std::optional<std::string> membership{};  // of the user at the event (unsigned.membership)
+  std::set<std::string> ignored{};          // users: see Viewer
 };
 
 // One event; `relations`: unsigned.m.relations, when not null.

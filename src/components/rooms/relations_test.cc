@@ -32,8 +32,9 @@ class RelationsTest : public OnBothDatabases {
     request.redacts = target;
     value(world.loop.run(world.rooms->commands().send(std::move(request))));
   }
-  json::Object shown(const EventId& id, const UserId& viewer) {
-    auto events = value(world.loop.run(client_events(world.queries(), {world.event(room, id)}, {}, {.user = viewer})));
+  json::Object shown(const EventId& id, const UserId& viewer, const std::set<std::string>& ignored = {}) {
+    EventView view{.user = viewer, .ignored = ignored};
+    auto events = value(world.loop.run(client_events(world.queries(), {world.event(room, id)}, {}, view)));
     auto event = json::parse_object(events.front()).value();
     const auto* unsigned_data = json::object_at(event, "unsigned");
     const auto* relations = unsigned_data == nullptr ? nullptr : json::object_at(*unsigned_data, "m.relations");
@@ -159,6 +160,21 @@ TEST_P(RelationsTest, StateEventsHaveNothingBundled) {
   auto topic = world.set(room, alice, "m.room.topic", {{"topic", "t"}});
   relate(bob, "m.reference", topic);
   EXPECT_TRUE(shown(topic, alice).empty());
+}
+
+TEST_P(RelationsTest, IgnoredUsersAreLeftOut) {
+  auto root = world.say(room, alice, "root");
+  auto first = relate(alice, "m.thread", root, text("one"));
+  auto last = relate(bob, "m.thread", root, text("two"));
+  auto reference = relate(alice, "m.reference", root);
+  relate(bob, "m.reference", root);
+  EXPECT_EQ(shown(root, alice).at("m.thread").at("count"), 2);
+  auto seen = shown(root, alice, {bob.str()});
+  EXPECT_EQ(seen.at("m.thread").at("count"), 1);
+  EXPECT_EQ(seen.at("m.thread").at("latest_event").at("event_id").as_string(), first.str());
+  EXPECT_EQ(json::serialize(seen.at("m.reference")), R"({"chunk":[{"event_id":")" + reference.str() + R"("}]})");
+  EXPECT_FALSE(shown(root, alice, {alice.str(), bob.str()}).contains("m.thread"));
+  EXPECT_EQ(shown(root, bob).at("m.thread").at("latest_event").at("event_id").as_string(), last.str());
 }
 
 }  // namespace

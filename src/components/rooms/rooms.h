@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -140,6 +141,7 @@ struct Page {
 };
 struct Viewer {
   UserId user;
+  std::set<std::string> ignored{};  // users: relations() leaves them out (Aggregations of child events)
 };
 struct Seen {  // of one event by one viewer
   bool visible = false;

@@ -143,7 +143,8 @@ struct ReadRelations {
   std::vector<std::pair<std::string, EventId>> references;
 };
 
-ReadRelations read_relations(db::ReadTx& tx, uint32_t room_no, const std::string& parents, const UserId& viewer) {
+ReadRelations read_relations(db::ReadTx& tx, uint32_t room_no, const std::string& parents, const Viewer& viewer) {
+  auto ignored = db::text_set(viewer.ignored);
   ReadRelations out;
   out.edits = tx.all(
       "SELECT parent_id, sender, type, ref, event_id FROM (SELECT c.parent_id, c.sender, c.type, c.ref, e.event_id, "
@@ -156,15 +157,18 @@ ReadRelations read_relations(db::ReadTx& tx, uint32_t room_no, const std::string
       room_no, parents);
   out.threads = tx.all(
       "SELECT parent_id, max(ref), count(*), max(CASE WHEN sender = $3 THEN 1 ELSE 0 END) FROM relation "
-      "WHERE room_no = $1 AND parent_id IN {texts $2} AND rel_type = 'm.thread' GROUP BY parent_id",
+      "WHERE room_no = $1 AND parent_id IN {texts $2} AND rel_type = 'm.thread' AND sender NOT IN {texts $4} GROUP BY "
+      "parent_id",
       [](const db::Row& row) {
         return ReadRelations::Thread{row.str(0), {EventRef::from_row(row.i64(1)), row.i64(2), row.i64(3) != 0}};
       },
-      room_no, parents, viewer.str());
+      room_no, parents, viewer.user.str(), ignored);
   out.references = tx.all(
       "SELECT c.parent_id, e.event_id FROM relation c JOIN event e ON e.ref = c.ref "
-      "WHERE c.room_no = $1 AND c.parent_id IN {texts $2} AND c.rel_type = 'm.reference' ORDER BY c.ref LIMIT 2000",
-      [](const db::Row& row) { return std::pair(row.str(0), EventId::trusted(row.str(1))); }, room_no, parents);
+      "WHERE c.room_no = $1 AND c.parent_id IN {texts $2} AND c.rel_type = 'm.reference' "
+      "AND c.sender NOT IN {texts $3} ORDER BY c.ref LIMIT 2000",
+      [](const db::Row& row) { return std::pair(row.str(0), EventId::trusted(row.str(1))); }, room_no, parents,
+      ignored);
   return out;
 }
 
@@ -183,8 +187,8 @@ Task<Result<std::vector<Relations>>> Reader::relations(std::vector<EventRef> ref
     index[ids.back()] = i;
   }
   auto set = db::text_set(ids);
-  MYELIN_CO_TRY(auto read, co_await db_.read([room_no, set, user = viewer.user](db::ReadTx& tx) {
-    return read_relations(tx, room_no, set, user);
+  MYELIN_CO_TRY(auto read, co_await db_.read([room_no, set, viewer](db::ReadTx& tx) {
+    return read_relations(tx, room_no, set, viewer);
   }));
   std::map<size_t, Edit> edits;  // by parent: the one candidate
   for (auto& edit : read.edits) {

@@ -261,6 +261,7 @@ Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view
   if (view.filter->event_format() == EventFormat::kFederation) {
     for (const auto& event : events) out.push_back(federation_event(*event->event));
   } else if (timeline.limited) {
+    event_view.ignored = *view.ignored_users;
     MYELIN_CO_TRY(out, co_await rooms::client_events(rooms_, std::move(events), std::move(memberships), event_view));
   } else {
     for (size_t i = 0; i < events.size(); ++i) {
