@@ -24,7 +24,7 @@ Result<void> write_durably(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Result<SigningKey> load_or_make_signing_key(const std::string& path, Random& random) {
+Result<SigningKey> load_or_make_signing_key(const std::string& path, Random& random, const BannedKeys& banned) {
   if (::access(path.c_str(), F_OK) != 0) {
     auto version = "a_" + random.token(6);
     auto key = SigningKey::generate(random, version);
@@ -41,7 +41,10 @@ Result<SigningKey> load_or_make_signing_key(const std::string& path, Random& ran
     return fail(Code::kCorrupt, path + " is not a signing key: it must hold \"ed25519 VERSION SEED\"");
   auto bytes = from_base64(seed);
   if (!bytes || bytes->size() != 32) return fail(Code::kCorrupt, path + ": the seed is not 32 bytes of base64");
-  return SigningKey::from_seed(*bytes, version);
+  MYELIN_TRY(auto key, SigningKey::from_seed(*bytes, version));
+  if (banned.contains(key.public_key()))
+    return fail(Code::kInvalidParam, path + ": the key is publicly known, and banned from use");
+  return key;
 }
 
 }  // namespace myelin::app

@@ -2,11 +2,13 @@
 #pragma once
 #include <string>
 
+#include "matrix/server_keys.h"
 #include "matrix/signing.h"
 
 namespace myelin::app {
 
 // `path` holds one line, "ed25519 VERSION SEED" with the seed in unpadded base64, and is readable by its owner only.
-Result<SigningKey> load_or_make_signing_key(const std::string& path, Random&);
+// kInvalidParam: its public key is banned, which no other server would believe.
+Result<SigningKey> load_or_make_signing_key(const std::string& path, Random&, const BannedKeys& = BannedKeys::known());
 
 }  // namespace myelin::app

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/bytes.h"
+
 namespace myelin::app {
 namespace {
 
@@ -39,6 +41,21 @@ TEST(SigningKeyFile, RefusesWhatIsNoKey) {
     std::ofstream(folder.path + "/k") << text;
     EXPECT_FALSE(load_or_make_signing_key(folder.path + "/k", random)) << text;
   }
+}
+
+// A key whose secret is published is no key (the server's operator is told at the start, not by others' refusals).
+TEST(SigningKeyFile, Attack14ABannedKeyIsRefused) {
+  Folder folder;
+  auto path = folder.path + "/signing.key";
+  SystemRandom random;
+  auto key = load_or_make_signing_key(path, random);
+  ASSERT_TRUE(key);
+  BannedKeys banned;
+  ASSERT_TRUE(banned.add(base64(key->public_key())));
+  auto again = load_or_make_signing_key(path, random, banned);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Code::kInvalidParam);
+  EXPECT_NE(again.error().message.find(path), std::string::npos);
 }
 
 }  // namespace
