@@ -22,7 +22,8 @@ def shape(route):
 
 # Where the server answers otherwise on purpose: (method, shape) -> what is taken out of the answer before the check.
 DEVIATIONS = {
-    # display_name and avatar_url are null where a member has none: matrix-nio wants both to be there.
+    # display_name and avatar_url are null where a member has none: Complement's TestRoomState wants
+    # both to be there.
     ("GET", "/_matrix/client/v3/rooms/{}/joined_members"): lambda body: {
         "joined": {user: {key: value for key, value in profile.items() if value is not None}
                    for user, profile in body.get("joined", {}).items()}},

@@ -101,7 +101,7 @@ Task<Result<std::string>> joined_members(Components& on, Call call) {
                 co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(keys)));
   json::Object joined;
   for (const auto& event : events) {
-    json::Object profile{{"display_name", nullptr}, {"avatar_url", nullptr}};  // clients look for both
+    json::Object profile{{"display_name", nullptr}, {"avatar_url", nullptr}};  // as Complement wants it
     const auto& content = event->event->content();
     if (auto name = json::string_at(content, "displayname")) profile["display_name"] = *name;
     if (auto avatar = json::string_at(content, "avatar_url")) profile["avatar_url"] = *avatar;
