@@ -87,11 +87,15 @@ TEST_P(Syncing, WhoIsBannedLearnsNothingOfTheTimeAfterLeaving) {
   world.set(room, alice.user, "m.room.topic", {{"topic", "after"}});
   auto ban = world.change(room, alice.user, bob.user, MembershipAction::kBan);
   auto gone = room_in(sync(bob, since), "leave", room);
-  EXPECT_EQ(ids(gone, "timeline"), (std::vector<std::string>{before.str(), left.str()}));
-  EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{ban.str()}));
+  EXPECT_EQ(ids(gone, "timeline"), (std::vector<std::string>{before.str(), left.str(), ban.str()}));
+  EXPECT_TRUE(ids(gone, "state").empty());
   gone = room_in(sync(bob, middle), "leave", room);
   EXPECT_TRUE(ids(gone, "timeline").empty());
   EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{ban.str()}));
+  // One by one or at once, a client comes to the same.
+  Client client(world, bob, {});
+  client.sync();
+  EXPECT_EQ((client.rooms[room.str()].state[{"m.room.member", bob.user.str()}]), ban.str());
   // Who never was there is banned all the same, and told so.
   auto banned = world.change(room, alice.user, carol.user, MembershipAction::kBan);
   gone = room_in(sync(carol, since), "leave", room);
@@ -177,6 +181,45 @@ TEST_P(Syncing, StateThatTheTimelineHidesIsTold) {
   EXPECT_EQ(ids(answer, "state"), (std::vector<std::string>{topic.str()}));
 }
 
+TEST_P(Syncing, FullStateTellsLazyClientsWhoseMembershipChanged) {
+  auto room = world.create(alice.user);
+  world.join(room, bob.user);
+  world.join(room, carol.user);
+  auto since = World::next_batch(sync(bob, std::nullopt, kLazy));
+  auto left = world.leave(room, carol.user);
+  for (int i = 0; i < 5; ++i) world.say(room, alice.user, "hello");
+  world.deliver();
+  SyncRequest request{bob};
+  request.since = since;
+  request.filter = kLazy;
+  request.full_state = true;
+  EXPECT_TRUE(has(ids(room_in(world.sync_now(request), "join", room), "state"), left));
+}
+
+// What a client cannot see may overtake what it can: the timeline begins after that, and the rest is in the gap.
+TEST_P(Syncing, AStateEventOvertakenByAHiddenOneIsLeftToTheGap) {
+  auto room = world.create(alice.user);
+  auto seen = world.set(room, alice.user, "m.room.topic", {{"topic", "seen"}});
+  world.set(room, alice.user, "m.room.history_visibility", {{"history_visibility", "joined"}});
+  auto hidden = world.set(room, alice.user, "m.room.topic", {{"topic", "hidden"}});
+  world.set(room, alice.user, "m.room.history_visibility", {{"history_visibility", "shared"}});
+  auto said = world.say(room, alice.user, "hello");
+  auto joined = world.join(room, bob.user);
+  world.deliver();
+  ClientOptions options;
+  options.limit = 20;
+  Client client(world, bob, options);
+  auto answer = world.sync_now(client.request());
+  auto timeline = ids(room_in(answer, "join", room), "timeline");
+  EXPECT_FALSE(has(timeline, seen));
+  EXPECT_TRUE(has(timeline, said) && has(timeline, joined));
+  EXPECT_TRUE(room_in(answer, "join", room).at("timeline").at("limited").as_bool());
+  client.take(answer);
+  EXPECT_EQ((client.rooms[room.str()].state[{"m.room.topic", ""}]), hidden.str());
+  EXPECT_TRUE(client.rooms[room.str()].in_timeline.contains(seen.str()));
+  EXPECT_FALSE(client.rooms[room.str()].in_timeline.contains(hidden.str()));
+}
+
 class SyncingForks : public Syncing {
  protected:
   SyncingForks() {
@@ -224,8 +267,12 @@ class SyncingForks : public Syncing {
 TEST_P(SyncingForks, AStateEventThatLosesChangesNothing) {
   auto base = world.event_before(room, ours);
   auto theirs = topic({base}, -10'000);
+  world.deliver();
+  auto timeline = room_in(world.sync_now(plain.request()), "join", room);
+  EXPECT_TRUE(ids(timeline, "timeline").empty());
+  EXPECT_TRUE(timeline.at("timeline").at("limited").as_bool());
   expect_topic(ours);
-  EXPECT_FALSE(plain.rooms[room.str()].in_timeline.contains(theirs.str()));
+  EXPECT_TRUE(plain.rooms[room.str()].in_timeline.contains(theirs.str())) << "found in the gap";
   theirs = topic({base}, 10'000);
   expect_topic(theirs);
 }
@@ -313,6 +360,27 @@ TEST_P(Syncing, MessagesToADeviceGoUntilTheyAreAcknowledged) {
   EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
 }
 
+TEST_P(Syncing, AcknowledgedMessagesToADeviceNeverComeAgain) {
+  auto since = token(bob);
+  send_to(bob, 1, 2);
+  auto answer = sync(bob, since);
+  EXPECT_EQ(numbers(answer), (std::vector<int64_t>{1, 2}));
+  auto acknowledged = World::next_batch(answer);
+  EXPECT_TRUE(numbers(sync(bob, acknowledged)).empty()) << "nothing is new, and that is an acknowledgement";
+  EXPECT_TRUE(numbers(sync(bob)).empty());
+  EXPECT_TRUE(numbers(sync(bob, since)).empty());
+  // Memory forgets, the table does not.
+  send_to(bob, 3, 150);
+  world.deliver();
+  world.restart();
+  answer = sync(bob, acknowledged);
+  EXPECT_EQ(numbers(answer).size(), 100u);
+  answer = sync(bob, World::next_batch(answer));
+  EXPECT_EQ(numbers(answer).size(), 50u);
+  sync(bob, World::next_batch(answer));
+  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
+}
+
 TEST_P(Syncing, ManyMessagesComeInPieces) {
   auto since = token(bob);
   send_to(bob, 1, 250);
@@ -376,6 +444,23 @@ TEST_P(Syncing, WaitsForWhatConcernsTheDevice) {
             (json::Array{alice.user.str()}));
 }
 
+TEST_P(Syncing, ParkedRequestsAreAnsweredWhenTheServerIsAboutToStop) {
+  world.create(bob.user);
+  auto since = token(bob);
+  std::optional<json::Object> answer;
+  SyncRequest request{bob};
+  request.since = since;
+  request.timeout = std::chrono::hours(1);
+  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(request),
+                        [&](std::exception_ptr, Result<std::string> got) { answer = object(value(std::move(got))); });
+  for (int i = 0; i < 5; ++i) world.idle();
+  EXPECT_FALSE(answer);
+  world.sync->release();
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
+  EXPECT_EQ(World::next_batch(*answer), since);
+  EXPECT_EQ(World::next_batch(world.sync_now(request)), since) << "who comes later does not wait";
+}
+
 TEST_P(Syncing, WhoHasWrittenSeesItInTheNextAnswer) {
   World own(GetParam(), std::chrono::hours(1));
   auto dave = own.register_user("dave"), erin = own.register_user("erin");
@@ -422,27 +507,6 @@ TEST_P(Syncing, WhoIsOutOfARoomTypesThereNoLonger) {
   EXPECT_TRUE(ephemeral.front().at("content").at("user_ids").as_array().empty());
 }
 
-TEST_P(Syncing, AcknowledgedMessagesToADeviceNeverComeAgain) {
-  auto since = token(bob);
-  send_to(bob, 1, 2);
-  auto answer = sync(bob, since);
-  EXPECT_EQ(numbers(answer), (std::vector<int64_t>{1, 2}));
-  auto acknowledged = World::next_batch(answer);
-  EXPECT_TRUE(numbers(sync(bob, acknowledged)).empty()) << "nothing is new, and that is an acknowledgement";
-  EXPECT_TRUE(numbers(sync(bob)).empty());
-  EXPECT_TRUE(numbers(sync(bob, since)).empty());
-  // Memory forgets, the table does not.
-  send_to(bob, 3, 150);
-  world.deliver();
-  world.restart();
-  answer = sync(bob, acknowledged);
-  EXPECT_EQ(numbers(answer).size(), 100u);
-  answer = sync(bob, World::next_batch(answer));
-  EXPECT_EQ(numbers(answer).size(), 50u);
-  sync(bob, World::next_batch(answer));
-  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
-}
-
 TEST_P(Syncing, AnInvitationIsJudgedByTheRulesOfWhomItInvites) {
   auto notified = [&] {
     world.deliver();
@@ -464,23 +528,6 @@ TEST_P(Syncing, AnInvitationIsJudgedByTheRulesOfWhomItInvites) {
   EXPECT_TRUE(notified().contains(ref_of(room, to_bob)));
   EXPECT_FALSE(notified().contains(ref_of(room, to_carol)));
   EXPECT_EQ(world.count("SELECT count(*) FROM unread_exception"), 0) << "nothing is unread in a room one is not in";
-}
-
-TEST_P(Syncing, ParkedRequestsAreAnsweredWhenTheServerIsAboutToStop) {
-  world.create(bob.user);
-  auto since = token(bob);
-  std::optional<json::Object> answer;
-  SyncRequest request{bob};
-  request.since = since;
-  request.timeout = std::chrono::hours(1);
-  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(request),
-                        [&](std::exception_ptr, Result<std::string> got) { answer = object(value(std::move(got))); });
-  for (int i = 0; i < 5; ++i) world.idle();
-  EXPECT_FALSE(answer);
-  world.sync->release();
-  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
-  EXPECT_EQ(World::next_batch(*answer), since);
-  EXPECT_EQ(World::next_batch(world.sync_now(request)), since) << "who comes later does not wait";
 }
 
 TEST_P(Syncing, SpineRuleA6AProcessThatIsBehindCatchesUpFirst) {

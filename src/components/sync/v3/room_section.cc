@@ -67,11 +67,13 @@ void LazyMembers::forget(const accounts::Session& session, uint32_t room_no) {
 struct RoomSections::Shown {
   rooms::PlacedPtr event;  // null: not for this viewer
   std::string membership;  // of the viewer at the event
+  size_t row = 0;          // of Timeline::rows
 };
 
 struct RoomSections::Timeline {
-  std::vector<Shown> events;  // oldest first
-  bool limited = false;
+  std::vector<TimelineRow> rows;  // newest first
+  std::vector<Shown> events;      // oldest first
+  bool limited = false, cut = false;
   bool counts_hidden = false;  // what is not shown may have changed the unread counts
   StateRoot root_before;       // state before the first event
   std::string prev_batch;
@@ -87,14 +89,14 @@ Task<Result<std::vector<RoomSections::Shown>>> RoomSections::shown(const RoomSna
   for (const auto& row : rows) refs.push_back(row.ref);
   MYELIN_CO_TRY(auto events, co_await rooms_.events(refs));
   std::vector<Shown> out;
-  for (auto& event : events) out.push_back({std::move(event), "join"});
+  for (auto& event : events) out.push_back({std::move(event), "join", 0});
   // Who was inside all the time sees everything that stands on the state of that time.
   bool always_inside = !room.is_new && !room.membership_changed && room.membership == Membership::kJoin &&
                        std::ranges::none_of(rows, &TimelineRow::on_fork);
   if (!always_inside) {
     MYELIN_CO_TRY(auto seen, co_await rooms_.seen(std::move(refs), rooms::Viewer{view.session.user}));
     for (size_t i = 0; i < out.size(); ++i) {
-      if (!seen[i].visible) out[i].event = nullptr;
+      if (!seen[i].visible && rows[i].pos <= room.upto) out[i].event = nullptr;  // who was banned is told so
       out[i].membership = std::move(seen[i].membership);
     }
   }
@@ -107,11 +109,29 @@ Task<Result<std::vector<RoomSections::Shown>>> RoomSections::shown(const RoomSna
   co_return out;
 }
 
-Task<Result<StateRoot>> RoomSections::root_before(const RoomSnapshot& room, const std::vector<TimelineRow>& rows,
-                                                  size_t oldest) {
-  if (oldest + 1 < rows.size()) co_return rows[oldest + 1].root_after;
-  co_return co_await db_.read(
-      [room_no = room.room_no, pos = rows[oldest].pos - 1](db::ReadTx& tx) { return root_at(tx, room_no, pos); });
+// Sets what lies before the timeline's first event.
+Task<Result<void>> RoomSections::begin(const RoomSnapshot& room, Timeline& timeline) {
+  if (timeline.events.empty()) {
+    timeline.root_before = room.root_upto;
+    Token token;
+    token.position = room.upto;
+    timeline.prev_batch = token.str();
+    co_return Result<void>{};
+  }
+  const auto& rows = timeline.rows;
+  size_t oldest = timeline.events.front().row;
+  timeline.prev_batch = rooms::PageToken{rows[oldest].depth, rows[oldest].order, rows[oldest].order}.str();
+  if (rows[oldest].pos > room.upto) {  // nothing of what was between is told
+    timeline.root_before = room.root_upto;
+    co_return Result<void>{};
+  }
+  if (oldest + 1 < rows.size()) {
+    timeline.root_before = rows[oldest + 1].root_after;
+    co_return Result<void>{};
+  }
+  MYELIN_CO_TRY(timeline.root_before, co_await db_.read([room_no = room.room_no, pos = rows[oldest].pos - 1](
+                                                            db::ReadTx& tx) { return root_at(tx, room_no, pos); }));
+  co_return Result<void>{};
 }
 
 namespace {
@@ -131,7 +151,8 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   int64_t after = room.is_new ? 0 : room.from;
   auto rows = room.rows;
   MYELIN_CO_TRY(auto events, co_await shown(room, view, rows));
-  bool exhausted = rows.size() <= limit;  // the snapshot read one row more than the limit
+  size_t apart = !rows.empty() && rows.front().pos > room.upto ? 1 : 0;
+  bool exhausted = rows.size() <= limit + apart;  // the snapshot read one row more than the limit
   auto is_shown = [](const Shown& each) { return each.event != nullptr; };
   auto wanted = [&] { return static_cast<size_t>(std::ranges::count_if(events, is_shown)); };
   for (int round = 0; round < kMaxRounds && !exhausted && wanted() < limit; ++round) {
@@ -151,53 +172,75 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
       continue;
     }
     out.events.push_back(events[i]);
-    oldest = i;
+    out.events.back().row = oldest = i;
   }
   std::ranges::reverse(out.events);
   // Limited: something the client could still ask for lies between `after` and the first event.
   out.limited = !exhausted || std::any_of(events.begin() + static_cast<ptrdiff_t>(std::min(oldest + 1, events.size())),
                                           events.end(), is_shown);
-  if (oldest < rows.size()) {
-    MYELIN_CO_TRY(out.root_before, co_await root_before(room, rows, oldest));
-    const auto& first = rows[oldest];
-    out.prev_batch = rooms::PageToken{first.depth, first.order, first.order}.str();
-    // Before a join there may be what the client has never seen; and what it has seen comes again.
-    if (room.is_new && (room.before || out.events.front().event->event->type() != "m.room.create")) out.limited = true;
-  } else {
-    out.root_before = room.root_upto;
-    Token token;
-    token.position = room.upto;
-    out.prev_batch = token.str();
-  }
+  // Before a join there may be what the client has never seen; and what it has seen comes again.
+  if (room.is_new && !out.events.empty() && (room.before || out.events.front().event->event->type() != "m.room.create"))
+    out.limited = true;
+  out.rows = std::move(rows);
+  MYELIN_CO_CHECK(co_await begin(room, out));
   co_return out;
 }
 
 // ---- state
 
-// What of the state up to `root_upto` the timeline does not tell: changes that no event of it made (a fork was
-// resolved, the filter or the room's history visibility hides the event). A state event that is not what its key has
-// come to tells something wrong: it is left out.
-Task<Result<void>> RoomSections::add_untold(const RoomSnapshot& room, Timeline& timeline,
-                                            std::vector<rooms::StateEntry>& entries) {
-  std::map<std::pair<std::string, std::string>, rooms::EventRef> told;
-  for (const auto& [event, membership] : timeline.events)
-    if (event->event->is_state()) told[{event->event->type(), *event->event->state_key()}] = event->ref;
-  if (told.empty() && timeline.root_before.fingerprint == room.root_upto.fingerprint) co_return Result<void>{};
-  MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, timeline.root_before, room.root_upto));
+namespace {
+
+using StateKey = std::pair<std::string, std::string>;
+
+// What of the changes up to the end the timeline does not tell: those that no event of it made (a fork was resolved,
+// the filter or the room's history visibility hides the event).
+void add_untold(const std::vector<rooms::StateChange>& changes, const std::map<StateKey, rooms::EventRef>& told,
+                std::vector<rooms::StateEntry>& entries) {
   for (const auto& change : changes) {
-    if (auto it = told.find({change.type, change.key}); it != told.end() && it->second == change.ref) {
-      told.erase(it);
-      continue;
-    }
+    if (auto it = told.find({change.type, change.key}); it != told.end() && it->second == change.ref) continue;
     std::erase_if(entries, [&](const auto& entry) { return entry.type == change.type && entry.key == change.key; });
     if (change.ref) entries.push_back({change.type, change.key, *change.ref});
   }
-  // What is left was not what its key came to.
-  std::erase_if(timeline.events, [&](const Shown& each) {
-    const auto& event = *each.event->event;
-    return event.is_state() && told.contains({event.type(), *event.state_key()});
-  });
-  co_return Result<void>{};
+}
+
+}  // namespace
+
+// How the state changes from there to the end of what is told; who is gone stands as they do now.
+Task<Result<std::vector<rooms::StateChange>>> RoomSections::changes_to_end(const RoomSnapshot& room, UserId viewer,
+                                                                           StateRoot from) {
+  MYELIN_CO_TRY(auto changes, co_await rooms_.diff(room.room_no, from, room.root_upto));
+  if (room.member_apart) {
+    std::erase_if(changes,
+                  [&](const auto& change) { return change.type == "m.room.member" && change.key == viewer.str(); });
+    changes.push_back({"m.room.member", viewer.str(), room.member_ref});
+  }
+  co_return changes;
+}
+
+// A client comes to the state by applying the timeline to what is before it. A state event that is not what its key has
+// come to (it lost when a fork was resolved; who is in the room no longer sees what followed it) would tell something
+// wrong: it is left to the gap before the timeline, with all that is older. Returns how the state changes from the
+// timeline's beginning to its end.
+Task<Result<std::vector<rooms::StateChange>>> RoomSections::leave_to_gap(const RoomSnapshot& room, UserId viewer,
+                                                                         Timeline& timeline) {
+  std::map<StateKey, size_t> told;  // -> place in the timeline
+  for (size_t i = 0; i < timeline.events.size(); ++i)
+    if (const auto& event = *timeline.events[i].event->event; event.is_state())
+      told[{event.type(), *event.state_key()}] = i;
+  if (told.empty() && !room.member_apart && timeline.root_before.fingerprint == room.root_upto.fingerprint)
+    co_return std::vector<rooms::StateChange>{};
+  MYELIN_CO_TRY(auto changes, co_await changes_to_end(room, viewer, timeline.root_before));
+  for (const auto& change : changes)
+    if (auto it = told.find({change.type, change.key});
+        it != told.end() && timeline.events[it->second].event->ref == change.ref)
+      told.erase(it);
+  if (told.empty()) co_return changes;
+  size_t wrong = 0;
+  for (const auto& [key, place] : told) wrong = std::max(wrong, place);
+  timeline.events.erase(timeline.events.begin(), timeline.events.begin() + static_cast<ptrdiff_t>(wrong + 1));
+  timeline.limited = timeline.cut = true;
+  MYELIN_CO_CHECK(co_await begin(room, timeline));
+  co_return co_await changes_to_end(room, viewer, timeline.root_before);
 }
 
 // Leaves out members whom the client does not need yet, and adds those that it needs now (client-server API,
@@ -205,7 +248,7 @@ Task<Result<void>> RoomSections::add_untold(const RoomSnapshot& room, Timeline& 
 Task<Result<void>> RoomSections::load_lazily(const RoomSnapshot& room, const Viewpoint& view, const Timeline& timeline,
                                              StateRoot target, std::vector<rooms::StateEntry>& entries) {
   std::set<std::string> needed(room.heroes.begin(), room.heroes.end());
-  for (const auto& [event, membership] : timeline.events) needed.insert(event->event->sender().str());
+  for (const auto& shown : timeline.events) needed.insert(shown.event->event->sender().str());
   if (room.is_new || view.full_state) {
     lazy_.forget(view.session, room.room_no);
     needed.insert(view.session.user.str());
@@ -232,6 +275,10 @@ Task<Result<void>> RoomSections::load_lazily(const RoomSnapshot& room, const Vie
 
 Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state(const RoomSnapshot& room, const Viewpoint& view,
                                                                  Timeline& timeline) {
+  std::vector<rooms::StateChange> later;
+  if (!view.use_state_after) {
+    MYELIN_CO_TRY(later, co_await leave_to_gap(room, view.session.user, timeline));
+  }
   auto target = view.use_state_after ? room.root_upto : timeline.root_before;
   std::vector<rooms::StateEntry> entries;
   if (room.is_new || view.full_state) {
@@ -242,7 +289,11 @@ Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state(const RoomSnaps
       if (change.ref) entries.push_back({std::move(change.type), std::move(change.key), *change.ref});
   }
   if (view.filter->lazy_load_members()) MYELIN_CO_CHECK(co_await load_lazily(room, view, timeline, target, entries));
-  if (!view.use_state_after) MYELIN_CO_CHECK(co_await add_untold(room, timeline, entries));
+  std::map<StateKey, rooms::EventRef> told;
+  for (const auto& shown : timeline.events)
+    if (const auto& event = *shown.event->event; event.is_state())
+      told[{event.type(), *event.state_key()}] = shown.event->ref;
+  add_untold(later, told, entries);
   co_return entries;
 }
 
@@ -252,9 +303,9 @@ Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state(const RoomSnaps
 Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view, const Timeline& timeline) {
   std::vector<rooms::PlacedPtr> events;
   std::vector<std::string> memberships, out;
-  for (const auto& [event, membership] : timeline.events) {
-    events.push_back(event);
-    memberships.push_back(membership);
+  for (const auto& shown : timeline.events) {
+    events.push_back(shown.event);
+    memberships.push_back(shown.membership);
   }
   MYELIN_CO_TRY(events, co_await rooms_.served(std::move(events), rooms::Viewer{view.session.user}));
   rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
@@ -297,11 +348,15 @@ Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpo
     MYELIN_CO_TRY(entries, co_await state(room, view, shown));
   }
   // Of what comes after the end, who is gone learns how they stand.
-  if (room.member_apart) entries.push_back({"m.room.member", view.session.user.str(), room.member_ref});
+  if (room.member_apart && (room.outside || view.use_state_after)) {
+    const auto& user = view.session.user.str();
+    std::erase_if(entries, [&](const auto& entry) { return entry.type == "m.room.member" && entry.key == user; });
+    entries.push_back({"m.room.member", user, room.member_ref});
+  }
   MYELIN_CO_TRY(auto state_events, co_await texts(room, view, std::move(entries)));
   MYELIN_CO_TRY(auto events, co_await texts(view, shown));
   RoomSection out;
-  out.empty = events.empty() && state_events.empty() && !room.is_new && !shown.counts_hidden;
+  out.empty = events.empty() && state_events.empty() && !room.is_new && !shown.counts_hidden && !shown.cut;
   auto section = events_section(events);
   section.pop_back();
   out.fields = fmt::format(R"("timeline":{},"limited":{})", section, shown.limited);

@@ -60,9 +60,10 @@ class RoomSections {
   struct Timeline;
   Task<Result<Timeline>> timeline(const RoomSnapshot&, const Viewpoint&);
   Task<Result<std::vector<Shown>>> shown(const RoomSnapshot&, const Viewpoint&, const std::vector<TimelineRow>&);
-  Task<Result<StateRoot>> root_before(const RoomSnapshot&, const std::vector<TimelineRow>&, size_t oldest);
+  Task<Result<void>> begin(const RoomSnapshot&, Timeline&);
+  Task<Result<std::vector<rooms::StateChange>>> leave_to_gap(const RoomSnapshot&, UserId viewer, Timeline&);
+  Task<Result<std::vector<rooms::StateChange>>> changes_to_end(const RoomSnapshot&, UserId viewer, StateRoot from);
   Task<Result<std::vector<rooms::StateEntry>>> state(const RoomSnapshot&, const Viewpoint&, Timeline&);
-  Task<Result<void>> add_untold(const RoomSnapshot&, Timeline&, std::vector<rooms::StateEntry>&);
   Task<Result<void>> load_lazily(const RoomSnapshot&, const Viewpoint&, const Timeline&, StateRoot,
                                  std::vector<rooms::StateEntry>&);
   Task<Result<std::vector<std::string>>> texts(const Viewpoint&, const Timeline&);

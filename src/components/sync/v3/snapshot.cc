@@ -137,6 +137,12 @@ void read_end(db::ReadTx& tx, const SnapshotQuery& query, const MemberRow& membe
   room.member_apart = left_at != member.pos;
 }
 
+// The event that says how they stand now is the timeline's last.
+void add_apart(db::ReadTx& tx, const MemberRow& member, RoomSnapshot& room) {
+  auto row = read_timeline(tx, room.room_no, member.pos - 1, member.pos, 1);
+  if (!row.empty() && row.front().ref == member.ref) room.rows.insert(room.rows.begin(), std::move(row.front()));
+}
+
 RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberRow& member, const OwnChange* change,
                        int64_t position) {
   RoomSnapshot room;
@@ -161,7 +167,10 @@ RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberR
   room.rows = read_timeline(tx, room.room_no, room.is_new ? 0 : room.from, room.upto, query.timeline_limit + 1);
   if (!room.is_new) room.root_since = root_at(tx, room.room_no, room.from);
   room.root_upto = !room.rows.empty() ? room.rows.front().root_after : root_at(tx, room.room_no, room.upto);
-  if (!inside) return room;
+  if (!inside) {
+    if (room.member_apart) add_apart(tx, member, room);
+    return room;
+  }
   read_receipts(tx, query.user, room);
   room.unread = read_unread(tx, query.user, room.room_no);
   if (room.is_new || query.full_state || members_changed(tx, room.room_no, room.from))

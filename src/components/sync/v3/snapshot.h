@@ -48,7 +48,7 @@ struct RoomSnapshot {
   bool outside = false;                     // gone, and was not inside since: there is nothing to see
   bool member_apart = false;                // gone, by an event after the timeline's end
   int64_t from = 0, upto = 0;               // the timeline's positions: (from, upto]
-  std::vector<TimelineRow> rows;            // newest first, at most timeline_limit + 1
+  std::vector<TimelineRow> rows;            // newest first, at most timeline_limit + 1, and before them the one apart
   StateRoot root_since, root_upto;
   std::vector<ReceiptRow> receipts;
   std::vector<ThreadCount> unread;
