@@ -9,7 +9,7 @@
 namespace myelin::accounts {
 namespace {
 
-constexpr std::string_view kPushRules = "m.push_rules";
+constexpr std::string_view kPushRules = "m.push_rules", kIgnoredUsers = "m.ignored_user_list";
 // Stored filters of one user; in characters of their JSON.
 constexpr int64_t kMaxFilters = 1'000, kMaxFilterSize = 65'536, kMaxFilterSizes = 1 << 20;
 
@@ -56,9 +56,11 @@ void store_push_rules(db::Tx& tx, const UserId& user, const json::Object& conten
 
 Task<Result<void>> AccountsImpl::put_account_data(UserId user, std::optional<RoomId> room, std::string type,
                                                   std::string content) {
-  co_return co_await db_.write(lane_of(user), [user, room = room_text(room), type, content](db::Tx& tx) {
+  auto stored = co_await db_.write(lane_of(user), [user, room = room_text(room), type, content](db::Tx& tx) {
     store_account_data(tx, user, room, type, content);
   });
+  if (stored && !room && type == kIgnoredUsers) rules_changed_(user);
+  co_return stored;
 }
 
 Task<Result<std::string>> AccountsImpl::account_data(UserId user, std::optional<RoomId> room, std::string type) {
@@ -153,6 +155,7 @@ Task<Result<void>> AccountsImpl::edit_push_rules(UserId user, std::function<Resu
   });
   ++push_rules_stamp_;
   push_rules_.erase(user.str());
+  if (edited) rules_changed_(user);
   co_return edited;
 }
 

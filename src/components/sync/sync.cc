@@ -34,16 +34,17 @@ class SyncImpl final : public Sync {
         clock_(clock),
         feed_(loop, kSubscriberBytes),
         own_writes_(loop),
+        rule_changes_(loop),
         mailboxes_(db),
         judge_(name, db, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), presence, judge_, feed_, own_writes_),
-        user_apply_(name, accounts, judge_, feed_),
+        user_apply_(name, accounts, judge_, rule_changes_, feed_),
         typing_(presence, random),
         presence_(presence, typing_, clock),
         answers_(db, accounts, keys, rooms.queries(), typing_, presence_, clock),
         tasks_(loop) {
     bus.declare({"sync", rooms::kRoomOut,
-                 [this](std::vector<bus::Message> batch) { return room_apply_.apply(std::move(batch)); },
+                 [this](std::vector<bus::Message> batch) { return apply_to_rooms(std::move(batch)); },
                  [](const bus::Message& message) {
                    auto decoded = rooms::decode_room_out(message.body);
                    return decoded ? decoded->room.str() : std::string();
@@ -57,10 +58,12 @@ class SyncImpl final : public Sync {
     presence.on_status_changed(
         [this](UserId user) { tasks_.spawn("sync: presence", presence_changed(std::move(user))); });
     presence.on_typing_changed([this](RoomId room) { tasks_.spawn("sync: typing", typing_changed(std::move(room))); });
-    if (options_.own_writes.count() > 0)
+    if (options_.own_writes.count() > 0) {
       rooms.on_written([this](const UserId& sender, uint32_t room_no, int64_t order) {
         own_writes_.written(sender, room_no, order);
       });
+      accounts.on_rules_changed([this](const UserId& user) { rule_changes_.changed(user); });
+    }
     rooms_ = &rooms.queries();
   }
 
@@ -170,6 +173,11 @@ class SyncImpl final : public Sync {
   }
 
  private:
+  Task<Result<bus::Effects>> apply_to_rooms(std::vector<bus::Message> batch) {
+    co_await rule_changes_.settle(clock_.steady() + options_.own_writes);
+    co_return co_await room_apply_.apply(std::move(batch));
+  }
+
   Task<Result<int64_t>> read_position() {
     co_return co_await db_.read([](db::ReadTx& tx) {
       return tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); })
@@ -244,6 +252,7 @@ class SyncImpl final : public Sync {
   const Clock& clock_;
   Feed feed_;
   OwnWrites own_writes_;
+  RuleChanges rule_changes_;
   Mailboxes mailboxes_;
   Judge judge_;
   RoomApply room_apply_;

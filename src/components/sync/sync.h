@@ -41,7 +41,8 @@ class Sync {
   virtual Task<> stop() = 0;
 };
 struct Options {
-  // How long /sync waits, at most, until it has what its user was told is done (rooms' commands of this process).
+  // How long /sync waits, at most, until it has what its user was told is done (rooms' commands of this process), and
+  // events wait for a change of rules that was answered before them. 0: neither waits.
   std::chrono::milliseconds own_writes{1'000};
 };
 std::unique_ptr<Sync> make_sync(ServerName, db::Database&, bus::Bus&, accounts::Accounts&, keys::Keys&,

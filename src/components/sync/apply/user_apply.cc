@@ -17,8 +17,8 @@ struct UserApply::Batch {
   ServerName server_name;
 };
 
-UserApply::UserApply(ServerName name, Accounts& accounts, Judge& judge, Feed& feed)
-    : server_name_(std::move(name)), accounts_(accounts), judge_(judge), feed_(feed) {}
+UserApply::UserApply(ServerName name, Accounts& accounts, Judge& judge, RuleChanges& rule_changes, Feed& feed)
+    : server_name_(std::move(name)), accounts_(accounts), judge_(judge), rule_changes_(rule_changes), feed_(feed) {}
 
 Task<Result<bus::Effects>> UserApply::apply(std::vector<bus::Message> messages) {
   auto batch = std::make_shared<Batch>();
@@ -110,7 +110,10 @@ void UserApply::committed(const Batch& batch) {
   for (const auto& item : batch.items) {
     feed_.user_changed(item.user, pos);
     if (const auto* data = std::get_if<AccountDataChanged>(&item.what)) {
-      if (data->type == kPushRules || data->type == kIgnoredUsers) judge_.rules_changed();
+      if (data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers)) {
+        judge_.rules_changed();
+        rule_changes_.applied(item.user);
+      }
     } else if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
       for (const auto& message : sent->messages) {
         feed_.message_sent(message.to, message.device, pos);

@@ -6,12 +6,13 @@
 #include "components/accounts/user_out.h"
 #include "components/sync/feed.h"
 #include "components/sync/judge.h"
+#include "components/sync/rule_changes.h"
 
 namespace myelin::sync {
 
 class UserApply {
  public:
-  UserApply(ServerName, accounts::Accounts&, Judge&, Feed&);
+  UserApply(ServerName, accounts::Accounts&, Judge&, RuleChanges&, Feed&);
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
 
  private:
@@ -21,6 +22,7 @@ class UserApply {
   ServerName server_name_;
   accounts::Accounts& accounts_;
   Judge& judge_;
+  RuleChanges& rule_changes_;
   Feed& feed_;
 };
 
