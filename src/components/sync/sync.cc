@@ -86,41 +86,15 @@ class SyncImpl final : public Sync {
   }
 
   Task<Result<std::string>> wait(SyncRequest request) override {
-    auto deadline = clock_.steady() + request.timeout;
-    auto is_over = [&] { return released_ || clock_.steady() >= deadline; };
-    std::optional<Token> since;
-    co_await own_writes_.settle(request.session.user, clock_.steady() + options_.own_writes);
-    if (request.since) {
-      since = Token::parse(*request.since);
-      if (!since) co_return fail(Code::kInvalidParam, "since is not a token of this server");
-      MYELIN_CO_CHECK(co_await catch_up(since->position));
-    }
-    MYELIN_CO_TRY(auto filter, answers_.parse_filter(request.filter));
-    SubscriberPtr subscriber;
-    int64_t checked = since ? since->position : -1;  // nothing for the client up to here
+    Poll poll{std::move(request), clock_.steady()};
+    poll.deadline += poll.request.timeout;
+    MYELIN_CO_CHECK(co_await begin(poll));
     while (true) {
-      if (!subscriber || subscriber->stale) {
-        MYELIN_CO_TRY(subscriber, co_await subscribe(request.session.user));
-        if (since)
-          MYELIN_CO_CHECK(co_await mailboxes_.acknowledge(request.session, since->to_device_position(), subscriber));
-      }
-      auto bell = subscriber->bell.generation();
-      if (!since || request.full_state || news_after(*subscriber, checked) || typing_.news(*subscriber, *since) ||
-          presence_.news(*subscriber, *since) || since->to_device >= 0) {
-        std::optional<ChangedRooms> changed;
-        if (since) changed = feed_.changed_rooms(*subscriber, since->position);
-        MYELIN_CO_TRY(auto answer, co_await answers_.build(request, filter, since, std::move(changed), *subscriber));
-        if (!since || request.full_state || !answer.empty || is_over()) {
-          crash_point("sync.response_lost");
-          co_return std::move(answer.body);
-        }
-        checked = answer.position;
-      } else if (is_over()) {
-        co_return co_await answers_.nothing_new(request, *since, std::max(checked, feed_.position()), *subscriber);
-      }
+      MYELIN_CO_TRY(auto answer, co_await answer_now(poll));
+      if (answer) co_return std::move(*answer);
       if (stopping_) co_return fail(Code::kUnavailable, "the server is stopping");
       crash_point("sync.waiter_registered");
-      co_await subscriber->bell.wait(bell, deadline);
+      co_await poll.subscriber->bell.wait(poll.bell, poll.deadline);
     }
   }
 
@@ -173,6 +147,63 @@ class SyncImpl final : public Sync {
   }
 
  private:
+  // A /sync under way. What is parked holds nothing else, and only small coroutine frames: they are most of its memory.
+  struct Poll {
+    SyncRequest request;
+    std::chrono::steady_clock::time_point deadline;
+    std::optional<Token> since{};
+    std::optional<Filter> filter{};
+    SubscriberPtr subscriber{};
+    int64_t checked = -1;  // nothing for the client up to here
+    uint64_t bell = 0;     // of the subscriber, from before the last look
+  };
+
+  Task<Result<void>> begin(Poll& poll) {
+    co_await own_writes_.settle(poll.request.session.user, clock_.steady() + options_.own_writes);
+    if (poll.request.since) {
+      poll.since = Token::parse(*poll.request.since);
+      if (!poll.since) co_return fail(Code::kInvalidParam, "since is not a token of this server");
+      poll.checked = poll.since->position;
+      MYELIN_CO_CHECK(co_await catch_up(poll.since->position));
+    }
+    MYELIN_CO_TRY(poll.filter, answers_.parse_filter(poll.request.filter));
+    co_return Result<void>{};
+  }
+
+  bool has_news(const Poll& poll) const {
+    const auto& subscriber = *poll.subscriber;
+    return !poll.since || poll.request.full_state || news_after(subscriber, poll.checked) ||
+           typing_.news(subscriber, *poll.since) || presence_.news(subscriber, *poll.since) ||
+           poll.since->to_device >= 0;
+  }
+
+  // The answer, if there is anything to say, or no time left.
+  Task<Result<std::optional<std::string>>> answer_now(Poll& poll) {
+    if (!poll.subscriber || poll.subscriber->stale) {
+      MYELIN_CO_TRY(poll.subscriber, co_await subscribe(poll.request.session.user));
+      if (poll.since)
+        MYELIN_CO_CHECK(
+            co_await mailboxes_.acknowledge(poll.request.session, poll.since->to_device_position(), poll.subscriber));
+    }
+    poll.bell = poll.subscriber->bell.generation();
+    if (has_news(poll)) {
+      std::optional<ChangedRooms> changed;
+      if (poll.since) changed = feed_.changed_rooms(*poll.subscriber, poll.since->position);
+      MYELIN_CO_TRY(auto answer, co_await answers_.build(poll.request, *poll.filter, poll.since, std::move(changed),
+                                                         *poll.subscriber));
+      if (!poll.since || poll.request.full_state || !answer.empty || is_over(poll)) {
+        crash_point("sync.response_lost");
+        co_return std::move(answer.body);
+      }
+      poll.checked = answer.position;
+    } else if (is_over(poll)) {
+      co_return co_await answers_.nothing_new(poll.request, *poll.since, std::max(poll.checked, feed_.position()),
+                                              *poll.subscriber);
+    }
+    co_return std::nullopt;
+  }
+  bool is_over(const Poll& poll) const { return released_ || clock_.steady() >= poll.deadline; }
+
   Task<Result<bus::Effects>> apply_to_rooms(std::vector<bus::Message> batch) {
     co_await rule_changes_.settle(clock_.steady() + options_.own_writes);
     co_return co_await room_apply_.apply(std::move(batch));
