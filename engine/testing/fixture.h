@@ -20,10 +20,10 @@ class EngineTest : public ::testing::Test {
     EXPECT_TRUE(engine) << engine.error().message;
     return engine ? std::move(*engine) : nullptr;
   }
-  std::string why_not(const Options& options) {
+  std::string why_not(const Options& options, Code code = Code::kUnavailable) {
     auto engine = Engine::open(options, loop_.get_executor());
     if (engine) return "";
-    EXPECT_EQ(engine.error().code, Code::kUnavailable);
+    EXPECT_EQ(engine.error().code, code);
     return engine.error().message;
   }
 
