@@ -61,10 +61,15 @@ class Run:
         self.world = World(self.server, self.ledger, f"{options.seed} {folder.name}")
         self.has_backup = self.was_restored = self.needs_pusher = self.has_parked = False
 
-    def run(self, first, count):
-        self.server.run("user", "add", "--admin", "root", text="password-of-root")
+    def start(self):
         if self.server.start() is None:
             raise AssertionError("the server does not start; see " + str(self.server.log_path))
+
+    def run(self, first, count):
+        self.start()
+        self.server.kill()
+        self.server.run("user", "add", "--admin", "root", text="password-of-root")
+        self.start()
         self.world.set_up(self.gateway.port)
         self.world.start_workers()
         for number in range(first, first + count):
