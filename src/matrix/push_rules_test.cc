@@ -362,8 +362,9 @@ TEST(PushRuleEdits, KeepsWhatTheSpecificationSays) {
   ASSERT_TRUE(
       put_push_rule(rules, PushRuleKind::kContent, "cake",
                     body(R"({"pattern":"cake*lie","actions":["notify","dont_notify"],"extra":1,"enabled":false})")));
-  EXPECT_EQ(json::serialize(**find_push_rule(rules, PushRuleKind::kContent, "cake")),
-            R"({"rule_id":"cake","default":false,"enabled":true,"actions":["notify","dont_notify"],"pattern":"cake*lie"})");
+  EXPECT_EQ(
+      json::serialize(**find_push_rule(rules, PushRuleKind::kContent, "cake")),
+      R"({"rule_id":"cake","default":false,"enabled":true,"actions":["notify","dont_notify"],"pattern":"cake*lie"})");
   ASSERT_TRUE(enable_push_rule(rules, PushRuleKind::kContent, "cake", false));
   ASSERT_TRUE(put_push_rule(rules, PushRuleKind::kContent, "cake", body(R"({"pattern":"pie","actions":[]})")));
   EXPECT_EQ(json::serialize(**find_push_rule(rules, PushRuleKind::kContent, "cake")),
