@@ -38,6 +38,9 @@ async function backedUp(device) {
 async function verifyBySas(first, second) {
     const incoming = new Promise((resolve) => first.client.once(CryptoEvent.VerificationRequestReceived, resolve));
     await until("the second device sees the cross-signing keys", async () => (await second.crypto.userHasCrossSigningKeys(second.userId, true)));
+    // A request from a device that is not known yet is ignored.
+    await until("the first device knows the second", async () =>
+        (await first.crypto.getUserDeviceInfo([second.userId])).get(second.userId)?.has(second.client.getDeviceId()));
     const request = await second.crypto.requestOwnUserVerification();
     const accepted = await incoming;
     await accepted.accept();
@@ -151,12 +154,13 @@ export default async function journey(server, step) {
         const restored = await phone.crypto.restoreKeyBackup();
         assert.ok(restored.imported > 0, "keys came back");
         await until("the new phone has the room", () => phone.room(room));
-        while (!phone.bodies(room).includes("Shall we meet?")) {
-            const before = phone.events(room).length;
+        // As a reader scrolls up; what failed while the keys came in is tried again.
+        await until("the new phone has read back to the beginning", async () => {
             await phone.client.scrollback(phone.room(room), 30);
-            await Promise.all(phone.events(room).map((e) => (e.isEncrypted() ? phone.client.decryptEventIfNeeded(e) : null)));
-            if (phone.events(room).length === before) break;
-        }
+            for (const event of phone.events(room).filter((e) => e.isEncrypted() && (e.isDecryptionFailure() || !e.getClearContent())))
+                await event.attemptDecryption(phone.crypto, { isRetry: true });
+            return phone.bodies(room).includes("Shall we meet?");
+        });
         await phone.sees(room, "Shall we meet?");
         await phone.sees(room, "At noon, by the bridge.");
 
