@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"runtime"
@@ -89,7 +90,33 @@ func (e *engine) guard(token uint64) {
 // errDeclared: what is there was declared otherwise, and cannot be changed without loss.
 var errDeclared = errors.New("declared otherwise")
 
-// call runs a blocking step for C++: 1 is success, 2 errDeclared, 0 any other failure; what went wrong is the message.
+// silent: nobody is there to answer, which may change by itself.
+func silent(err error) bool {
+	for _, each := range []error{nats.ErrNoServers, nats.ErrTimeout, nats.ErrNoResponders, context.DeadlineExceeded} {
+		if errors.Is(err, each) {
+			return true
+		}
+	}
+	var dial *net.OpError
+	var name *net.DNSError
+	var refusal *jetstream.APIError
+	return errors.As(err, &name) || errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &refusal) && refusal.Code == 503
+}
+
+// result says to C++ how a step ended: 1 is success, 2 errDeclared, 3 silence, 0 any other failure.
+func result(err error) C.int {
+	switch {
+	case err == nil:
+		return 1
+	case errors.Is(err, errDeclared):
+		return 2
+	case silent(err):
+		return 3
+	}
+	return 0
+}
+
+// call runs a blocking step for C++; what went wrong is the message.
 func call(handle C.uint64_t, message **C.char, step func(*engine, context.Context) error) (ok C.int) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -104,14 +131,11 @@ func call(handle C.uint64_t, message **C.char, step func(*engine, context.Contex
 	}
 	ctx, cancel := context.WithTimeout(e.alive, answerTime)
 	defer cancel()
-	if err := step(e, ctx); err != nil {
+	err := step(e, ctx)
+	if err != nil {
 		*message = C.CString(err.Error())
-		if errors.Is(err, errDeclared) {
-			return 2
-		}
-		return 0
 	}
-	return 1
+	return result(err)
 }
 
 // logger passes nats-server's log on, and keeps what was fatal: its Fatalf does not exit.
@@ -287,7 +311,7 @@ func (e *engine) stop() {
 // engine_open takes C++'s mailboxes, the functions that take from toGo and give to fromGo, and a bell of toGo to keep.
 //
 //export engine_open
-func engine_open(optionsJSON *C.char, length C.int, toGo, fromGo, take, give unsafe.Pointer, bell C.int, message **C.char) C.uint64_t {
+func engine_open(optionsJSON *C.char, length C.int, toGo, fromGo, take, give unsafe.Pointer, bell C.int, status *C.int, message **C.char) C.uint64_t {
 	boxes := &mailboxes{toGo: toGo, fromGo: fromGo, takeOf: take, giveOf: give, bell: os.NewFile(uintptr(bell), "bell")}
 	var o options
 	err := json.Unmarshal(C.GoBytes(unsafe.Pointer(optionsJSON), length), &o)
@@ -295,6 +319,7 @@ func engine_open(optionsJSON *C.char, length C.int, toGo, fromGo, take, give uns
 	if err == nil {
 		e, err = open(o, boxes)
 	}
+	*status = result(err)
 	if err != nil {
 		*message = C.CString(err.Error())
 		return 0
