@@ -20,7 +20,7 @@ Readiness::Readiness(db::Database& db, bus::Bus& bus, Executor loop, const Clock
 
 Task<Result<void>> Readiness::check() {
   if (is_draining_) co_return fail(Code::kUnavailable, "the server is stopping");
-  auto now = std::chrono::steady_clock::now();
+  auto now = clock_.steady();
   if (last_ && now - looked_at_ < kBelieved) co_return *last_;
   auto seen = looked_.generation();
   if (!std::exchange(is_looking_, true)) tasks_.spawn("readiness", look());
@@ -30,7 +30,7 @@ Task<Result<void>> Readiness::check() {
 
 Task<> Readiness::look() {
   last_ = co_await found();
-  looked_at_ = std::chrono::steady_clock::now();
+  looked_at_ = clock_.steady();
   is_looking_ = false;
   looked_.ring();
 }

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "components/accounts/ignored_users.h"
 #include "matrix/power_levels.h"
 
 namespace myelin::push {
@@ -110,11 +111,8 @@ Task<Result<std::shared_ptr<const PushRules>>> Audience::rules_of(UserId user) {
 }
 
 Task<Result<bool>> Audience::ignores(UserId user, UserId sender) {
-  auto list = co_await accounts_.account_data(user, std::nullopt, "m.ignored_user_list");
-  if (!list && list.error().code != Code::kNotFound) co_return std::unexpected(list.error());
-  auto content = list ? json::parse_object(*list) : fail(Code::kNotFound);
-  const auto* users = content ? json::object_at(*content, "ignored_users") : nullptr;
-  co_return users != nullptr && users->contains(sender.str());
+  MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(accounts_, user));
+  co_return ignored.contains(sender.str());
 }
 
 }  // namespace myelin::push

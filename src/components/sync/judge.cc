@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/lru.h"
+#include "components/accounts/ignored_users.h"
 #include "matrix/power_levels.h"
 #include "matrix/push_rules.h"
 
@@ -38,15 +39,6 @@ bool mentions_room(const Event& event) {
 constexpr size_t kOwnBytes = 16 * 1024;  // of one user's rules in memory
 
 }  // namespace
-
-std::set<std::string> ignored_in(std::string_view ignored_user_list) {
-  std::set<std::string> out;
-  auto content = json::parse_object(ignored_user_list);
-  if (!content) return out;
-  if (const auto* users = json::object_at(*content, "ignored_users"))
-    for (const auto& [user, unused] : *users) out.insert(std::string(user));
-  return out;
-}
 
 struct Judge::Own {
   std::shared_ptr<const json::Object> content;
@@ -130,10 +122,9 @@ Task<Result<std::shared_ptr<const Judge::Own>>> Judge::own_rules(UserId user) {
   MYELIN_CO_TRY(auto content, co_await accounts_.push_rules(user));
   if (auto* known = rules_->own.find(user.str()); known != nullptr && (*known)->content == content) co_return *known;
   auto stamp = rules_->changes;
-  auto list = co_await accounts_.account_data(user, std::nullopt, "m.ignored_user_list");
-  if (!list && list.error().code != Code::kNotFound) co_return std::unexpected(list.error());
+  MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(accounts_, user));
   auto out = std::make_shared<const Own>(
-      Own{content, PushRules::compile(*content), unread_classes(*content), ignored_in(list.value_or(""))});
+      Own{content, PushRules::compile(*content), unread_classes(*content), std::move(ignored)});
   if (stamp == rules_->changes) rules_->own.put(user.str(), out, kOwnBytes);
   co_return out;
 }

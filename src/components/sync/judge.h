@@ -2,7 +2,6 @@
 // each member whose rules say otherwise. Thread: the loop.
 #pragma once
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -11,8 +10,6 @@
 #include "components/sync/unread.h"
 
 namespace myelin::sync {
-
-std::set<std::string> ignored_in(std::string_view ignored_user_list);  // the users that m.ignored_user_list names
 
 // A member, or who is invited by the event, whose verdict on it is not what their class makes of the room's.
 struct Exception {

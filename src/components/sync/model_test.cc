@@ -442,49 +442,9 @@ class Play {
     compare_timeline(device, room_id, room);
   }
 
-  std::string rows(const std::string& room, const std::string& user) {
-    return value(world_.loop.run(world_.db->read([room, user](db::ReadTx& tx) {
-      std::string out;
-      auto room_no =
-          tx.one(
-                "SELECT room_no FROM sync_room WHERE room_id = $1", [](const db::Row& row) { return row.i64(0); }, room)
-              .value_or(0);
-      tx.query(
-          "SELECT thread, read_order, notify_base FROM unread WHERE user_id = $1 AND room_no = $2",
-          [&](const db::Row& row) {
-            out += fmt::format("\n  unread '{}' {} base {}", row.text(0), row.i64(1), row.i64(2));
-          },
-          user, room_no);
-      tx.query(
-          "SELECT thread, order_no, notify, room_notify FROM unread_exception WHERE user_id = $1 AND room_no = $2",
-          [&](const db::Row& row) {
-            out +=
-                fmt::format("\n  exception '{}' {}: {} instead of {}", row.text(0), row.i64(1), row.i64(2), row.i64(3));
-          },
-          user, room_no);
-      tx.query(
-          "SELECT from_order, class FROM unread_class WHERE user_id = $1 AND room_no = $2",
-          [&](const db::Row& row) { out += fmt::format("\n  class {} from {}", row.i64(1), row.i64(0)); }, user,
-          room_no);
-      tx.query(
-          "SELECT thread, order_no, notify FROM unread_redacted WHERE room_no = $1",
-          [&](const db::Row& row) {
-            out += fmt::format("\n  redacted '{}' {}: {}", row.text(0), row.i64(1), row.i64(2));
-          },
-          room_no);
-      tx.query(
-          "SELECT order_no, pos, thread, notify, ref FROM sync_timeline WHERE room_no = $1 ORDER BY pos",
-          [&](const db::Row& row) {
-            out += fmt::format("\n  order {} pos {} '{}' sum {}", row.i64(0), row.i64(1), row.text(2), row.i64(3));
-          },
-          room_no);
-      return out;
-    })));
-  }
-
   void compare_counts(Client& device, const std::string& id, KnownRoom& room) {
     SCOPED_TRACE(naive_.describe(id, device.session().user.str()));
-    SCOPED_TRACE(std::getenv("MYELIN_SYNC_ROWS") ? rows(id, device.session().user.str()) : "");
+    SCOPED_TRACE(std::getenv("MYELIN_SYNC_ROWS") ? rows_behind_counts(world_, id, device.session().user.str()) : "");
     auto expected = naive_.counts(id, device.session().user.str());
     Count all;
     for (const auto& [thread, count] : expected) {

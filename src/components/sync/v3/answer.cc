@@ -1,7 +1,7 @@
 #include "components/sync/v3/answer.h"
 
 #include "base/fault.h"
-#include "components/sync/judge.h"
+#include "components/accounts/ignored_users.h"
 #include "components/sync/v3/room_section.h"
 
 namespace myelin::sync {
@@ -244,9 +244,9 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   MYELIN_CO_TRY(context.snapshot, co_await db_.read([query](db::ReadTx& tx) { return read_snapshot(tx, query); }));
   crash_point("sync.snapshot_taken");
   auto& snapshot = context.snapshot;
-  if (!snapshot.rooms.empty())
-    if (auto list = co_await accounts_.account_data(session.user, std::nullopt, "m.ignored_user_list"))
-      context.ignored_users = ignored_in(*list);
+  if (!snapshot.rooms.empty()) {
+    MYELIN_CO_TRY(context.ignored_users, co_await accounts::ignored_users(accounts_, session.user));
+  }
 
   MYELIN_CO_CHECK(co_await add_rooms(context));
   if (since) MYELIN_CO_CHECK(co_await add_quiet_rooms(context));
