@@ -17,7 +17,7 @@
 namespace myelin::app {
 namespace {
 
-// Deadlines have always passed: nothing waits, and what would have had to answers 504.
+// Deadlines have always passed: nothing waits, and what would have had to answers 504; readiness is 503 then.
 class ImpatientClock final : public Clock {
  public:
   Milliseconds now() const override { return system_.now(); }
@@ -116,7 +116,8 @@ class Target {
     const auto* object = body ? body->if_object() : nullptr;
     bool explained =
         response.status < 400 || (object != nullptr && (object->contains("errcode") || object->contains("flows")));
-    bool served = response.status < 500 || response.status == 504;
+    bool is_readiness = input.starts_with("GET /_myelin/health/ready");
+    bool served = response.status < 500 || response.status == (is_readiness ? 503 : 504);
     if (served && body && explained) return;
     std::fprintf(stderr, "%d %s\nto: %.*s\n", response.status, response.body.c_str(), static_cast<int>(input.size()),
                  input.data());
