@@ -42,7 +42,7 @@ Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
     if (info.error().code == Code::kNotFound) co_return not_allowed();
     co_return std::unexpected(info.error());
   }
-  RoomAccess out{*info, {}};
+  RoomAccess out{*info, {}, false, std::nullopt};
   MYELIN_CO_TRY(auto membership, co_await queries.membership(room, user));
   using enum rooms::Membership;
   if (membership && membership->membership == kJoin) {
@@ -51,9 +51,9 @@ Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
     co_return out;
   }
   if (membership && !membership->forgotten) {
-    MYELIN_CO_TRY(auto left, co_await queries.last_left(info->room_no, user));
-    if (left) {
-      MYELIN_CO_TRY(out.root, co_await queries.root_after(*left));
+    MYELIN_CO_TRY(out.left, co_await queries.last_left(info->room_no, user));
+    if (out.left) {
+      MYELIN_CO_TRY(out.root, co_await queries.root_after(*out.left));
       co_return out;
     }
   }

@@ -10,6 +10,7 @@ struct RoomAccess {
   rooms::RoomInfo info;
   StateRoot root;
   bool is_joined = false;
+  std::optional<rooms::EventRef> left;  // the event with which a former member left
 };
 Task<Result<RoomAccess>> room_access(Components&, RoomId, UserId);  // kForbidden
 

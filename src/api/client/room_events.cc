@@ -122,6 +122,20 @@ Task<Result<History>> read_history(Components& on, RoomId room, std::optional<Pa
   co_return out;
 }
 
+// Behind the last event that the user may see: a former member's is the one with which they left, unless the world
+// reads the room.
+Task<Result<PageToken>> visible_end(Components& on, RoomId room, const RoomAccess& access) {
+  if (access.left) {
+    MYELIN_CO_TRY(auto visibility, co_await current_content(on.rooms.queries(), room, "m.room.history_visibility"));
+    if (json::string_at(visibility, "history_visibility") != "world_readable") {
+      std::vector<rooms::EventRef> left{*access.left};
+      MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(left)));
+      co_return PageToken{events.front()->depth, events.front()->order + 1, 0};
+    }
+  }
+  co_return co_await on.rooms.queries().live_end(access.info.room_no);
+}
+
 Task<Result<std::string>> messages(Components& on, Call call) {
   MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
   auto user = call.session().user;
@@ -135,7 +149,7 @@ Task<Result<std::string>> messages(Components& on, Call call) {
   MYELIN_CO_TRY(auto from, co_await token_of(on, call, room, "from"));
   MYELIN_CO_TRY(auto to, co_await token_of(on, call, room, "to"));
   if (!from && direction == Direction::kBackward) {
-    MYELIN_CO_TRY(from, co_await on.rooms.queries().live_end(access.info.room_no));
+    MYELIN_CO_TRY(from, co_await visible_end(on, room, access));
   }
   // Forward from nothing begins before everything, also what was backfilled.
   if (!from) from = PageToken{0, INT64_MIN, 0};

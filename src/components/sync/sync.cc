@@ -102,16 +102,18 @@ class SyncImpl final : public Sync {
     auto token = Token::parse(sync_token);
     if (!token) co_return fail(Code::kInvalidParam, "not a token of this server");
     MYELIN_CO_TRY(auto info, co_await rooms_->room(room));
-    struct Place {
-      int64_t order, depth;
-    };
     MYELIN_CO_TRY(auto place, co_await db_.read([room_no = info.room_no, pos = token->position](db::ReadTx& tx) {
+      auto behind_last = tx.one(
+          "SELECT depth, order_no FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
+          [](const db::Row& row) { return rooms::PageToken{row.i64(0), row.i64(1) + 1, row.i64(1) + 1}; }, room_no,
+          pos);
+      if (behind_last) return behind_last;
       return tx.one(
-          "SELECT order_no, depth FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1",
-          [](const db::Row& row) { return Place{row.i64(0), row.i64(1)}; }, room_no, pos);
+          "SELECT depth, order_no FROM sync_timeline WHERE room_no = $1 ORDER BY pos LIMIT 1",
+          [](const db::Row& row) { return rooms::PageToken{row.i64(0), row.i64(1), row.i64(1)}; }, room_no);
     }));
     if (!place) co_return co_await rooms_->live_end(info.room_no);
-    co_return rooms::PageToken{place->depth, place->order + 1, place->order + 1};
+    co_return *place;
   }
 
   Task<Result<Badge>> badge(UserId user) override {

@@ -116,6 +116,7 @@ def _members(w, alice, bob, carol, room):
 
 def history(w):
     alice, bob = w.user("alice"), w.user("bob")
+    older = alice.sync()["next_batch"]
     room = alice.create_room(preset="public_chat")
     sent = [alice.send(room, f"m{n}") for n in range(20)]
     route = "/rooms/{roomId}/messages"
@@ -148,6 +149,10 @@ def history(w):
     after = alice.send(room, "after the sync")
     _, ids = page(dir="f", **{"from": since})
     w.check(ids == [after], "from a token of /sync")
+    _, ids = page(dir="b", **{"from": older})
+    w.check(ids == [], f"backwards from a token of /sync that is older than the room: {ids}")
+    begin, _ = page(dir="f", limit=1, **{"from": older})
+    w.check(begin["chunk"][0]["type"] == "m.room.create", f"and forwards from it: {begin}")
     for query, error in (({}, "M_MISSING_PARAM"), ({"dir": "x"}, "M_INVALID_PARAM"),
                          ({"dir": "b", "from": "junk"}, "M_INVALID_PARAM"), ({"dir": "b", "limit": "x"}, None),
                          ({"dir": "b", "filter": "{"}, "M_NOT_JSON"), ({"dir": "b", "to": "junk"}, None)):

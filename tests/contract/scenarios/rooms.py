@@ -183,6 +183,8 @@ def _keeps_history(w, user, room, said, what):
     """Who was joined once has the room as of when they left, whatever has happened since."""
     chunk = user.get("/rooms/{roomId}/messages", room, query={"dir": "b", "limit": 100})["chunk"]
     w.check(said in [event["event_id"] for event in chunk], f"{what}: messages")
+    newest = user.get("/rooms/{roomId}/messages", room, query={"dir": "b", "limit": 1})["chunk"]
+    w.check([event["content"].get("reason") for event in newest] == ["out"], f"{what}: where messages begin: {newest}")
     around = user.get("/rooms/{roomId}/context/{eventId}", room, said)
     w.check(around["event"]["event_id"] == said, f"{what}: context")
     state = user.get("/rooms/{roomId}/state", room).json
@@ -201,6 +203,7 @@ def aliases(w):
     nobody.get("/directory/room/{roomAlias}", alias, has=("room_id", "servers"))
     nobody.get("/directory/room/{roomAlias}", "#none:localhost", want=(404, "M_NOT_FOUND"))
     alice.put("/directory/room/{roomAlias}", "#x:elsewhere", body={"room_id": room}, want=400)
+    alice.put("/directory/room/{roomAlias}", "#x:localhost", body={"room_id": "!none:localhost"}, want=400)
     bob.get("/rooms/{roomId}/aliases", room, want=(403, "M_FORBIDDEN"))
     joined = bob.post("/join/{roomIdOrAlias}", alias, body={}, has=("room_id",))
     w.check(joined["room_id"] == room, f"join by alias: {joined}")
