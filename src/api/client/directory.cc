@@ -26,7 +26,8 @@ Task<Result<std::string>> put_alias(Components& on, Call call) {
   MYELIN_CO_TRY(auto text, required_text(body, "room_id"));
   MYELIN_CO_TRY(auto room, RoomId::parse(text));
   auto known = co_await on.rooms.queries().room(room);
-  if (!known && known.error().code == Code::kNotFound) co_return fail(Code::kInvalidParam, "there is no such room here");
+  if (!known && known.error().code == Code::kNotFound)
+    co_return fail(Code::kInvalidParam, "there is no such room here");
   if (!known) co_return std::unexpected(known.error());
   auto bound = co_await on.directory.bind(alias, room, call.session().user);
   if (!bound && bound.error().code == Code::kRoomInUse) co_return fail(Code::kConflict, "this room alias is taken");
