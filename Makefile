@@ -34,7 +34,7 @@ fuzz: ## every fuzz target for MINUTES=n (default 1)
 	@scripts/setup build && scripts/fuzz
 
 tsan: ## the tests under ThreadSanitizer
-	@scripts/setup build && scripts/build tsan all && ctest --test-dir build/tsan --output-on-failure
+	@scripts/setup test && scripts/build tsan all && ctest --test-dir build/tsan --output-on-failure
 
 format: ## format every source file
 	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i

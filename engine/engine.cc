@@ -55,29 +55,30 @@ Result<void> outcome(int status, char* message) {
   return fail(code, "NATS: " + text);
 }
 
-// ThreadSanitizer does not see what Go's threads agree on among themselves: it is told when a mailbox passes into their
-// hands, and out of them.
+// ThreadSanitizer does not see what Go's threads agree on among themselves: it is told when memory, a mailbox or Go's
+// own, may pass into their hands and out of them.
 #if __has_feature(thread_sanitizer)
 extern "C" void __tsan_acquire(void*);
 extern "C" void __tsan_release(void*);
-void hand_over(void* box) { __tsan_release(box); }
-void take_over(void* box) { __tsan_acquire(box); }
+char in_go;
+void hand_over() { __tsan_release(&in_go); }
+void take_over() { __tsan_acquire(&in_go); }
 #else
-void hand_over(void*) {}
-void take_over(void*) {}
+void hand_over() {}
+void take_over() {}
 #endif
 
 // What Go calls, on its threads.
 int take(void* box, char* out, int capacity) {
-  take_over(box);
+  take_over();
   int size = static_cast<Mailbox*>(box)->take(out, static_cast<size_t>(capacity));
-  hand_over(box);
+  hand_over();
   return size;
 }
 int give(void* box, const char* records, int size) {
-  take_over(box);
+  take_over();
   bool fits = static_cast<Mailbox*>(box)->give({records, static_cast<size_t>(size)});
-  hand_over(box);
+  hand_over();
   return fits ? 1 : 0;
 }
 
@@ -183,8 +184,7 @@ struct Engine::State {
   void close() {
     if (handle == 0) return;
     engine_close(std::exchange(handle, 0));
-    take_over(&to_go);
-    take_over(&from_go);
+    take_over();
     boost::system::error_code ignored;
     bell.close(ignored);
     always.clear();
@@ -212,8 +212,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const Options& options, Executor lo
   char* message = nullptr;
   int status = 0;
   int bell = ::fcntl(state->to_go.bell(), F_DUPFD_CLOEXEC, 0);  // Go closes it
-  hand_over(&state->to_go);
-  hand_over(&state->from_go);
+  hand_over();
   state->handle = engine_open(text.data(), static_cast<int>(text.size()), &state->to_go, &state->from_go,
                               reinterpret_cast<void*>(&take), reinterpret_cast<void*>(&give), bell, &status, &message);
   if (state->handle == 0) return std::unexpected(outcome(status, message).error());

@@ -138,7 +138,8 @@ TEST(CrossSigning, KeysAreSignedByTheMasterKey) {
             Code::kInvalidSignature);
   auto forged = cross_signing(self, "self_signing", &forger);
   auto& signatures = forged["signatures"].as_object()["@alice:x"].as_object();
-  signatures["ed25519:" + base64(master.public_key())] = signatures.begin()->value();
+  json::Value signature = signatures.begin()->value();
+  signatures["ed25519:" + base64(master.public_key())] = std::move(signature);
   auto key = check_cross_signing_key(forged, KeyUsage::kSelfSigning, kAlice).value();
   EXPECT_EQ(check_signed_by_master(key, kAlice, base64(master.public_key())).error().code, Code::kInvalidSignature);
   EXPECT_EQ(check_signed_by_master(key, kAlice, "no key").error().code, Code::kInvalidSignature);
