@@ -13,7 +13,8 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-void check(const Event& event, const RoomRules& rules) {
+void check(const EventPtr& received, const RoomRules& rules) {
+  auto& event = *received;
   require(event.text().size() <= kMaxEventBytes);
   require(event.auth_events().size() <= kMaxAuthEvents && event.prev_events().size() <= kMaxPrevEvents);
   require(EventId::parse(event.event_id().str()) && UserId::parse(event.sender().str()) &&
@@ -34,7 +35,16 @@ void check(const Event& event, const RoomRules& rules) {
 
   for (auto format : {ClientFormat::kRoom, ClientFormat::kSync, ClientFormat::kStripped})
     require(json::parse_object(client_event(event, format, {{"age", 1}}), {.depth = 200}).has_value());
-  (void)Verification::required_keys(event, rules);
+  // The bytes that are signed are the same, whichever of the two is kept.
+  if (auto kept = Verification::keepable(received, rules))
+    require(*canonical_redacted(kept->event->object(), rules) == *canonical_redacted(event.object(), rules));
+  auto nobody = [](const ServerName&, std::string_view) -> const ServerKey* { return nullptr; };
+  if (auto verified = Verification::verify(received, rules, nobody, 0)) {  // only what the rules will check otherwise
+    auto& content = verified->event.event()->content();
+    auto invite = json::object_at(content, "third_party_invite");
+    require(event.type() == "m.room.member" && json::string_at(content, "membership") == "invite" && invite &&
+            json::object_at(*invite, "signed"));
+  }
   (void)may_see(event.sender(), event, &event, &event, false);
   (void)content_hash(event.object(), rules);
 }
@@ -46,6 +56,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   auto versions = all_room_versions();
   auto& rules = versions[data[0] % versions.size()];
   auto event = Event::parse(std::string(reinterpret_cast<const char*>(data) + 1, size - 1), rules);
-  if (event) check(**event, rules);
+  if (event) check(*event, rules);
   return 0;
 }

@@ -123,7 +123,7 @@ Result<StrippedState> read_stripped_state(const json::Value* list, const RoomId&
 std::vector<KeyRequest> required_keys(const StrippedState& state, const RoomRules& rules) {
   std::vector<KeyRequest> out;
   for (auto& event : state.events)
-    if (auto keys = Verification::required_keys(*event, rules)) out.insert(out.end(), keys->begin(), keys->end());
+    if (auto keys = Verification::required_keys(event, rules)) out.insert(out.end(), keys->begin(), keys->end());
   return out;
 }
 

@@ -168,6 +168,22 @@ TEST(StrippedState, OneEntryOfEachKeyCounts) {
   EXPECT_EQ(read->events[1]->event_id(), first->event_id());
 }
 
+TEST(StrippedState, AnUnsignedThirdPartyInviteWithAWrongHashIsNoEntry) {
+  KeyLookup nobody = [](const ServerName&, std::string_view) -> const ServerKey* { return nullptr; };
+  for (auto version : {"6", "10"}) {  // whose redaction makes it a plain invite
+    Room room(version);
+    json::Object invite{{"signed", json::Object()}};
+    auto entry = room.state("m.room.member", {{"membership", "invite"}, {"third_party_invite", invite}})->object();
+    entry["signatures"] = json::Object();
+    entry["hashes"] = json::Object{{"sha256", "AAAA"}};
+    auto read = room.read(list_of({entry}), Faulty::kLeaveOut).value();
+    ASSERT_EQ(read.events.size(), 1u);
+    EXPECT_TRUE(required_keys(read, room.rules).empty());
+    auto verified = verified_stripped_state(read, room.rules, nobody, kNow, Faulty::kLeaveOut);
+    EXPECT_TRUE(verified->events.empty()) << version;
+  }
+}
+
 TEST(StrippedState, SignaturesAreVerified) {
   ServerKey known{key().public_key(), kNow + 1000, {}};
   KeyLookup lookup = [&](const ServerName& server, std::string_view id) {

@@ -9,9 +9,11 @@
 namespace myelin {
 namespace {
 
+// Not whatever has the key: only what the authorization rules compare with an m.room.third_party_invite.
 bool is_third_party_invite(const Event& event) {
-  return event.type() == "m.room.member" && json::string_at(event.content(), "membership") == "invite" &&
-         event.content().contains("third_party_invite");
+  if (event.type() != "m.room.member" || json::string_at(event.content(), "membership") != "invite") return false;
+  auto invite = json::object_at(event.content(), "third_party_invite");
+  return invite && json::object_at(*invite, "signed");
 }
 
 const json::Object* signatures_of(const Event& event, const ServerName& server) {
@@ -41,10 +43,7 @@ Result<void> check_signer(const Event& event, const RoomRules& rules, const Serv
   return {};
 }
 
-}  // namespace
-
-Result<std::vector<ServerName>> Verification::required_signers(const Event& event, const RoomRules& rules) {
-  std::vector<ServerName> signers;
+Result<void> add_signers(const Event& event, const RoomRules& rules, std::vector<ServerName>& signers) {
   auto add = [&](std::string_view server) {
     auto name = ServerName::trusted(std::string(server));
     if (std::ranges::find(signers, name) == signers.end()) signers.push_back(std::move(name));
@@ -63,19 +62,41 @@ Result<std::vector<ServerName>> Verification::required_signers(const Event& even
       add(user->server());
     }
   }
-  return signers;
+  return {};
 }
 
-Result<std::vector<KeyRequest>> Verification::required_keys(const Event& event, const RoomRules& rules) {
-  MYELIN_TRY(auto signers, required_signers(event, rules));
+Result<EventPtr> redacted_copy(const Event& event, const RoomRules& rules) {
+  json::Object copy = redact(event.object(), rules);
+  MYELIN_TRY(std::string text, json::canonical(copy, rules.format.canonical));
+  return EventBuilder::checked(std::move(copy), std::move(text), rules, event.event_id(), ReferenceLimits::kIgnored);
+}
+
+}  // namespace
+
+Result<Keepable> Verification::keepable(EventPtr event, const RoomRules& rules) {
+  Keepable kept{std::move(event)};
+  MYELIN_CHECK(add_signers(*kept.event, rules, kept.signers));
+  MYELIN_TRY(std::string expected, content_hash(kept.event->object(), rules));
+  auto hashes = json::object_at(kept.event->object(), "hashes");
+  if (from_base64(hashes ? json::string_at(*hashes, "sha256").value_or("") : "") == expected) return kept;
+  // "the receiving server should use the redacted copy it calculated rather than the full copy it received": a
+  // third-party invite may be a plain invite then, which its sender's server must have signed.
+  MYELIN_TRY(kept.event, redacted_copy(*kept.event, rules));
+  kept.redacted = true;
+  MYELIN_CHECK(add_signers(*kept.event, rules, kept.signers));
+  return kept;
+}
+
+Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, const RoomRules& rules) {
+  MYELIN_TRY(auto kept, keepable(std::move(event), rules));
   std::vector<KeyRequest> keys;
-  for (auto& server : signers) {
+  for (auto& server : kept.signers) {
     size_t before = keys.size();
-    if (auto signatures = signatures_of(event, server))
+    if (auto signatures = signatures_of(*kept.event, server))
       for (auto& signature : *signatures)
         if (is_ed25519(signature.key()))
           keys.push_back(
-              {server, std::string(signature.key()), rules.enforce_key_validity ? event.origin_server_ts() : 0});
+              {server, std::string(signature.key()), rules.enforce_key_validity ? kept.event->origin_server_ts() : 0});
     if (keys.size() == before) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   }
   return keys;
@@ -83,20 +104,12 @@ Result<std::vector<KeyRequest>> Verification::required_keys(const Event& event, 
 
 Result<VerifiedCopy> Verification::verify(EventPtr event, const RoomRules& rules, const KeyLookup& lookup,
                                           int64_t now_ms, const BannedKeys& banned) {
-  MYELIN_TRY(auto signers, required_signers(*event, rules));
-  MYELIN_TRY(std::string message, canonical_redacted(event->object(), rules));
-  for (auto& server : signers) MYELIN_CHECK(check_signer(*event, rules, server, message, lookup, now_ms, banned));
-
-  MYELIN_TRY(std::string expected, content_hash(event->object(), rules));
-  auto hashes = json::object_at(event->object(), "hashes");
-  auto given = from_base64(hashes ? json::string_at(*hashes, "sha256").value_or("") : "");
-  if (given == expected) return VerifiedCopy{VerifiedEvent(std::move(event)), false};
-
-  json::Object copy = redact(event->object(), rules);
-  MYELIN_TRY(std::string text, json::canonical(copy, rules.format.canonical));
-  MYELIN_TRY(EventPtr redacted, EventBuilder::checked(std::move(copy), std::move(text), rules, event->event_id(),
-                                                      ReferenceLimits::kIgnored));
-  return VerifiedCopy{VerifiedEvent(std::move(redacted)), true};
+  MYELIN_TRY(auto kept, keepable(std::move(event), rules));
+  // The same bytes for an event and its redacted copy.
+  MYELIN_TRY(std::string message, canonical_redacted(kept.event->object(), rules));
+  for (auto& server : kept.signers)
+    MYELIN_CHECK(check_signer(*kept.event, rules, server, message, lookup, now_ms, banned));
+  return VerifiedCopy{VerifiedEvent(std::move(kept.event)), kept.redacted};
 }
 
 }  // namespace myelin

@@ -26,16 +26,25 @@ struct VerifiedCopy {
   bool redacted = false;  // the content hash did not match, so this is the redacted copy
 };
 
+// What may be kept of a received event, and who must have signed: one value, for a redacted copy can need a signature
+// that the event did not.
+struct Keepable {
+  EventPtr event;
+  bool redacted = false;  // as in VerifiedCopy
+  // The sender's server (unless it is a third-party invite), in versions 1 and 2 the event id's, and the server of the
+  // user who authorised a restricted join: of the event as received and of what is kept.
+  std::vector<ServerName> signers;
+};
+
 struct Verification {
-  // Who must have signed: the sender's server (unless it is a third-party invite), in versions 1 and 2 the event id's,
-  // and the server of the user who authorised a restricted join.  kBadJson when that user is malformed.
-  static Result<std::vector<ServerName>> required_signers(const Event&, const RoomRules&);
-  // The keys to have at hand: those of the required signers that the event names. kInvalidSignature when one of them
-  // has not signed at all.
-  static Result<std::vector<KeyRequest>> required_keys(const Event&, const RoomRules&);
-  // At least one signature of each required signer by a known key that counts, and all such signatures are right.
+  // kBadJson when the user who authorised a restricted join is malformed.
+  static Result<Keepable> keepable(EventPtr, const RoomRules&);
+  // The keys to have at hand: those of the signers that the event names. kInvalidSignature when one of them has not
+  // signed at all.
+  static Result<std::vector<KeyRequest>> required_keys(EventPtr, const RoomRules&);
+  // At least one signature of each signer by a known key that counts, and all such signatures are right.
   // kInvalidSignature: drop the event; a signature by a banned key is wrong. kUnavailable: no key that counts is known
-  // of a required signer.
+  // of a signer.
   static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&, int64_t now_ms,
                                      const BannedKeys& = BannedKeys::known());
 };

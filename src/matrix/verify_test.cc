@@ -86,6 +86,51 @@ TEST(Verify, Attack03AnUnsignedEventNeverBecomesAVerifiedOne) {
   }
 }
 
+// Nobody has to sign a third-party invite; where its hash is wrong, what is kept is a plain invite.
+TEST(Verify, Attack03AThirdPartyInviteThatRedactionMakesAPlainOneIsSignedByItsSender) {
+  World world;
+  for (auto& rules : all_room_versions()) {
+    for (auto invite : {R"({"display_name":"x","signed":{"mxid":"@evil:b.x","token":"t","signatures":{}}})", R"({})",
+                        R"({"signed":5})", "null", R"("x")", "[]"}) {
+      auto d = draft("m.room.member", R"({"membership":"invite"})");
+      d.content["third_party_invite"] = *json::parse(invite);
+      d.state_key = "@evil:b.x";
+      auto pdu = built(d, rules, world.a);
+      auto signatures = std::exchange(pdu["signatures"], json::Object());
+      for (bool wrong_hash : {false, true}) {
+        if (wrong_hash) pdu["hashes"] = json::Object{{"sha256", "AAAA"}};
+        auto result = world.verify(pdu, rules);
+        if (!result) {
+          EXPECT_EQ(result.error().code, Code::kInvalidSignature);
+          continue;
+        }
+        EXPECT_EQ(result->redacted, wrong_hash);
+        auto kept = json::object_at(result->event.event()->content(), "third_party_invite");
+        EXPECT_TRUE(kept && json::object_at(*kept, "signed")) << rules.version << invite;
+      }
+      pdu["signatures"] = json::Object{{"a.x", {{"ed25519:1", base64(std::string(64, 'x'))}}}};
+      EXPECT_EQ(world.verify(pdu, rules).has_value(), invite[2] == 'd' && rules.redaction.keep_third_party_signed);
+      pdu["signatures"] = json::Object();
+      add_signature(pdu, rules, "a.x", world.a);
+      EXPECT_TRUE(world.verify(pdu, rules)) << rules.version << invite;
+    }
+  }
+}
+
+TEST(Verify, TheSignersOfWhatIsKeptAreThoseOfBothCopies) {
+  World world;
+  auto d = draft("m.room.member", R"({"membership":"join","join_authorised_via_users_server":"@admin:b.x"})");
+  d.state_key = "@u:a.x";
+  for (auto name : {"8", "9"}) {  // version 8 redacts join_authorised_via_users_server
+    auto& rules = version(name);
+    auto pdu = built(d, rules, world.a);
+    pdu["hashes"] = json::Object{{"sha256", "AAAA"}};
+    auto kept = *Verification::keepable(*Event::parse(json::serialize(pdu), rules), rules);
+    EXPECT_TRUE(kept.redacted);
+    EXPECT_EQ(kept.signers, (std::vector{ServerName::trusted("a.x"), ServerName::trusted("b.x")})) << name;
+  }
+}
+
 TEST(Verify, DropsWhatIsNotSignedByTheSendersServer) {
   World world;
   auto& rules = version("11");
@@ -248,10 +293,10 @@ TEST(Verify, SaysWhichKeysItNeeds) {
   auto& rules = version("11");
   auto pdu = built(d, rules, world.a);
   auto event = *Event::parse(json::serialize(pdu), rules);
-  EXPECT_EQ(Verification::required_keys(*event, rules).error().code, Code::kInvalidSignature);
+  EXPECT_EQ(Verification::required_keys(event, rules).error().code, Code::kInvalidSignature);
   add_signature(pdu, rules, "b.x", world.b);
   event = *Event::parse(json::serialize(pdu), rules);
-  auto keys = *Verification::required_keys(*event, rules);
+  auto keys = *Verification::required_keys(event, rules);
   ASSERT_EQ(keys.size(), 2u);
   EXPECT_EQ(keys[0].server.str(), "a.x");
   EXPECT_EQ(keys[0].key_id, "ed25519:1");

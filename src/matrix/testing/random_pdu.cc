@@ -177,7 +177,7 @@ class RandomPdu : Dice {
     pdu_["signatures"] = json::Object();
     auto event = Event::parse(json::serialize(pdu_), rules_);
     if (!event) throw std::logic_error(event.error().message);
-    for (auto& server : Verification::required_signers(**event, rules_).value()) {
+    for (auto& server : Verification::keepable(*event, rules_).value().signers) {
       if (chance(10)) {
         sign(server.str(), "ed25519:old");
         if (chance(50)) continue;
