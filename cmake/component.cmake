@@ -6,7 +6,7 @@
 
 add_library(myelin_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
 target_include_directories(myelin_pch SYSTEM PUBLIC ${PROMETHEUS_INCLUDE_DIRS})
-target_link_libraries(myelin_pch PUBLIC Threads::Threads Boost::json Boost::url fmt::fmt spdlog::spdlog)
+target_link_libraries(myelin_pch PUBLIC Threads::Threads Boost::headers Boost::url fmt::fmt spdlog::spdlog)
 target_precompile_headers(myelin_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
 
 # myelin_library(NAME [DEPENDS ours...] [LIBRARIES theirs...] [TEST_DEPENDS ours or theirs...])
@@ -24,7 +24,7 @@ function(myelin_library name)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_precompile_headers(${name} REUSE_FROM myelin_pch)
-    target_link_libraries(${name} PUBLIC Threads::Threads Boost::json Boost::url fmt::fmt spdlog::spdlog
+    target_link_libraries(${name} PUBLIC Threads::Threads Boost::headers Boost::url fmt::fmt spdlog::spdlog
                           ${ARG_DEPENDS} ${ARG_LIBRARIES})
     target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   else()
@@ -49,7 +49,7 @@ function(myelin_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_precompile_headers(${name} REUSE_FROM myelin_pch)
-  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} Boost::json Boost::url fmt::fmt spdlog::spdlog
+  target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} Boost::headers Boost::url fmt::fmt spdlog::spdlog
                         GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
@@ -64,7 +64,7 @@ endfunction()
 function(myelin_fuzzer name file library)
   add_executable(${name} ${file})
   target_precompile_headers(${name} REUSE_FROM myelin_pch)
-  target_link_libraries(${name} PRIVATE ${library} Boost::json Boost::url fmt::fmt spdlog::spdlog -fsanitize=fuzzer)
+  target_link_libraries(${name} PRIVATE ${library} Boost::headers Boost::url fmt::fmt spdlog::spdlog -fsanitize=fuzzer)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
   set_property(GLOBAL APPEND PROPERTY MYELIN_FUZZERS ${name})
 endfunction()

@@ -1,6 +1,6 @@
 # What find_package(myelin_matrix) reads.
 include(CMakeFindDependencyMacro)
-find_dependency(Boost 1.81 COMPONENTS json)
+find_dependency(Boost 1.81)
 find_dependency(fmt)
 find_dependency(OpenSSL 3)
 find_dependency(PkgConfig)

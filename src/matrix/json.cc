@@ -40,7 +40,7 @@ struct Handler {
   using text = boost::json::string_view;
 
   bool integers_only;
-  unsigned char buffer[4096];
+  alignas(Value) unsigned char buffer[4096];
   boost::json::value_stack stack{{}, buffer, sizeof buffer};
   size_t keys = 0;            // in the text
   const char* bad = nullptr;  // why we, not Boost, refused

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ctime>
 #include <random>
 
 namespace myelin::json {
@@ -260,6 +261,81 @@ TEST(Json, LongStringsAndKeysSurvive) {  // longer than the parser's own buffer
   auto back = parse_object(json::serialize(object));
   ASSERT_TRUE(back);
   EXPECT_EQ(*back, object);
+}
+
+// Attack 8: keys that a table without a secret keeps in one list: it has as many buckets as the text has keys, 2^16,
+// and Boost's own hash is FNV-1a over the table's address and the key, whose low 16 bits come from the low 16 bits of
+// both.
+class CollidingKeys {
+ public:
+  static constexpr size_t kCount = 1 << 16;
+
+  // All in the first bucket of a table at an address that ends with these bits.
+  static std::string object(uint64_t address) {
+    std::vector<std::vector<std::string>> starts(kCount);  // by the hash after three letters
+    for_each_word([&](const std::string& word) {
+      uint64_t hash = kBasis + address;
+      for (char c : word) hash = (static_cast<uint64_t>(c) ^ hash) * kPrime;
+      starts[hash % kCount].push_back(word);
+    });
+    uint64_t inverse = 1;  // of the prime, modulo 2^64
+    for (int i = 0; i < 6; ++i) inverse *= 2 - kPrime * inverse;
+    std::string text = "{";
+    size_t count = 0;
+    for_each_word([&](const std::string& word) {
+      uint64_t hash = 0;  // backwards from the bucket
+      for (size_t i = word.size(); i-- > 0;) hash = (hash * inverse) ^ static_cast<uint64_t>(word[i]);
+      for (auto& start : starts[hash % kCount])
+        if (count++ < kCount) text.append("\"").append(start).append(word).append("\":1,");
+    });
+    EXPECT_GE(count, kCount);
+    text.back() = '}';
+    return text;
+  }
+  static std::string plain_object() {
+    std::string text = "{";
+    for (size_t i = 0; i < kCount; ++i) text += "\"" + std::to_string(100000 + i) + "\":1,";
+    text.back() = '}';
+    return text;
+  }
+
+ private:
+  static constexpr uint64_t kBasis = 0xcbf29ce484222325, kPrime = 0x100000001b3;
+
+  static void for_each_word(auto use) {
+    static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    for (char a : kLetters)
+      for (char b : kLetters)
+        for (char c : kLetters) use(std::string{a, b, c});
+  }
+};
+
+double cpu_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// Reading, copying, comparing and writing.
+double seconds_to_handle(const std::string& text) {
+  double start = cpu_seconds();
+  auto value = json::parse(text);
+  EXPECT_TRUE(value && value->get_object().size() == CollidingKeys::kCount);
+  Object copy = value->get_object(), built;
+  for (auto& [key, member] : copy) built[key] = member;
+  EXPECT_TRUE(copy == value->get_object() && built == copy);
+  EXPECT_TRUE(canonical(copy, CanonicalMode::kStrict));
+  return cpu_seconds() - start;
+}
+
+TEST(Json, Attack08KeysThatCollideCostWhatOtherKeysCost) {
+  auto plain_text = CollidingKeys::plain_object();
+  double plain = std::min(seconds_to_handle(plain_text), seconds_to_handle(plain_text));
+  // The hash takes only the low byte of the address in otherwise than by adding. The system puts a table of that size
+  // at the beginning of a page, behind the allocator's notes.
+  std::unique_ptr<char[]> like_a_table(new char[plain_text.size() * 4]);
+  auto colliding_text = CollidingKeys::object(reinterpret_cast<uintptr_t>(like_a_table.get()) % 256);
+  EXPECT_LT(seconds_to_handle(colliding_text), 20 * plain) << "plain keys: " << plain << " s";
 }
 
 }  // namespace
