@@ -12,7 +12,6 @@ namespace {
 
 // Escapes and spaces may make the received text this much longer than its canonical form.
 constexpr size_t kMaxTextBytes = 4 * kMaxEventBytes;
-constexpr unsigned kMaxEventJsonDepth = 128;
 
 std::unexpected<Error> bad(const char* field, const char* problem) {
   return fail(Code::kBadJson, std::string(field) + " of the event " + problem);
@@ -82,6 +81,14 @@ RoomId room_id_from_create(const EventId& id) { return RoomId::trusted("!" + id.
 
 }  // namespace
 
+int64_t max_depth(const RoomRules& rules) {
+  return rules.format.strict_depth ? kMaxDepth : std::numeric_limits<int64_t>::max();
+}
+
+int64_t next_depth(int64_t deepest_prev_event, const RoomRules& rules) {
+  return std::min(deepest_prev_event, max_depth(rules) - 1) + 1;
+}
+
 Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, const RoomRules& rules,
                                        std::optional<EventId> id, ReferenceLimits limits) {
   std::shared_ptr<Event> event(new Event());
@@ -93,8 +100,7 @@ Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, co
   if (!json::object_at(object, "content")) return bad("content", "is not an object");
 
   auto depth = json::integer_at(object, "depth"), ts = json::integer_at(object, "origin_server_ts");
-  int64_t max_depth = rules.format.strict_depth ? kMaxDepth : std::numeric_limits<int64_t>::max();
-  if (!depth || *depth < 0 || *depth > max_depth) return bad("depth", "is not an integer in range");
+  if (!depth || *depth < 0 || *depth > max_depth(rules)) return bad("depth", "is not an integer in range");
   if (!ts) return bad("origin_server_ts", "is not an integer");
   event->depth_ = *depth;
   event->origin_server_ts_ = *ts;
@@ -164,7 +170,7 @@ Result<EventPtr> EventBuilder::trusted(json::Object object, std::string text, co
 Result<EventPtr> Event::parse(std::string text, const RoomRules& rules, ReferenceLimits limits) {
   bool strict = rules.format.canonical == json::CanonicalMode::kStrict;
   MYELIN_TRY(json::Object object,
-             json::parse_object(text, {.bytes = kMaxTextBytes, .depth = kMaxEventJsonDepth, .integers_only = strict}));
+             json::parse_object(text, {.bytes = kMaxTextBytes, .depth = json::kMaxPduDepth, .integers_only = strict}));
   // The canonical form of strict JSON is never longer than the text.
   if (!strict || text.size() > kMaxEventBytes) {
     MYELIN_TRY(std::string canonical, json::canonical(object, rules.format.canonical));
@@ -175,7 +181,7 @@ Result<EventPtr> Event::parse(std::string text, const RoomRules& rules, Referenc
 }
 
 Result<EventPtr> Event::restore(std::string text, EventId id, const RoomRules& rules) {
-  auto object = json::parse_object(text, {.bytes = kMaxTextBytes, .depth = 2 * kMaxEventJsonDepth});
+  auto object = json::parse_object(text, {.bytes = kMaxTextBytes, .depth = json::kMaxStoredDepth});
   if (!object) return fail(Code::kCorrupt, "a stored event does not parse: " + id.str());
   return EventBuilder::trusted(*std::move(object), std::move(text), rules, std::move(id));
 }

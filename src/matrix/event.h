@@ -19,7 +19,11 @@ inline constexpr size_t kMaxEventBytes = 65536;  // canonical JSON of the whole 
 inline constexpr size_t kMaxFieldBytes = 255;    // sender, room_id, type, state_key, event_id
 inline constexpr size_t kMaxAuthEvents = 10;
 inline constexpr size_t kMaxPrevEvents = 20;
-inline constexpr int64_t kMaxDepth = (int64_t{1} << 53) - 1;
+inline constexpr int64_t kMaxDepth = (int64_t{1} << 53) - 1;  // from version 6 on
+int64_t max_depth(const RoomRules&);
+// "The maximum depth of the prev_events, plus one. … If the room's depth is already at the limit, the depth must be set
+// to the limit." (rooms/v1, Event format)
+int64_t next_depth(int64_t deepest_prev_event, const RoomRules&);
 
 // Backfilled events may have more references than the limits allow (server-server API, Size limits are of sending).
 enum class ReferenceLimits : uint8_t { kEnforced, kIgnored };
@@ -98,7 +102,7 @@ struct EventDraft {
 // The only events we sign.
 class OwnEvent {
  public:
-  // kTooLarge, kBadJson (numbers, references), kInvalidParam (not UTF-8).
+  // kTooLarge, kBadJson (numbers, references, nesting that peers refuse), kInvalidParam (not UTF-8).
   static Result<VerifiedEvent> build(EventDraft, const RoomRules&, const ServerName& origin, const SigningKey&);
   // Another server's member event that needs our signature too: the invite of a user of ours, or a join that a user of
   // ours authorised. Any other: kForbidden. kTooLarge: there is no room left for the signature.

@@ -384,6 +384,42 @@ TEST(OwnEvent, RefusesWhatCannotBeSent) {
   EXPECT_EQ(refused([](auto& d) { d.room_id.reset(); }), Code::kInternal);
 }
 
+// What we build, peers read.
+TEST(OwnEvent, NestingIsLimitedAsPdusAre) {
+  for (auto& rules : all_room_versions()) {
+    for (int arrays : {98, 99, 126, 127, 300}) {
+      auto d = draft(rules);
+      auto text = "{\"x\":" + std::string(arrays, '[') + std::string(arrays, ']') + "}";
+      d.content = *json::parse_object(text, {.depth = 1000});
+      auto event = OwnEvent::build(d, rules, ServerName::trusted("domain"), spec_key());
+      ASSERT_EQ(event.has_value(), arrays <= 126) << rules.version << " " << arrays;
+      if (!event) EXPECT_EQ(event.error().code, Code::kBadJson);
+      if (event) EXPECT_TRUE(Event::parse(event->event()->text(), rules)) << rules.version << " " << arrays;
+    }
+    // The content that a client may send at most.
+    auto deepest =
+        "{\"x\":" + std::string(json::kMaxBodyDepth - 1, '[') + std::string(json::kMaxBodyDepth - 1, ']') + "}";
+    EXPECT_TRUE(json::parse_object(deepest));
+    EXPECT_FALSE(json::parse_object("{\"x\":" + deepest + "}"));
+  }
+}
+
+TEST(Event, DepthStopsAtTheLimitOfTheVersion) {
+  for (auto& rules : all_room_versions()) {
+    bool strict = rules.format.strict_depth;
+    EXPECT_EQ(max_depth(rules), strict ? (int64_t{1} << 53) - 1 : INT64_MAX) << rules.version;
+    EXPECT_EQ(next_depth(7, rules), 8);
+    EXPECT_EQ(next_depth(max_depth(rules) - 1, rules), max_depth(rules));
+    EXPECT_EQ(next_depth(max_depth(rules), rules), max_depth(rules));
+    EXPECT_EQ(next_depth(INT64_MAX, rules), max_depth(rules));
+    auto d = draft(rules);
+    d.depth = max_depth(rules);
+    auto event = OwnEvent::build(d, rules, ServerName::trusted("domain"), spec_key());
+    ASSERT_TRUE(event) << rules.version;
+    EXPECT_EQ((*Event::parse(event->event()->text(), rules))->depth(), max_depth(rules));
+  }
+}
+
 TEST(OwnEvent, SizeLimitIsExact) {
   auto& rules = version("12");
   auto d = draft(rules);

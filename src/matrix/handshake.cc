@@ -77,7 +77,7 @@ Result<EventDraft> draft_from_template(const json::Object& event, const RoomRule
   MYELIN_TRY(draft.prev_events, references(event, "prev_events", rules, kMaxPrevEvents, draft.reference_hashes));
   MYELIN_TRY(draft.auth_events, references(event, "auth_events", rules, kMaxAuthEvents, draft.reference_hashes));
   auto depth = json::integer_at(event, "depth");
-  if (!depth || *depth < 0 || *depth > kMaxDepth) return malformed("has no proper depth");
+  if (!depth || *depth < 0 || *depth > max_depth(rules)) return malformed("has no proper depth");
   draft.depth = *depth;
   draft.content = std::move(asked.content);
   draft.content["membership"] = membership_of(asked.handshake);

@@ -64,6 +64,20 @@ TEST(Handshake, ATemplateGivesOnlyItsPlaceInTheRoom) {
   }
 }
 
+TEST(Handshake, ARoomAtTheLimitOfDepthCanBeJoined) {
+  for (auto& rules : all_room_versions()) {
+    auto event = make_template(rules);
+    for (int64_t depth : {kMaxDepth, max_depth(rules) - 1, max_depth(rules)}) {
+      event["depth"] = depth;
+      auto draft = draft_from_template(event, rules, asked());
+      ASSERT_TRUE(draft) << rules.version << " " << depth;
+      auto built = OwnEvent::build(*draft, rules, kOurs, kOurKey);
+      ASSERT_TRUE(built) << rules.version << " " << built.error().message;
+      EXPECT_EQ((*Event::parse(built->event()->text(), rules))->depth(), depth);
+    }
+  }
+}
+
 TEST(Handshake, ARestrictedJoinNamesWhoAuthorisesIt) {
   for (auto& rules : all_room_versions()) {
     auto event = make_template(rules);
@@ -100,7 +114,7 @@ TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
                  {"prev_events", "[\"p\"]"},
                  {"auth_events", "null"},
                  {"depth", "-1"},
-                 {"depth", "9007199254740992"},
+                 {"depth", "9223372036854775808"},
                  {"depth", "\"1\""}};
   for (auto& change : changes) {
     auto event = make_template(rules);
@@ -110,6 +124,9 @@ TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
     event.erase(change.field);
     EXPECT_FALSE(draft_from_template(event, rules, asked())) << change.field;
   }
+  auto deep = make_template(rules);
+  deep["depth"] = kMaxDepth + 1;
+  EXPECT_EQ(draft_from_template(deep, rules, asked()).has_value(), !rules.format.strict_depth);
   // What else it holds does not reach the event that is signed.
   auto event = make_template(rules);
   auto& content = event["content"].as_object();

@@ -397,3 +397,14 @@ std::optional<bool> bool_at(const Object& object, std::string_view key) {
 }
 
 }  // namespace myelin::json
+bool is_deeper_than(unsigned depth, const Value& value) {
+  if (auto object = value.if_object()) return is_deeper_than(depth, *object);
+  auto array = value.if_array();
+  if (!array) return false;
+  return depth == 0 || std::ranges::any_of(*array, [&](auto& each) { return is_deeper_than(depth - 1, each); });
+}
+bool is_deeper_than(unsigned depth, const Object& object) {
+  return depth == 0 ||
+         std::ranges::any_of(object, [&](auto& member) { return is_deeper_than(depth - 1, member.value()); });
+}
+

@@ -14,9 +14,14 @@ using Value = boost::json::value;
 using Object = boost::json::object;
 using Array = boost::json::array;
 
+// How deeply JSON may be nested: what clients send; the PDUs that may be made of it, ours and others'; PDUs in our
+// database, whose form earlier releases may have chosen; what is put together of those: transactions, answers.
+inline constexpr unsigned kMaxBodyDepth = 100, kMaxPduDepth = 128, kMaxStoredDepth = 256, kMaxTransactionDepth = 1000;
+static_assert(kMaxBodyDepth < kMaxPduDepth && kMaxPduDepth < kMaxStoredDepth && kMaxStoredDepth < kMaxTransactionDepth);
+
 struct ParseLimits {
   size_t bytes = 1024 * 1024;
-  unsigned depth = 100;
+  unsigned depth = kMaxBodyDepth;
   bool integers_only = false;  // kBadJson for any number but a plain integer in ±(2^53 − 1): PDUs of room versions >= 6
 };
 // Rejects what two parsers could read differently: duplicate keys, lone surrogates, invalid UTF-8, numbers outside the
@@ -53,3 +58,6 @@ std::string serialize(const Object&);
 void append_quoted(std::string& out, std::string_view text);
 
 }  // namespace myelin::json
+bool is_deeper_than(unsigned depth, const Value&);  // is nested more deeply than that
+bool is_deeper_than(unsigned depth, const Object&);
+

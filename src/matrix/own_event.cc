@@ -15,7 +15,9 @@ Result<void> check_draft(const EventDraft& draft, const RoomRules& rules) {
     return fail(Code::kTooLarge, "the event type or state key is over 255 bytes");
   if (draft.prev_events.size() > kMaxPrevEvents || draft.auth_events.size() > kMaxAuthEvents)
     return fail(Code::kBadJson, "the event has too many references");
-  if (draft.depth < 0 || draft.depth > kMaxDepth) return fail(Code::kBadJson, "the depth is out of range");
+  if (json::is_deeper_than(json::kMaxPduDepth - 1, draft.content))
+    return fail(Code::kBadJson, "the content is nested too deeply");
+  if (draft.depth < 0 || draft.depth > max_depth(rules)) return fail(Code::kBadJson, "the depth is out of range");
   bool needs_room_id = rules.format.create_has_room_id || draft.type != "m.room.create";
   if (draft.sender.empty() || needs_room_id != draft.room_id.has_value())
     return fail(Code::kInternal, "an event draft without a sender, or with the wrong kind of room id");

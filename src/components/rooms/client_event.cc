@@ -9,7 +9,7 @@ namespace {
 
 // Of JSON that we have written.
 json::Value as_value(const std::string& text) {
-  return json::parse(text, {.bytes = 1u << 20, .depth = 1000}).value_or(json::Value());
+  return json::parse(text, {.bytes = 1u << 20, .depth = json::kMaxTransactionDepth}).value_or(json::Value());
 }
 
 // Are children shown with their own children? The newest message of a thread is.

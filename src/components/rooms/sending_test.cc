@@ -55,6 +55,20 @@ TEST_P(Sending, ARepeatedTransactionAnswersTheSame) {
   EXPECT_EQ(placed->transaction->second, "1");
 }
 
+TEST_P(Sending, WhatAClientMayNestAtMostCanBeRedactedAndAnnotated) {
+  auto deepest =
+      "{\"x\":" + std::string(json::kMaxBodyDepth - 1, '[') + std::string(json::kMaxBodyDepth - 1, ']') + "}";
+  SendEvent deep{room, world.alice, "m.room.message", {}, value(json::parse_object(deepest))};
+  auto id = value(send(deep));
+  SendEvent in_thread = message(world.alice, "reply");
+  in_thread.content["m.relates_to"] = json::Object{{"rel_type", "m.thread"}, {"event_id", id.str()}};
+  value(send(in_thread));
+  SendEvent redaction{room, world.alice, "m.room.redaction", {}, {}};
+  redaction.redacts = id;
+  auto by = value(send(redaction));
+  EXPECT_EQ(world.event(room, id)->redacted_because->event_id(), by);
+}
+
 TEST_P(Sending, TransactionsAreThoseOfADeviceAndAPath) {
   std::set<EventId> sent;
   for (const char* device : {"DEVICE", "OTHER"})

@@ -68,7 +68,7 @@ Task<Result<Target>> redaction_target(db::Database& db, RoomId room, EventId id)
         "SELECT e.ref, e.type, e.json FROM event e JOIN room r ON r.room_no = e.room_no "
         "WHERE e.event_id = $1 AND r.room_id = $2",
         [&](const db::Row& row) {
-          auto pdu = json::parse_object(row.blob(2));
+          auto pdu = json::parse_object(row.blob(2), {.depth = json::kMaxStoredDepth});
           status = pdu ? Result<void>{} : fail(Code::kCorrupt, "a stored event does not parse: " + id.str());
           if (!pdu) return;
           target.type = row.str(1);
@@ -84,7 +84,7 @@ Task<Result<Target>> redaction_target(db::Database& db, RoomId room, EventId id)
 }
 
 json::Object content_in(const db::Row& row) {
-  auto pdu = json::parse_object(row.blob(0));
+  auto pdu = json::parse_object(row.blob(0), {.depth = json::kMaxStoredDepth});
   const auto* content = pdu ? json::object_at(*pdu, "content") : nullptr;
   return content == nullptr ? json::Object() : *content;
 }

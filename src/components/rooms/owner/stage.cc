@@ -94,7 +94,7 @@ Result<EventPtr> Stager::build(const RoomState& room, Draft& draft, const Surrou
     for (const auto& event : around.alive) {
       MYELIN_TRY(pdu.reference_hashes[event->event_id()], reference_hash(event->object(), *room.rules));
     }
-  pdu.depth = std::min(pdu.depth + 1, kMaxDepth);
+  pdu.depth = next_depth(pdu.depth, *room.rules);
   pdu.origin_server_ts = draft.ts.value_or(clock_.now());
   MYELIN_TRY(auto verified, OwnEvent::build(std::move(pdu), *room.rules, server_name_, key_));
   MYELIN_CHECK(authorize(*room.rules, *verified.event(), around.state));

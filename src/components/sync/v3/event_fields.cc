@@ -36,7 +36,7 @@ void copy(const json::Object& from, json::Object& to, const std::vector<std::str
 
 std::string only_fields(std::string event, const std::vector<std::string>& paths) {
   if (paths.empty()) return event;
-  auto whole = json::parse_object(event, {.bytes = 1u << 20, .depth = 1000});
+  auto whole = json::parse_object(event, {.bytes = 1u << 20, .depth = json::kMaxTransactionDepth});
   if (!whole) return event;
   json::Object out;
   for (const auto& path : paths) copy(*whole, out, split(path), 0);
