@@ -25,11 +25,15 @@ bool is_sorted(const json::Value& value) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  auto value = json::parse({reinterpret_cast<const char*>(data), size});
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  auto value = json::parse(input);
+  auto text = json::canonical_text(input, json::CanonicalMode::kLax);
+  if (value.has_value() != text.has_value()) std::abort();
   if (!value) return 0;
+  if (*json::canonical_text(*text, json::CanonicalMode::kLax) != *text || *json::parse(*text) != *value) std::abort();
   auto lax = json::canonical(*value, json::CanonicalMode::kLax),
        strict = json::canonical(*value, json::CanonicalMode::kStrict);
-  if (!lax || (strict && *strict != *lax)) std::abort();
+  if (!lax || (strict && (*strict != *lax || *text != *lax))) std::abort();
   auto again = json::parse(*lax);
   if (!again || !is_sorted(*again) || *json::canonical(*again, json::CanonicalMode::kLax) != *lax) std::abort();
   if (strict && !json::parse(*strict, {.integers_only = true})) std::abort();

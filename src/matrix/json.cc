@@ -1,11 +1,13 @@
 #include "matrix/json.h"
 
 #include <algorithm>
+#include <bit>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 
 namespace myelin::json {
 namespace {
@@ -32,6 +34,13 @@ std::optional<int64_t> whole_number(std::string_view text) {
   return value;
 }
 
+// Integers of more than 64 bits, by their digits. In the value stands a NaN with the place in this list, which no text
+// can make.
+using WideIntegers = std::vector<std::string>;
+constexpr uint64_t kWideInteger = 0x7FF8'0000'0000'0000;
+
+bool is_integer(std::string_view number) { return number.find_first_of(".eE") == number.npos; }
+
 // Builds the value, and reads numbers itself: Boost's doubles are not correctly rounded.
 struct Handler {
   static constexpr size_t max_object_size = size_t(-1), max_array_size = size_t(-1), max_key_size = size_t(-1),
@@ -40,13 +49,14 @@ struct Handler {
   using text = boost::json::string_view;
 
   bool integers_only;
+  WideIntegers* wide;  // null: integers of more than 64 bits become doubles
   alignas(Value) unsigned char buffer[4096];
   boost::json::value_stack stack{{}, buffer, sizeof buffer};
   size_t keys = 0;            // in the text
   const char* bad = nullptr;  // why we, not Boost, refused
   std::string number;         // the start of a number that Boost handed over in parts
 
-  explicit Handler(bool integers) : integers_only(integers) { stack.reset(); }
+  Handler(bool integers, WideIntegers* kept) : integers_only(integers), wide(kept) { stack.reset(); }
 
   bool refuse(const char* why, error_code& error) {
     bad = why;
@@ -91,11 +101,17 @@ struct Handler {
     uint64_t natural = 0;
     if (auto [stop, failed] = std::from_chars(s.data(), end, natural); stop == end && failed == std::errc())
       return stack.push_uint64(natural), true;
+    if (wide && is_integer(s)) {
+      stack.push_double(std::bit_cast<double>(kWideInteger + wide->size()));
+      wide->emplace_back(s);
+      return true;
+    }
     if (auto whole = whole_number(s)) return stack.push_int64(*whole), true;
     double real = 0;
     auto [stop, failed] = std::from_chars(s.data(), end, real);
     bool out_of_range = failed == std::errc::result_out_of_range;
     if (out_of_range) real = std::strtod(std::string(s).c_str(), nullptr);  // zero where it is too small
+    if (std::isinf(real) && is_integer(s)) real = std::copysign(std::numeric_limits<double>::max(), real);
     if (stop != end || (failed != std::errc() && !out_of_range) || std::isinf(real))
       return refuse("a number is out of range", error);
     return stack.push_double(real), true;
@@ -196,7 +212,7 @@ enum class Order : bool { kKept, kSorted };
 template <Order kOrder, bool kStrict>
 class Writer {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
+  explicit Writer(std::string& out, const WideIntegers* wide = nullptr) : out_(out), wide_(wide) {}
   bool ok() const { return ok_; }
 
   void value(const Value& v) {
@@ -215,7 +231,9 @@ class Writer {
         number(v.get_uint64());
         break;
       case boost::json::kind::double_:
-        if (kStrict || !std::isfinite(v.get_double())) {
+        if (!kStrict && wide_ && std::isnan(v.get_double())) {
+          out_ += (*wide_)[std::bit_cast<uint64_t>(v.get_double()) - kWideInteger];
+        } else if (kStrict || !std::isfinite(v.get_double())) {
           ok_ = false;
           out_ += "null";
         } else {
@@ -281,20 +299,21 @@ class Writer {
   }
 
   std::string& out_;
+  const WideIntegers* wide_;
   bool ok_ = true;
 };
 
 template <class Write>
-Result<std::string> canonical_with(CanonicalMode mode, Write write) {
+Result<std::string> canonical_with(CanonicalMode mode, Write write, const WideIntegers* wide = nullptr) {
   std::string out;
   out.reserve(1024);
   bool ok = false;
   if (mode == CanonicalMode::kStrict) {
-    Writer<Order::kSorted, true> writer(out);
+    Writer<Order::kSorted, true> writer(out, wide);
     write(writer);
     ok = writer.ok();
   } else {
-    Writer<Order::kSorted, false> writer(out);
+    Writer<Order::kSorted, false> writer(out, wide);
     write(writer);
     ok = writer.ok();
   }
@@ -302,13 +321,11 @@ Result<std::string> canonical_with(CanonicalMode mode, Write write) {
   return out;
 }
 
-}  // namespace
-
-Result<Value> parse(std::string_view text, ParseLimits limits) {
+Result<Value> parse_keeping(std::string_view text, ParseLimits limits, WideIntegers* wide) {
   if (text.size() > limits.bytes) return fail(Code::kTooLarge, "the JSON is too large");
   boost::json::parse_options options;
   options.max_depth = limits.depth;
-  boost::json::basic_parser<Handler> parser(options, limits.integers_only);
+  boost::json::basic_parser<Handler> parser(options, limits.integers_only, wide);
   boost::system::error_code error;
   size_t read = parser.write_some(false, text.data(), text.size(), error);
   Handler& handler = parser.handler();
@@ -321,6 +338,10 @@ Result<Value> parse(std::string_view text, ParseLimits limits) {
   return value;
 }
 
+}  // namespace
+
+Result<Value> parse(std::string_view text, ParseLimits limits) { return parse_keeping(text, limits, nullptr); }
+
 Result<Object> parse_object(std::string_view text, ParseLimits limits) {
   MYELIN_TRY(Value value, parse(text, limits));
   if (!value.is_object()) return fail(Code::kBadJson, "not a JSON object");
@@ -332,6 +353,11 @@ Result<std::string> canonical(const Value& value, CanonicalMode mode) {
 }
 Result<std::string> canonical(const Object& object, CanonicalMode mode) {
   return canonical_with(mode, [&](auto& writer) { writer.object(object, {}); });
+}
+Result<std::string> canonical_text(std::string_view text, CanonicalMode mode, ParseLimits limits) {
+  WideIntegers wide;
+  MYELIN_TRY(Value value, parse_keeping(text, limits, &wide));
+  return canonical_with(mode, [&](auto& writer) { writer.value(value); }, &wide);
 }
 Result<std::string> canonical_without(const Object& object, std::initializer_list<std::string_view> keys,
                                       CanonicalMode mode) {
@@ -372,6 +398,17 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
+bool is_deeper_than(unsigned depth, const Value& value) {
+  if (auto object = value.if_object()) return is_deeper_than(depth, *object);
+  auto array = value.if_array();
+  if (!array) return false;
+  return depth == 0 || std::ranges::any_of(*array, [&](auto& each) { return is_deeper_than(depth - 1, each); });
+}
+bool is_deeper_than(unsigned depth, const Object& object) {
+  return depth == 0 ||
+         std::ranges::any_of(object, [&](auto& member) { return is_deeper_than(depth - 1, member.value()); });
+}
+
 const Object* object_at(const Object& object, std::string_view key) {
   auto value = object.if_contains(key);
   return value ? value->if_object() : nullptr;
@@ -397,14 +434,3 @@ std::optional<bool> bool_at(const Object& object, std::string_view key) {
 }
 
 }  // namespace myelin::json
-bool is_deeper_than(unsigned depth, const Value& value) {
-  if (auto object = value.if_object()) return is_deeper_than(depth, *object);
-  auto array = value.if_array();
-  if (!array) return false;
-  return depth == 0 || std::ranges::any_of(*array, [&](auto& each) { return is_deeper_than(depth - 1, each); });
-}
-bool is_deeper_than(unsigned depth, const Object& object) {
-  return depth == 0 ||
-         std::ranges::any_of(object, [&](auto& member) { return is_deeper_than(depth - 1, member.value()); });
-}
-

@@ -26,8 +26,8 @@ struct ParseLimits {
 };
 // Rejects what two parsers could read differently: duplicate keys, lone surrogates, invalid UTF-8, numbers outside the
 // grammar, trailing bytes. kNotJson (malformed), kBadJson (duplicates, depth, numbers), kTooLarge. A whole number is an
-// int64 or uint64 if it fits, "1e10" too; a number with a fraction is a double. Values own their memory. No choice of
-// keys makes reading, copying or comparing slower than linear: base/boost_json.cc.
+// int64 or uint64 if it fits, "1e10" too; a larger one, and a number with a fraction, is the nearest double. Values own
+// their memory. No choice of keys makes reading, copying or comparing slower than linear: base/boost_json.cc.
 Result<Value> parse(std::string_view text, ParseLimits = {});
 Result<Object> parse_object(std::string_view text, ParseLimits = {});  // and kBadJson unless it is an object
 
@@ -40,6 +40,10 @@ Result<std::string> canonical(const Value&, CanonicalMode);
 Result<std::string> canonical(const Object&, CanonicalMode);
 // The same without some of the top-level keys: what is hashed and signed.
 Result<std::string> canonical_without(const Object&, std::initializer_list<std::string_view> keys, CanonicalMode);
+
+// The same of JSON text, in which integers keep their digits however many they are: a Value has 64 bits for one. Errors
+// as those of parse() too.
+Result<std::string> canonical_text(std::string_view text, CanonicalMode, ParseLimits = {});
 
 // Appends; false when a number is not allowed (`out` is then useless).
 bool append_canonical(std::string& out, const Value&, CanonicalMode);
@@ -54,10 +58,10 @@ std::optional<bool> bool_at(const Object&, std::string_view key);
 std::string serialize(const Value&);  // for clients: order kept, no spaces
 std::string serialize(const Object&);
 
+bool is_deeper_than(unsigned depth, const Value&);  // is nested more deeply than that
+bool is_deeper_than(unsigned depth, const Object&);
+
 // Pieces for those that build JSON text themselves. Appends `text` as a JSON string, quotes included.
 void append_quoted(std::string& out, std::string_view text);
 
 }  // namespace myelin::json
-bool is_deeper_than(unsigned depth, const Value&);  // is nested more deeply than that
-bool is_deeper_than(unsigned depth, const Object&);
-

@@ -263,6 +263,28 @@ TEST(Json, LongStringsAndKeysSurvive) {  // longer than the parser's own buffer
   EXPECT_EQ(*back, object);
 }
 
+TEST(CanonicalJson, TextKeepsTheDigitsOfItsIntegers) {
+  auto text_of = [](std::string_view text, CanonicalMode mode) {
+    auto out = canonical_text(text, mode);
+    return out ? *out : "refused";
+  };
+  std::string nines(1000, '9');
+  EXPECT_EQ(
+      text_of(R"({"b": 18446744073709551616, "a": [-)" + nines + ", -0, 1e2, 1.50, 1e400000]}", CanonicalMode::kLax),
+      "refused");
+  EXPECT_EQ(text_of(R"({"b": 18446744073709551616, "a": [-)" + nines + ", -0, 1e2, 1.50, " + nines + ".0e-999]}",
+                    CanonicalMode::kLax),
+            R"({"a":[-)" + nines + R"(,0,100,1.5,10.0],"b":18446744073709551616})");
+  EXPECT_EQ(canonical_of(nines), "1.7976931348623157e+308") << "as a value: the nearest double";
+  EXPECT_EQ(canonical_of("-" + nines), "-1.7976931348623157e+308");
+  EXPECT_EQ(text_of("18446744073709551616", CanonicalMode::kLax), "18446744073709551616");
+  EXPECT_EQ(text_of("18446744073709551616", CanonicalMode::kStrict), "refused");
+  EXPECT_EQ(text_of("9007199254740992", CanonicalMode::kStrict), "refused");
+  EXPECT_EQ(text_of("[1,1", CanonicalMode::kLax), "refused");
+  for (auto text : {R"({"b":1,"a":{"d":[1.5,null,true,"é\n"],"c":-1}})", "18446744073709551615", "\"x\"", "1e16"})
+    EXPECT_EQ(text_of(text, CanonicalMode::kLax), canonical_of(text)) << text;
+}
+
 // Attack 8: keys that a table without a secret keeps in one list: it has as many buckets as the text has keys, 2^16,
 // and Boost's own hash is FNV-1a over the table's address and the key, whose low 16 bits come from the low 16 bits of
 // both.

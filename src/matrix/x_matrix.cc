@@ -9,6 +9,7 @@ namespace myelin {
 namespace {
 
 constexpr size_t kMaxHeaderBytes = 4096;
+constexpr size_t kMaxSignedBody = 64 * 1024 * 1024;  // whoever reads requests has lower limits
 
 std::unexpected<Error> malformed() { return fail(Code::kUnauthorized, "malformed X-Matrix authorization header"); }
 
@@ -74,12 +75,14 @@ struct Parameters {
 Result<Parameters> read_parameters(Reader in) {
   Parameters out;
   if (fold_case(in.word(is_token)) != "x-matrix" || in.skip_spaces() == 0) return malformed();
-  for (bool first = true; !in.done(); first = false) {
-    if (!first && !in.take(',')) return malformed();
-    in.skip_spaces();
-    if (in.done()) return malformed();
+  // A list (RFC 9110, sections 5.6.1.2 and 11.4): "A recipient MUST parse and ignore a reasonable number of empty list
+  // elements". Around "=" there may be bad whitespace, which "MUST be parsed".
+  for (in.skip_spaces(); !in.done(); in.skip_spaces()) {
+    if (in.take(',')) continue;
     auto name = fold_case(in.word(is_token));
+    in.skip_spaces();
     if (name.empty() || !in.take('=')) return malformed();
+    in.skip_spaces();
     auto value = in.value();
     if (!value) return malformed();
     if (auto known = out.named(name)) {
@@ -87,16 +90,31 @@ Result<Parameters> read_parameters(Reader in) {
       *known = std::move(value);
     }
     in.skip_spaces();
+    if (!in.done() && !in.take(',')) return malformed();
   }
   return out;
 }
 
-json::Object signed_object(const SignedRequest& request, const ServerName& origin,
-                           const std::optional<ServerName>& destination) {
-  json::Object object{{"method", request.method}, {"uri", request.uri}, {"origin", origin.str()}};
-  if (destination) object["destination"] = destination->str();
-  if (request.content) object["content"] = *request.content;
-  return object;
+constexpr json::ParseLimits kBody{.bytes = kMaxSignedBody, .depth = json::kMaxTransactionDepth};
+
+// The canonical JSON of "content", "destination", "method", "origin" and "uri": bodies carry events of old room
+// versions too, so numbers are not restricted.
+Result<std::string> signed_bytes(const SignedRequest& request, const ServerName& origin,
+                                 const std::optional<ServerName>& destination) {
+  std::string out = "{";
+  auto add = [&](std::string_view key, std::string_view value) {
+    out.append(out.size() > 1 ? ",\"" : "\"").append(key).append("\":");
+    json::append_quoted(out, value);
+  };
+  if (request.body) {
+    MYELIN_TRY(std::string content, json::canonical_text(*request.body, json::CanonicalMode::kLax, kBody));
+    out.append("\"content\":").append(content);
+  }
+  if (destination) add("destination", destination->str());
+  add("method", request.method);
+  add("origin", origin.str());
+  add("uri", request.uri);
+  return out + '}';
 }
 
 void append_parameter(std::string& out, std::string_view name, std::string_view value) {
@@ -134,11 +152,9 @@ std::string XMatrix::header() const {
   return out;
 }
 
-// Bodies carry events of old room versions too, so numbers are not restricted.
 Result<XMatrix> sign_request(const SignedRequest& request, const ServerName& origin, const ServerName& destination,
                              const SigningKey& key) {
-  MYELIN_TRY(std::string message,
-             json::canonical(signed_object(request, origin, destination), json::CanonicalMode::kLax));
+  MYELIN_TRY(std::string message, signed_bytes(request, origin, destination));
   return XMatrix{origin, destination, key.key_id(), base64(key.sign(message))};
 }
 
@@ -148,9 +164,8 @@ Result<void> verify_request(const SignedRequest& request, const XMatrix& authori
     return fail(Code::kUnauthorized, "the request is signed for another server");
   if (banned.contains(public_key)) return fail(Code::kUnauthorized, "the secret of the key is public");
   auto signature = from_base64(authorization.signature);
-  auto message = json::canonical(signed_object(request, authorization.origin, authorization.destination),
-                                 json::CanonicalMode::kLax);
-  if (!signature || !message || !verify_signature(public_key, *message, *signature))
+  MYELIN_TRY(std::string message, signed_bytes(request, authorization.origin, authorization.destination));
+  if (!signature || !verify_signature(public_key, message, *signature))
     return fail(Code::kUnauthorized, "the signature of the request is wrong");
   return {};
 }

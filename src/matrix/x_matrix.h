@@ -22,17 +22,19 @@ struct XMatrix {
   std::string header() const;
 };
 
-// What is signed. `uri` is the request target: the path from "/_matrix/…" and the query. `content` is the parsed body,
-// or null when there is none.
+// What is signed. `uri` is the request target: the path from "/_matrix/…" and the query. `body` is JSON as it is sent,
+// or nullopt when there is none: its text, for a json::Value would round the largest integers, and not its canonical
+// form but what it says is signed.
 struct SignedRequest {
   std::string_view method, uri;
-  const json::Value* content = nullptr;
+  std::optional<std::string_view> body{};
 };
 
-// Our own requests. kBadJson.
+// Our own requests. kBadJson, kNotJson, kTooLarge.
 Result<XMatrix> sign_request(const SignedRequest&, const ServerName& origin, const ServerName& destination,
                              const SigningKey&);
-// Requests to us, the server `own_name`. The key: one that may_sign_request(). kUnauthorized.
+// Requests to us, the server `own_name`. The key: one that may_sign_request(). kUnauthorized; kBadJson, kNotJson,
+// kTooLarge: the body is no JSON that we read.
 Result<void> verify_request(const SignedRequest&, const XMatrix&, const ServerName& own_name,
                             std::string_view public_key, const BannedKeys& = BannedKeys::known());
 
