@@ -6,7 +6,7 @@ namespace myelin::auth {
 Result<void> check_aliases(const Event& event) {
   // "If event has no state_key, reject."
   if (!event.is_state()) return reject("an aliases event has a state key");
-  // "If sender's domain doesn't match state_key, reject. Otherwise, allow."
+  // "If sender's domain doesn't match state_key, reject." "Otherwise, allow."
   if (event.sender().server() != *event.state_key()) return reject("the aliases are of another server than the sender");
   return {};
 }

@@ -1,4 +1,4 @@
-// m.room.member (rule 5; 4 in versions 6 to 9), one function per membership. That join_authorised_via_users_server's
+// m.room.member (rule 5; 4 in versions 6 to 11), one function per membership. That join_authorised_via_users_server's
 // server has signed is checked with the other signatures.
 #include "matrix/auth/rules.h"
 
@@ -13,7 +13,7 @@ bool is_creators_first_join(const Case& the, std::string_view target) {
 }
 
 // "If the join_authorised_via_users_server key in content is not a user with sufficient permission to invite other
-// users, reject": one who is joined and has the invite level.
+// users or is not a joined member of the room, reject."
 Result<void> check_authoriser(const Case& the) {
   auto authoriser = json::string_at(the.event.content(), "join_authorised_via_users_server");
   if (!authoriser) return reject("nobody authorised the restricted join of {}", the.sender);
@@ -40,10 +40,11 @@ Result<void> check_join(const Case& the, std::string_view target) {
     if (invited) return {};
     return reject("{} is not invited to a room that asks for it", target);
   }
-  // v8: "If the join_rule is restricted …" v10: "… or knock_restricted: If membership state is join or invite, allow."
+  // "If the join_rule is restricted or knock_restricted:" (v8; knock_restricted: v10) "If membership state is join or
+  // invite, allow." … "Otherwise, allow."
   if ((join_rule == "restricted" && rules.restricted) || (join_rule == "knock_restricted" && rules.knock_restricted))
     return invited ? Result<void>() : check_authoriser(the);
-  // "If the join_rule is public, allow. Otherwise, reject."
+  // "If the join_rule is public, allow." "Otherwise, reject."
   if (join_rule == "public") return {};
   return reject("the room's join rule \"{}\" lets nobody in", join_rule);
 }

@@ -1,5 +1,5 @@
-// m.room.power_levels (rule 10; 9 in versions 6 to 9). An entry that is not there has no level to compare: defaults are
-// not put in its place.
+// m.room.power_levels (rule 10; 9 in versions 6 to 11). An entry that is not there has no level to compare: defaults
+// are not put in its place.
 #include <array>
 
 #include "matrix/auth/rules.h"
@@ -10,8 +10,8 @@ namespace {
 constexpr std::array<std::string_view, 7> kSingleLevels{"users_default", "events_default", "state_default", "ban",
                                                         "redact",        "kick",           "invite"};
 
-// "If any of the properties … in content are present and not an integer, reject. If either of the properties events or
-// notifications in content are present and not an object with values that are integers, reject." (v10)
+// v10: "If any of the properties … in content are present and not an integer, reject." "If either of the properties
+// events or notifications in content are present and not an object with values that are integers, reject."
 Result<void> check_integers(const json::Object& content, const AuthRules& rules) {
   for (auto key : kSingleLevels) {
     if (auto value = content.if_contains(key); value && !parse_level(*value, rules))
@@ -66,8 +66,8 @@ Result<Alteration> alteration(const json::Value* current, const json::Value* cha
   return result;
 }
 
-// Both comparisons of an alteration: "If the current value is greater than the sender's current power level, reject. If
-// the new value is greater than the sender's current power level, reject."
+// Both comparisons of an alteration: "If the current value is greater than the sender's current power level, reject."
+// "If the new value is greater than the sender's current power level, reject."
 Result<void> check_alteration(const Alteration& found, std::string_view key, int64_t level) {
   if (found.current == found.changed) return {};
   if (found.current && *found.current > level)
@@ -118,13 +118,13 @@ Result<void> check_power_levels(const Case& the) {
 
   auto& old_content = previous->content();
   int64_t level = the.sender_level();
-  // "For the properties users_default, … check if they were added, changed or removed."
+  // "For the properties users_default, … check if they were added, changed or removed. For each found alteration:" …
   for (auto key : kSingleLevels) {
     MYELIN_TRY(Alteration found, alteration(old_content.if_contains(key), content.if_contains(key), key, rules));
     MYELIN_CHECK(check_alteration(found, key, level));
   }
-  // "For each entry being changed in, removed from or added to the events or notifications properties" (notifications:
-  // v6)
+  // "For each entry being changed in, or removed from, the events or notifications properties:" … "For each entry being
+  // added to, or changed in, the events or notifications properties:" … (notifications: v6)
   for (std::string_view table : {"events", "notifications"}) {
     if (table == "notifications" && !rules.notification_levels) continue;
     MYELIN_TRY(auto changed, new_table(content, table));
@@ -132,8 +132,10 @@ Result<void> check_power_levels(const Case& the) {
         json::object_at(old_content, table), changed, rules,
         [&](std::string_view key, const Alteration& found) { return check_alteration(found, key, level); }));
   }
-  // "For each entry being changed in, or removed from, the users property, other than the sender's own entry: If the
-  // current value is greater than or equal to the sender's current power level, reject."
+  // "For each entry being changed in, or removed from, the users property, other than the sender's own entry:" "If the
+  // current value is greater than or equal to the sender's current power level, reject." "For each entry being added
+  // to, or changed in, the users property:" "If the new value is greater than the sender's current power level,
+  // reject."
   return for_each_entry(
       json::object_at(old_content, "users"), json::object_at(content, "users"), rules,
       [&](std::string_view user_id, const Alteration& found) -> Result<void> {

@@ -1,4 +1,4 @@
-// m.room.third_party_invite (rule 7; 6 in versions 6 to 9), and the invitation of the user who took one up
+// m.room.third_party_invite (rule 7; 6 in versions 6 to 11), and the invitation of the user who took one up
 // (m.room.member, membership invite, "If content has a third_party_invite property").
 #include "base/bytes.h"
 #include "matrix/auth/rules.h"
@@ -81,7 +81,7 @@ Result<void> check_member_by_third_party_invite(const Case& the, const json::Obj
   if (!invite) return reject("the room has no third party invite with that token");
   // "If sender does not match sender of the m.room.third_party_invite, reject."
   if (invite->sender().str() != the.sender) return reject("the third party invite was made by {}", invite->sender());
-  // "If any signature in signed matches any public key in the m.room.third_party_invite event, allow. Otherwise,
+  // "If any signature in signed matches any public key in the m.room.third_party_invite event, allow." … "Otherwise,
   // reject."
   if (any_signature_matches(*signed_object, invite->content(), the.rules.format.canonical)) return {};
   return reject("the third party invite is not signed with any of its keys");
