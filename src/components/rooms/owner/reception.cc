@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "components/rooms/state_root.h"
-#include "matrix/power_levels.h"
+#include "matrix/handling_redactions.h"
 #include "matrix/receipt_checks.h"
 #include "matrix/visibility.h"
 
@@ -189,8 +189,7 @@ class Receiver {
     return {};
   }
 
-  // rooms/v3, Handling redactions: applied once both events are here, if the sender has the level at the redaction or
-  // is of the server of the redacted event's sender.
+  // Applied once both events are here.
   Result<void> apply_redactions() {
     if (staged_.rejected) return {};
     if (auto id = event_->redacts(); id && !staged_.soft_failed) {
@@ -223,13 +222,10 @@ class Receiver {
   }
 
   Result<bool> may_redact(const Event& redaction, StateRoot at, const Event& target) {
-    if (target.type() == "m.room.create") return false;
-    if (redaction.sender().server() == target.sender().server()) return true;
     RootState state(rows_, writer_, at);
-    PowerLevels power(*room_.rules, state.find("m.room.power_levels", ""), state.find("m.room.create", ""));
-    bool enough = power.user_level(redaction.sender().str()) >= power.redact();
+    bool allowed = takes_effect(*room_.rules, redaction, target, state);
     MYELIN_CHECK(state.status());
-    return enough;
+    return allowed;
   }
 
   db::ReadTx& tx_;

@@ -1,7 +1,7 @@
 // Sending events and state, redacting (client-server API, Sending events to a room; Redactions).
 #include "base/bytes.h"
 #include "components/rooms/owner/owner.h"
-#include "matrix/power_levels.h"
+#include "matrix/handling_redactions.h"
 #include "matrix/visibility.h"
 
 namespace myelin::rooms {
@@ -47,13 +47,10 @@ Result<Step> plan_send(const RoomState& room, const SendEvent& request, const st
   Draft draft{request.sender,  request.type, request.state_key,  request.content,
               request.redacts, {},           request.transaction};
   if (target) {
-    if (target->sender != request.sender.str()) {
-      auto create = look.event("m.room.create", ""), levels = look.event("m.room.power_levels", "");
-      if (look.lacks()) return look.take();
-      PowerLevels power(*room.rules, levels.get(), create.get());
-      if (power.user_level(request.sender.str()) < power.redact())
-        return fail(Code::kForbidden, "redacting others' events needs the room's redact level");
-    }
+    auto create = look.event("m.room.create", ""), levels = look.event("m.room.power_levels", "");
+    if (look.lacks()) return look.take();
+    PowerLevels power(*room.rules, levels.get(), create.get());
+    MYELIN_CHECK(check_may_redact(power, request.sender.str(), target->sender, target->type));
     draft.redacts = target->redacts;
   }
   return draft;
@@ -78,7 +75,6 @@ Task<Result<Target>> redaction_target(db::Database& db, RoomId room, EventId id)
         },
         id.str(), room.str());
     MYELIN_CHECK(status);
-    if (target.type == "m.room.create") return fail(Code::kForbidden, "the create event cannot be redacted");
     return target;
   });
 }
