@@ -30,8 +30,10 @@ struct DeviceKeys {
   std::string identity;     // the canonical form of its `keys`: another one means another device
   std::string signed_json;  // signed_part(): signatures made on another one are worth nothing
 };
-// Of this user's device; a signature by the device itself must be right. kBadJson (shape), kInvalidParam (of another
-// user or device), kInvalidSignature.
+// Of this user's device. "The JSON object must include the public part of the device's Ed25519 key, and must be signed
+// by that key" is said to the device, and whoever uses the keys checks it: here a signature by the device must be right
+// if there is one, and keys without one are taken, for nobody's client will use them. kBadJson (shape), kInvalidParam
+// (of another user or device), kInvalidSignature.
 Result<DeviceKeys> check_device_keys(const json::Value&, const UserId&, const DeviceId&);
 
 struct NamedKey {  // "signed_curve25519:AAAAHg"

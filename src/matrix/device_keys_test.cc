@@ -83,6 +83,10 @@ TEST(DeviceKeys, TheDevicesOwnSignatureMustBeRight) {
   EXPECT_EQ(refusal(keys), Code::kInvalidSignature);
   keys["signatures"] = json::Object();
   EXPECT_TRUE(check_device_keys(keys, kAlice, kPhone)) << "unsigned ones are taken as they are";
+  keys["signatures"] = json::Object{{"@alice:x", {{"ed25519:PHONE", "x"}}}};
+  EXPECT_EQ(refusal(keys), Code::kInvalidSignature);
+  keys["keys"].as_object().erase("ed25519:PHONE");  // by a key that is not among them
+  EXPECT_TRUE(check_device_keys(keys, kAlice, kPhone));
 }
 
 TEST(KeyUpload, OneTimeAndFallbackKeys) {
