@@ -11,9 +11,9 @@ namespace {
 const UserId kAlice = UserId::trusted("@alice:x"), kBob = UserId::trusted("@bob:x");
 const DeviceId kPhone = DeviceId::trusted("PHONE");
 
-SigningKey make_key(std::string version) {
+SigningKey make_key(std::string_view name) {
   static SeededRandom random(5);
-  return SigningKey::generate(random, std::move(version));
+  return SigningKey::of_client(sha256(random.token(32)), name).value();
 }
 const SigningKey kDevice = make_key("PHONE");
 
@@ -124,7 +124,7 @@ json::Object cross_signing(const SigningKey& key, std::string_view usage, const 
 }
 SigningKey named_by_itself() {
   auto seed = make_key("").seed();
-  return SigningKey::from_seed(seed, base64(SigningKey::from_seed(seed, "")->public_key())).value();
+  return SigningKey::of_client(seed, base64(SigningKey::of_client(seed, "")->public_key())).value();
 }
 
 TEST(CrossSigning, KeysAreSignedByTheMasterKey) {

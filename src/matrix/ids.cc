@@ -8,6 +8,7 @@ namespace myelin {
 namespace {
 
 constexpr size_t kMaxIdBytes = 255;
+constexpr std::string_view kMxc = "mxc://", kEd25519 = "ed25519:";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -134,6 +135,30 @@ Result<DeviceId> Id<DeviceId>::parse(std::string_view text) {
   return make<DeviceId>(valid, text, "device ID");
 }
 
+template <>
+Result<MxcUri> Id<MxcUri>::parse(std::string_view text) {
+  constexpr size_t kStart = kMxc.size();
+  size_t slash = text.find('/', std::min(kStart, text.size()));
+  bool valid = text.starts_with(kMxc) && slash != text.npos && is_server_name(text.substr(kStart, slash - kStart)) &&
+               text.size() - slash - 1 <= kMaxIdBytes && slash + 1 < text.size() &&
+               std::ranges::all_of(text.substr(slash + 1), is_url_safe_base64);
+  return make<MxcUri>(valid, text, "mxc:// URI");
+}
+template <>
+Result<SigningKeyId> Id<SigningKeyId>::parse(std::string_view text) {
+  bool valid = text.size() <= kMaxIdBytes && text.starts_with(kEd25519) && text.size() > kEd25519.size() &&
+               std::ranges::all_of(text.substr(kEd25519.size()), [](char c) { return is_alphanumeric(c) || c == '_'; });
+  return make<SigningKeyId>(valid, text, "signing key ID");
+}
+template <>
+Result<NamespacedId> Id<NamespacedId>::parse(std::string_view text) {
+  auto is_small = [](char c) { return c >= 'a' && c <= 'z'; };
+  auto allowed = [&](char c) { return is_small(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; };
+  bool valid =
+      !text.empty() && text.size() <= kMaxIdBytes && is_small(text.front()) && std::ranges::all_of(text, allowed);
+  return make<NamespacedId>(valid, text, "namespaced identifier");
+}
+
 std::string_view ServerName::host() const { return std::string_view(text_).substr(0, host_length(text_)); }
 std::optional<uint16_t> ServerName::port() const {
   if (host().size() == text_.size()) return std::nullopt;
@@ -158,5 +183,18 @@ Result<RoomAlias> RoomAlias::make(std::string_view localpart, const ServerName& 
 }
 std::string_view RoomAlias::localpart() const { return localpart_of(text_); }
 std::string_view RoomAlias::server() const { return server_of(text_); }
+
+Result<MxcUri> MxcUri::make(const ServerName& server, std::string_view media_id) {
+  return parse(std::string(kMxc) + server.str() + "/" + std::string(media_id));
+}
+std::string_view MxcUri::server() const {
+  return std::string_view(text_).substr(kMxc.size(), text_.rfind('/') - kMxc.size());
+}
+std::string_view MxcUri::media_id() const { return std::string_view(text_).substr(text_.rfind('/') + 1); }
+
+Result<SigningKeyId> SigningKeyId::make(std::string_view version) {
+  return parse(std::string(kEd25519) + std::string(version));
+}
+std::string_view SigningKeyId::version() const { return std::string_view(text_).substr(kEd25519.size()); }
 
 }  // namespace myelin

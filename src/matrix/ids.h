@@ -1,4 +1,5 @@
-// Identifiers (appendices, Identifier Grammar). Strong types: one kind never passes for another. Values; any thread.
+// Identifiers (appendices, Identifier Grammar; signing key identifiers and mxc:// URIs). Strong types: one kind never
+// passes for another. Values; any thread.
 //
 // parse() takes what may come from the network: the historical grammar, at most 255 bytes. make() builds one of ours,
 // by the strict grammar.
@@ -65,6 +66,26 @@ class RoomAlias : public Id<RoomAlias> {
 };
 // Opaque, 1 to 255 bytes.
 class DeviceId : public Id<DeviceId> {};
+// "mxc://server/media-id" (client-server API, Matrix Content URIs): the media id is 1 to 255 of A-Z a-z 0-9 _ -.
+class MxcUri : public Id<MxcUri> {
+ public:
+  static Result<MxcUri> make(const ServerName&, std::string_view media_id);
+  std::string_view server() const;
+  std::string_view media_id() const;
+};
+// "ed25519:version", the name of a server's signing key (server-server API, Publishing Keys): the version is 1 or more
+// of A-Z a-z 0-9 _. Keys of devices have other names.
+class SigningKeyId : public Id<SigningKeyId> {
+ public:
+  static Result<SigningKeyId> make(std::string_view version);  // of an Ed25519 key
+  std::string_view version() const;
+};
+// "m.login.password", "com.example.thing" (Common Namespaced Identifier Grammar): 1 to 255 of a-z 0-9 - _ . beginning
+// with a letter.
+class NamespacedId : public Id<NamespacedId> {
+ public:
+  bool is_reserved() const { return text_.starts_with("m."); }  // for the specification
+};
 
 template <>
 Result<ServerName> Id<ServerName>::parse(std::string_view);
@@ -78,6 +99,12 @@ template <>
 Result<RoomAlias> Id<RoomAlias>::parse(std::string_view);
 template <>
 Result<DeviceId> Id<DeviceId>::parse(std::string_view);
+template <>
+Result<MxcUri> Id<MxcUri>::parse(std::string_view);
+template <>
+Result<SigningKeyId> Id<SigningKeyId>::parse(std::string_view);
+template <>
+Result<NamespacedId> Id<NamespacedId>::parse(std::string_view);
 
 bool is_valid_utf8(std::string_view);  // no surrogates, no overlong forms
 

@@ -159,5 +159,42 @@ TEST(Utf8, AcceptsExactlyTheScalarValues) {
     EXPECT_FALSE(is_valid_utf8(bad));
 }
 
+TEST(MxcUri, HasAServerAndAMediaId) {
+  auto uri = MxcUri::parse("mxc://[::1]:8448/aZ_-09");
+  ASSERT_TRUE(uri);
+  EXPECT_EQ(uri->server(), "[::1]:8448");
+  EXPECT_EQ(uri->media_id(), "aZ_-09");
+  EXPECT_EQ(MxcUri::make(ServerName::trusted("x.org"), "abc")->str(), "mxc://x.org/abc");
+  EXPECT_TRUE(MxcUri::parse("mxc://" + std::string(255, 's') + "/" + std::string(255, 'm')));
+  for (auto text : {""s, "mxc://"s, "mxc:/x/a"s, "MXC://x/a"s, "http://x/a"s, "mxc://x"s, "mxc://x/"s, "mxc:///a"s,
+                    "mxc://x/a/b"s, "mxc://x/a.b"s, "mxc://x/a%20"s, "mxc://x/é"s, "mxc://x y/a"s, "mxc://x/a\0"s,
+                    "mxc://x/../a"s, "mxc://x/" + std::string(256, 'm'), "mxc://" + std::string(256, 's') + "/m"})
+    EXPECT_FALSE(MxcUri::parse(text)) << text;
+  EXPECT_FALSE(MxcUri::make(ServerName::trusted("x.org"), "../a"));
+}
+
+TEST(SigningKeyId, IsAnAlgorithmAndAVersion) {
+  auto id = SigningKeyId::parse("ed25519:a_AbC9");
+  ASSERT_TRUE(id);
+  EXPECT_EQ(id->version(), "a_AbC9");
+  EXPECT_EQ(SigningKeyId::make("1")->str(), "ed25519:1");
+  for (auto text : {""s, "ed25519"s, "ed25519:"s, "rsa:1"s, "ed25519:a b"s, "ed25519:a:b"s, "ed25519:a-b"s,
+                    "ed25519:a.b"s, "ed25519:\n"s, "ed25519:é"s, "ed25519:a\0"s, "ed25519:" + std::string(248, 'v')})
+    EXPECT_FALSE(SigningKeyId::parse(text)) << text;
+  EXPECT_FALSE(SigningKeyId::make(""));
+}
+
+// Appendices, Common Namespaced Identifier Grammar.
+TEST(NamespacedId, TakesTheCommonGrammar) {
+  for (auto text : {"m.login.password", "m", "com.example.thing", "a-b_c.9"})
+    EXPECT_TRUE(NamespacedId::parse(text)) << text;
+  EXPECT_TRUE(NamespacedId::parse(std::string(255, 'n')));
+  EXPECT_TRUE(NamespacedId::parse("m.x")->is_reserved());
+  EXPECT_FALSE(NamespacedId::parse("mx.y")->is_reserved());
+  for (auto text :
+       {""s, "M.login"s, ".m"s, "_m"s, "-m"s, "9m"s, "m.É"s, "m.A"s, "m x"s, "m/x"s, "m\0"s, std::string(256, 'n')})
+    EXPECT_FALSE(NamespacedId::parse(text)) << text;
+}
+
 }  // namespace
 }  // namespace myelin

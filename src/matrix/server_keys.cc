@@ -146,6 +146,7 @@ Result<json::Object> publish_keys(const ServerName& server, std::span<const Sign
       return fail(Code::kInvalidParam, "two keys are named " + key.key_id());
   }
   for (auto& key : old_keys) {
+    if (!SigningKeyId::parse(key.key_id)) return fail(Code::kInvalidParam, key.key_id + " is no signing key ID");
     bool is_new =
         old.emplace(key.key_id, json::Object{{"key", base64(key.public_key)}, {"expired_ts", key.expired_ts}}).second;
     if (!is_new || verify.contains(key.key_id)) return fail(Code::kInvalidParam, "two keys are named " + key.key_id);

@@ -60,6 +60,7 @@ TEST(ServerKeys, PublishingRefusesWhatOthersWouldNotTake) {
   EXPECT_EQ(publish({kKey, make_key("one")}, {}).error().code, Code::kInvalidParam);
   EXPECT_EQ(publish({kKey}, {{"ed25519:one", kOld.public_key, 1}}).error().code, Code::kInvalidParam);
   EXPECT_EQ(publish({kKey}, {kOld, kOld}).error().code, Code::kInvalidParam);
+  EXPECT_EQ(publish({kKey}, {{"ed25519:a-b", kOld.public_key, 1}}).error().code, Code::kInvalidParam);
 }
 
 TEST(ServerKeys, EveryKeyMustHaveSigned) {

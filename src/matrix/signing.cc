@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <stdexcept>
+
 #include "base/bytes.h"
 
 namespace myelin {
@@ -9,24 +11,30 @@ namespace {
 const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 }  // namespace
 
-SigningKey SigningKey::generate(Random& random, std::string version) {
-  std::array<uint8_t, crypto_sign_SEEDBYTES> seed;
-  random.fill(seed);
-  SigningKey key;
-  key.key_id_ = "ed25519:" + std::move(version);
+SigningKey::SigningKey(std::string_view seed32, SigningKeyId id) : key_id_(std::move(id)) {
   unsigned char public_part[crypto_sign_PUBLICKEYBYTES];
-  crypto_sign_seed_keypair(public_part, key.secret_.data(), seed.data());
-  sodium_memzero(seed.data(), seed.size());
-  return key;
+  crypto_sign_seed_keypair(public_part, secret_.data(), bytes(seed32));
 }
 
-Result<SigningKey> SigningKey::from_seed(std::string_view seed32, std::string version) {
+Result<SigningKey> SigningKey::from_seed(std::string_view seed32, std::string_view version) {
   if (seed32.size() != crypto_sign_SEEDBYTES) return fail(Code::kInvalidParam, "an Ed25519 seed has 32 bytes");
-  SigningKey key;
-  key.key_id_ = "ed25519:" + std::move(version);
-  unsigned char public_part[crypto_sign_PUBLICKEYBYTES];
-  crypto_sign_seed_keypair(public_part, key.secret_.data(), bytes(seed32));
-  return key;
+  auto id = SigningKeyId::make(version);
+  if (!id) return fail(Code::kInvalidParam, "the version of a signing key has only the characters A-Z a-z 0-9 _");
+  return SigningKey(seed32, *std::move(id));
+}
+
+SigningKey SigningKey::generate(Random& random, std::string_view version) {
+  std::array<uint8_t, crypto_sign_SEEDBYTES> seed;
+  random.fill(seed);
+  auto key = from_seed({reinterpret_cast<const char*>(seed.data()), seed.size()}, version);
+  sodium_memzero(seed.data(), seed.size());
+  if (!key) throw std::invalid_argument(key.error().message);
+  return *std::move(key);
+}
+
+Result<SigningKey> SigningKey::of_client(std::string_view seed32, std::string_view name) {
+  if (seed32.size() != crypto_sign_SEEDBYTES) return fail(Code::kInvalidParam, "an Ed25519 seed has 32 bytes");
+  return SigningKey(seed32, SigningKeyId::trusted("ed25519:" + std::string(name)));
 }
 
 SigningKey::~SigningKey() { sodium_memzero(secret_.data(), secret_.size()); }

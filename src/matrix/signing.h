@@ -12,22 +12,25 @@ namespace myelin {
 
 class SigningKey {
  public:
-  static SigningKey generate(Random&, std::string version);  // key id "ed25519:<version>"
-  static Result<SigningKey> from_seed(std::string_view seed32, std::string version);
+  // A server's, by the version in its key id. kInvalidParam: no such version (SigningKeyId), or not 32 bytes.
+  static Result<SigningKey> from_seed(std::string_view seed32, std::string_view version);
+  static SigningKey generate(Random&, std::string_view version);  // throws where from_seed() refuses
+  // A client's, as tests play them: named by a device id or by its own public key. kInvalidParam: not 32 bytes.
+  static Result<SigningKey> of_client(std::string_view seed32, std::string_view name);
   ~SigningKey();  // wipes the secret
   SigningKey(const SigningKey&) = default;
   SigningKey(SigningKey&&) = default;
   SigningKey& operator=(const SigningKey&) = default;
   SigningKey& operator=(SigningKey&&) = default;
 
-  const std::string& key_id() const { return key_id_; }  // "ed25519:a_AbCd"
-  std::string seed() const;                              // 32 bytes: to store
-  std::string public_key() const;                        // 32 bytes
-  std::string sign(std::string_view message) const;      // 64 bytes
+  const std::string& key_id() const { return key_id_.str(); }  // "ed25519:a_AbCd"
+  std::string seed() const;                                    // 32 bytes: to store
+  std::string public_key() const;                              // 32 bytes
+  std::string sign(std::string_view message) const;            // 64 bytes
 
  private:
-  SigningKey() = default;
-  std::string key_id_;
+  SigningKey(std::string_view seed32, SigningKeyId);
+  SigningKeyId key_id_;
   std::array<uint8_t, 64> secret_{};
 };
 

@@ -32,6 +32,20 @@ TEST(SigningKey, OfTheSpecification) {
   EXPECT_FALSE(SigningKey::from_seed("short", "1"));
 }
 
+TEST(SigningKey, AServersIsNamedByAVersion) {
+  std::string seed(32, 's');
+  EXPECT_EQ(SigningKey::from_seed(seed, "a_Z9")->key_id(), "ed25519:a_Z9");
+  for (auto version : {"", "a b", "a:b", "a-b", "a\n", "\"", "é"}) {
+    auto key = SigningKey::from_seed(seed, version);
+    ASSERT_FALSE(key) << version;
+    EXPECT_EQ(key.error().code, Code::kInvalidParam);
+    SeededRandom random(1);
+    EXPECT_THROW(SigningKey::generate(random, version), std::invalid_argument) << version;
+  }
+  EXPECT_EQ(SigningKey::of_client(seed, "a+/b")->key_id(), "ed25519:a+/b");
+  EXPECT_FALSE(SigningKey::of_client("short", "DEVICE"));
+}
+
 TEST(SigningKey, GeneratesFromRandom) {
   SeededRandom random(7);
   auto a = SigningKey::generate(random, "a_AbCd"), b = SigningKey::generate(random, "x");

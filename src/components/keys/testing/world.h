@@ -148,7 +148,7 @@ class CrossSigner {
     random_.fill({reinterpret_cast<uint8_t*>(out.data()), out.size()});
     return out;
   }
-  SigningKey named(std::string name) const { return value(SigningKey::from_seed(seed_, std::move(name))); }
+  SigningKey named(std::string name) const { return value(SigningKey::of_client(seed_, name)); }
   UserId user_;
   SeededRandom random_;
   std::string seed_;
