@@ -45,7 +45,7 @@ void check(const EventPtr& received, const RoomRules& rules) {
     require(event.type() == "m.room.member" && json::string_at(content, "membership") == "invite" && invite &&
             json::object_at(*invite, "signed"));
   }
-  (void)may_see(event.sender(), event, &event, &event, false);
+  require(!sights_of(event.sender(), event, {}).empty());
   (void)content_hash(event.object(), rules);
 }
 

@@ -1,5 +1,7 @@
 #include "matrix/visibility.h"
 
+#include <algorithm>
+
 namespace myelin {
 
 HistoryVisibility history_visibility_of(const Event* event) {
@@ -23,30 +25,30 @@ bool is_visible(HistoryVisibility visibility, std::string_view membership, bool 
 
 namespace {
 
-// With the before-or-after rules for the setting itself and for the viewer's own membership.
-bool is_visible_before_or_after(const Event& event, const Event* visibility, std::string_view membership,
-                                bool is_own_membership, bool joined_later) {
-  auto setting = history_visibility_of(visibility);
-  if (is_visible(setting, membership, joined_later)) return true;
+// "For m.room.history_visibility events themselves, the user should be allowed to see the event if the
+// history_visibility before or after the event would allow them to see it." … "Likewise, for the user's own
+// m.room.member events, the user should be allowed to see the event if their membership before or after the event would
+// allow them to see it."
+std::vector<Sight> before_and_after(const Event& event, const Sight& before, bool is_own_membership) {
   if (event.is_state("m.room.history_visibility", ""))
-    return is_visible(history_visibility_of(&event), membership, joined_later);
-  return is_own_membership && is_visible(setting, membership_of(&event), joined_later);
+    return {before, {history_visibility_of(&event), before.membership}};
+  if (is_own_membership) return {before, {before.visibility, membership_of(&event)}};
+  return {before};
 }
 
 }  // namespace
 
-bool may_see(const UserId& viewer, const Event& event, const Event* visibility, const Event* member,
-             bool joined_later) {
-  return is_visible_before_or_after(event, visibility, membership_of(member),
-                                    event.is_state("m.room.member", viewer.str()), joined_later);
+std::vector<Sight> sights_of(const UserId& viewer, const Event& event, Sight before) {
+  return before_and_after(event, before, event.is_state("m.room.member", viewer.str()));
 }
 
 bool may_give(const ServerName& server, const Event& event, const Event* visibility, std::string_view membership,
               bool joined_later) {
   auto target =
       event.type() == "m.room.member" && event.is_state() ? UserId::parse(*event.state_key()) : fail(Code::kNotFound);
-  return is_visible_before_or_after(event, visibility, membership, target && target->server() == server.str(),
-                                    joined_later);
+  auto sights = before_and_after(event, {history_visibility_of(visibility), membership},
+                                 target && target->server() == server.str());
+  return std::ranges::any_of(sights, [&](auto& sight) { return is_visible(sight, joined_later); });
 }
 
 }  // namespace myelin

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "matrix/event.h"
 
@@ -18,12 +19,22 @@ std::string_view membership_of(const Event*);
 // after it.
 bool is_visible(HistoryVisibility, std::string_view membership, bool joined_later);
 
-// May the viewer see `event`? `visibility` and `member`: the room's m.room.history_visibility event and the viewer's
-// m.room.member event in the state before it, or null. For events that change one of the two, before or after suffices.
-bool may_see(const UserId& viewer, const Event& event, const Event* visibility, const Event* member, bool joined_later);
+// What decides about an event for one viewer.
+struct Sight {
+  HistoryVisibility visibility = HistoryVisibility::kShared;
+  std::string_view membership = "leave";
+  friend bool operator==(const Sight&, const Sight&) = default;
+};
+// Under which of these the viewer may see `event`, one is enough: in the state before it, and, for an event that
+// changes the setting or the viewer's own membership, after it. The last one has the viewer's membership after the
+// event.
+std::vector<Sight> sights_of(const UserId& viewer, const Event& event, Sight before);
+inline bool is_visible(const Sight& sight, bool joined_later) {
+  return is_visible(sight.visibility, sight.membership, joined_later);
+}
 
-// The same for a server, which may have what one of its users may see. `membership`: the strongest of its users' in the
-// state before the event ("join", else "invite", else "leave"); `joined_later`: any of them.
+// May a server have the event? It may have what one of its users may see. `membership`: the strongest of its users' in
+// the state before the event ("join", else "invite", else "leave"); `joined_later`: any of them.
 bool may_give(const ServerName& server, const Event& event, const Event* visibility, std::string_view membership,
               bool joined_later);
 

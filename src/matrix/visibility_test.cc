@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "matrix/testing/event.h"
 
 namespace myelin {
@@ -18,6 +20,12 @@ EventPtr member(std::string_view value, std::string_view user = "@viewer:x") {
                     std::string(value) + R"("}})");
 }
 const UserId kViewer = UserId::trusted("@viewer:x");
+
+bool may_see(const UserId& viewer, const Event& event, const Event* visibility, const Event* member,
+             bool joined_later) {
+  auto sights = sights_of(viewer, event, {history_visibility_of(visibility), membership_of(member)});
+  return std::ranges::any_of(sights, [&](auto& sight) { return is_visible(sight, joined_later); });
+}
 
 // Client-server API, Room History Visibility: the five rules, in full.
 TEST(Visibility, OfAMessage) {
@@ -86,6 +94,16 @@ TEST(Visibility, OfTheViewersMemberEventIsBeforeOrAfter) {
   EXPECT_FALSE(may_see(kViewer, *invite, joined.get(), nullptr, false));
   EXPECT_TRUE(may_see(kViewer, *invite, setting("invited").get(), nullptr, false));
   EXPECT_FALSE(may_see(kViewer, *member("join", "@other:x"), joined.get(), nullptr, false));
+}
+
+TEST(Visibility, TheLastSightHasTheMembershipAfterTheEvent) {
+  Sight before{HistoryVisibility::kJoined, "join"};
+  EXPECT_EQ(sights_of(kViewer, *make_event("{}"), before), (std::vector{before}));
+  EXPECT_EQ(sights_of(kViewer, *member("leave"), before),
+            (std::vector<Sight>{before, {HistoryVisibility::kJoined, "leave"}}));
+  EXPECT_EQ(sights_of(kViewer, *member("leave", "@other:x"), before), (std::vector{before}));
+  EXPECT_EQ(sights_of(kViewer, *setting("invited"), before),
+            (std::vector<Sight>{before, {HistoryVisibility::kInvited, "join"}}));
 }
 
 // Attack 12: another server gets only what one of its users may see.

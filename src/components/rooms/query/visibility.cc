@@ -114,31 +114,26 @@ Result<bool> ViewerSight::was_in(const StateRoot& root, Milliseconds until) {
   return comes_after(last.joined, here->member_no);
 }
 
-Result<bool> ViewerSight::is_visible(AtRoot& here, HistoryVisibility visibility, std::string_view membership) {
-  bool later = false;
-  if (visibility == HistoryVisibility::kShared && membership != "join") {
-    MYELIN_TRY(later, joined_later(here));
-  }
-  return myelin::is_visible(visibility, membership, later);
+Result<bool> ViewerSight::is_visible(AtRoot& here, const Sight& sight) {
+  if (myelin::is_visible(sight, false)) return true;
+  if (!myelin::is_visible(sight, true)) return false;
+  return joined_later(here);
 }
 
 Result<Seen> ViewerSight::see(const SeenRow& row) {
   MYELIN_TRY(auto* here, at(row.before));
-  Seen out{false, here->membership};
-  MYELIN_TRY(out.visible, is_visible(*here, here->visibility, here->membership));
-  bool is_member = row.type == "m.room.member", is_visibility = row.type == "m.room.history_visibility";
-  if (!is_member && !is_visibility) return out;
-  // For events that change one of the two, before or after suffices.
-  MYELIN_TRY(auto changed, event(row.ref.event));
-  bool after = false;
-  if (is_visibility && changed->state_key() == "") {
-    MYELIN_TRY(after, is_visible(*here, history_visibility_of(changed.get()), here->membership));
+  Sight before{here->visibility, here->membership};
+  std::vector<Sight> sights{before};
+  EventPtr changed;
+  if (row.type == "m.room.member" || row.type == "m.room.history_visibility") {
+    MYELIN_TRY(changed, event(row.ref.event));
+    sights = sights_of(viewer_, *changed, before);
   }
-  if (is_member && changed->state_key() == viewer_.str()) {
-    out.membership = membership_of(changed.get());
-    MYELIN_TRY(after, is_visible(*here, here->visibility, out.membership));
+  Seen out{false, std::string(sights.back().membership)};
+  for (const auto& sight : sights) {
+    if (out.visible) break;
+    MYELIN_TRY(out.visible, is_visible(*here, sight));
   }
-  out.visible |= after;
   return out;
 }
 

@@ -37,7 +37,7 @@ class ViewerSight {
   Result<AtRoot*> at(const StateRoot&);
   Result<EventPtr> event(uint32_t event_no);
   Result<EventPtr> state_event(const StateRoot&, std::optional<uint32_t> key_no);
-  Result<bool> is_visible(AtRoot&, HistoryVisibility, std::string_view membership);
+  Result<bool> is_visible(AtRoot&, const Sight&);
   Result<bool> joined_later(AtRoot&);
   Result<bool> comes_after(uint32_t joined, uint32_t member_no);
   Result<uint32_t> replaced_by(uint32_t event_no);  // the state event before this one; 0: none
