@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <span>
 #include <unordered_map>
 
 #include "base/bytes.h"
@@ -12,6 +13,10 @@
 
 namespace myelin {
 namespace {
+
+// States that are resolved at once: the work grows with their number times that of the keys on which they differ. More
+// than a server keeps extremities, or an event has events before it.
+constexpr size_t kMaxForks = 200;
 
 struct Entry {
   ExplainedEvent told;
@@ -42,10 +47,11 @@ class Room final : public ResolutionSource, public ItemSource {
     return edit(root, {{key->second, numbers_.at(event.event_id())}});
   }
 
-  Result<StateRoot> resolved(const std::vector<StateRoot>& roots) {
+  // The first kMaxForks of them.
+  Result<StateRoot> resolved(std::span<const StateRoot> roots) {
     if (roots.empty()) return StateRoot();
     std::vector<StateMap> sets;
-    for (auto& root : roots) sets.emplace_back(pages_, root);
+    for (auto& root : roots.subspan(0, std::min(roots.size(), kMaxForks))) sets.emplace_back(pages_, root);
     MYELIN_TRY(auto resolution, resolve(rules_, sets, graph_, *this));
     return edit(roots.front(), std::move(resolution.edits));
   }
@@ -136,14 +142,16 @@ class Judge {
     Explanation out;
     out.rules = &rules_;
     out.room = room_id_;
-    std::vector<StateRoot> ends;
     for (auto& id : order) {
       auto& entry = entries_.at(id);
       out.events.push_back(entry.told);
-      if (!entry.is_extremity) continue;
-      out.extremities.push_back(id);
-      ends.push_back(*entry.after);
+      if (entry.is_extremity) out.extremities.push_back(id);
     }
+    auto depth_and_id = [&](const EventId& id) { return std::pair(-entries_.at(id).told.event->depth(), id); };
+    if (out.extremities.size() > kMaxForks) std::ranges::sort(out.extremities, {}, depth_and_id);
+    std::vector<StateRoot> ends;
+    for (auto& id : out.extremities) ends.push_back(*entries_.at(id).after);
+    out.resolved = std::min(ends.size(), kMaxForks);
     for (auto& told : dropped_) out.events.push_back(std::move(told));
     MYELIN_TRY(auto root, room_.resolved(ends));
     MYELIN_TRY(out.state, room_.state(root));
@@ -201,6 +209,10 @@ class Judge {
         roots.push_back(*found->second.after);
     if (roots.size() < previous.size()) entry.told.notes = "not all events before it are here";
     if (roots.empty() && !previous.empty()) return std::nullopt;
+    if (roots.size() > kMaxForks) {
+      entry.told.notes += (entry.told.notes.empty() ? "" : "; ") +
+                          fmt::format("of the states before it only {} of {} are resolved", kMaxForks, roots.size());
+    }
     return room_.resolved(roots);
   }
 
@@ -331,7 +343,8 @@ std::string to_text(const Explanation& explanation) {
     if (!told.notes.empty()) line("  note: " + told.notes);
   }
   auto ends = explanation.extremities.size();
-  line(fmt::format("state after {} forward {}:", ends, ends == 1 ? "extremity" : "extremities"));
+  auto resolved = explanation.resolved < ends ? fmt::format("the {} deepest of ", explanation.resolved) : "";
+  line(fmt::format("state after {}{} forward {}:", resolved, ends, ends == 1 ? "extremity" : "extremities"));
   for (auto& event : explanation.state) line("  " + describe(*event));
   return out;
 }

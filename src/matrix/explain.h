@@ -22,7 +22,8 @@ struct Explanation {
   RoomId room;
   std::vector<ExplainedEvent> events;  // in the order in which they were judged: after those they build on
   std::vector<EventId> extremities;    // accepted events that no accepted one builds on
-  std::vector<EventPtr> state;         // after these, resolved; by type and state key
+  size_t resolved = 0;          // that many of these, 200 at most: where there are more, the deepest, which come first
+  std::vector<EventPtr> state;  // after those, resolved; by type and state key
 };
 
 // PDUs as JSON, one a line, in any order; the room version is the create event's. Every event is judged by its auth

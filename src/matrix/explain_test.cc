@@ -184,6 +184,28 @@ TEST(Explain, Attack08CirclesAreDropped) {
   EXPECT_TRUE(book.explained().state.empty());
 }
 
+// Attack 8: a room of nothing but forks, each with a state of its own.
+TEST(Explain, Attack08OnlySoManyForksAreResolved) {
+  Book book(*find_room_version("11"));
+  std::vector<std::string> all;
+  for (int i = 0; i < 230; ++i) {
+    all.push_back(std::to_string(i));
+    book.write(all.back(), "alice", "m.x", all.back(), {}, {"bob"}, {"levels", "alice"});
+  }
+  auto explanation = book.explained();
+  EXPECT_EQ(explanation.extremities.size(), 230u);
+  EXPECT_EQ(explanation.resolved, 200u);
+  EXPECT_EQ(explanation.state.size(), 205u);
+  EXPECT_NE(to_text(explanation).find("state after the 200 deepest of 230 forward extremities:"), std::string::npos);
+  auto object = book.event("bob")->object();  // more than we would build
+  object["prev_events"] = json::Array();
+  for (auto& name : all) object["prev_events"].as_array().emplace_back(book.event(name)->event_id().str());
+  book.add_line(json::serialize(object));
+  auto joined = book.explained();
+  EXPECT_EQ(joined.events.back().notes.find("of the states before it only 200 of 230 are resolved"), 0u)
+      << joined.events.back().notes;
+}
+
 TEST(Explain, ACreateEventMayCiteAnything) {
   Book book(*find_room_version("2"));
   auto pdu = book.event("create")->object();
