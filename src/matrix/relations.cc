@@ -40,22 +40,11 @@ std::optional<Relation> relation_of(const Event& event) {
   return relation;
 }
 
-std::optional<EventId> reply_target(const Event& event) {
-  auto relates = relates_to(event.content());
-  auto reply = relates ? json::object_at(*relates, "m.in_reply_to") : nullptr;
-  return reply ? event_id_at(*reply, "event_id") : std::nullopt;
-}
-
 bool is_valid_replacement(const Event& original, const Event& edit) {
   auto relation = relation_of(edit);
   if (!relation || relation->type != kReplace || relation->parent != original.event_id()) return false;
   return original.room_id() == edit.room_id() && original.sender() == edit.sender() && original.type() == edit.type() &&
          !original.is_state() && rel_type(original.content()) != kReplace;
-}
-
-bool is_more_recent_edit(const Event& a, const Event& b) {
-  if (a.origin_server_ts() != b.origin_server_ts()) return a.origin_server_ts() > b.origin_server_ts();
-  return a.event_id() > b.event_id();
 }
 
 Result<void> check_new_relation(const Relation& relation, const json::Object& parent_content) {

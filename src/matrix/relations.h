@@ -27,13 +27,8 @@ std::optional<Relation> relation_of(const json::Object& content);
 // event or has no m.new_content.
 std::optional<Relation> relation_of(const Event&);
 
-// The event this one answers (Rich replies): m.in_reply_to, which is no relation of its own.
-std::optional<EventId> reply_target(const Event&);
-
 // Validity of replacement events, of an edit with its original.
 bool is_valid_replacement(const Event& original, const Event& edit);
-// Of two edits of one event, is the first the more recent? By origin_server_ts, then event id.
-bool is_more_recent_edit(const Event& a, const Event& b);
 
 // May a client of ours send a child with this relation to the parent? kUnknown with status 400: a thread cannot start
 // from an event that is itself a child (Validation of m.thread relationships).
