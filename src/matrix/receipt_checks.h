@@ -21,7 +21,7 @@ enum class PolicyAnswer : uint8_t { kNone /* no policy server, or it was not ask
 
 struct ReceiptFacts {
   EventPtr event;                          // its format was checked by Event::parse
-  bool signatures_valid = true;            // false: drop
+  bool signatures_valid = true;            // false: drop. Of what is kept: Verification::keepable
   bool content_hash_matches = true;        // false: go on with the redacted event
   std::span<const AuthEvent> auth_events;  // all of event->auth_events()
   AuthEvent create;                        // of the room, where the version derives the room id from it
