@@ -46,12 +46,14 @@ constexpr std::string_view kClosed = "the engine is closed";
 // cgo's functions take pointers to what they only read.
 char* c_text(std::string_view text) { return const_cast<char*>(text.data()); }
 
-// Of a step in Go: 1 is success, 2 what is there was declared otherwise, 3 nobody is there to answer.
+// Of a step in Go: 1 is success, 2 what is there was declared otherwise, 3 nobody is there to answer, 4
+// what the embedded engine has stored is damaged.
 Result<void> outcome(int status, char* message) {
   if (status == 1) return {};
   std::string text = message != nullptr ? message : "unknown error";
   ::free(message);
-  auto code = status == 2 ? Code::kConflict : status == 3 ? Code::kTimeout : Code::kUnavailable;
+  constexpr Code kCodes[] = {Code::kUnavailable, Code::kInternal, Code::kConflict, Code::kTimeout, Code::kCorrupt};
+  auto code = kCodes[status];
   return fail(code, "NATS: " + text);
 }
 
@@ -98,6 +100,9 @@ void log_line(std::string_view data) {
   switch (data[0]) {
     case 0:
       log::debug("engine: {}", text);
+      break;
+    case 1:
+      log::info("engine: {}", text);
       break;
     case 2:
       log::warning("engine: {}", text);

@@ -38,7 +38,8 @@ using MessageHandler = std::function<void(std::string_view reply, std::string_vi
 
 class Engine {
  public:
-  // kUnavailable says why; kTimeout: no server answers at the URL, or its JetStream does not yet.
+  // kUnavailable says why; kTimeout: no server answers at the URL, or its JetStream does not yet;
+  // kCorrupt: what the embedded engine has stored is damaged.
   static Result<std::unique_ptr<Engine>> open(const Options&, Executor loop);
   ~Engine();
   void close();  // what was asked for and not answered fails; no handler is called afterwards

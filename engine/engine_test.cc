@@ -80,14 +80,19 @@ TEST_F(Engines, AStartThatFailsIsAnErrorThatSaysWhy) {
 
   options.store_dir = directory_.path() + "/file";
   std::ofstream(options.store_dir) << "a file";
-  EXPECT_NE(why_not(options).find("not a directory"), std::string::npos);
+  EXPECT_NE(why_not(options, Code::kCorrupt).find("not a directory"), std::string::npos);
 
   options.store_dir = directory_.path() + "/blocked";  // the server itself finds that it cannot store
   std::filesystem::create_directory(options.store_dir);
   std::ofstream(options.store_dir + "/jetstream") << "a file";
-  auto message = why_not(options);
+  auto message = why_not(options, Code::kCorrupt);
   EXPECT_NE(message.find("does not start in " + options.store_dir), std::string::npos) << message;
   EXPECT_NE(message.find("Can't start JetStream"), std::string::npos) << message;
+
+  options = embedded();
+  options.tls_ca = "/no/such/file";
+  message = why_not(options);
+  EXPECT_TRUE(message.starts_with("NATS: error loading or parsing rootCA file")) << message;
 
   EXPECT_TRUE(open(embedded())) << "after failures another one starts";
 }
@@ -97,10 +102,23 @@ TEST_F(Engines, AnExternalServerThatIsNotThereIsAnError) {
   auto options = server.client();
   server.kill();
   auto why = why_not(options, Code::kTimeout);
-  EXPECT_EQ(why, "NATS: " + options.url + ": nats: no servers available for connection");
+  EXPECT_EQ(why, "NATS: " + options.url + ": no servers available for connection");
   options.url.insert(options.url.find("127"), "user:secret@");
   why = why_not(options, Code::kTimeout);
   EXPECT_EQ(why.find("secret"), std::string::npos) << why;
+}
+
+TEST_F(Engines, AnExternalServerThatSaysNothingIsATimeout) {
+  int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(socket, 1), 0);
+  ASSERT_EQ(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  Options options;
+  options.url = "nats://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  EXPECT_NE(why_not(options, Code::kTimeout).find("timeout"), std::string::npos);
+  ::close(socket);
 }
 
 TEST_F(Engines, EveryWayToLogInIsUsedAndDemanded) {
@@ -358,6 +376,7 @@ class ServerIsKilled : public Engines, public ::testing::WithParamInterface<std:
 TEST_P(ServerIsKilled, AndEverythingGoesOnWhenItIsBack) {
   auto [in_memory, emptied] = GetParam();
   NatsServer server;
+  ::testing::internal::CaptureStderr();
   auto engine = open(server.client());
   provision(*engine, in_memory);
   subscribe(*engine);
@@ -382,6 +401,9 @@ TEST_P(ServerIsKilled, AndEverythingGoesOnWhenItIsBack) {
     engine->hint("h", "x");
     return hints > 0;
   }));
+  auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(log.contains("warning engine: NATS: disconnected: ")) << log;
+  EXPECT_TRUE(log.contains("info    engine: NATS: connected again to nats://127.0.0.1:")) << log;
 }
 INSTANTIATE_TEST_SUITE_P(
     Stores, ServerIsKilled, ::testing::Values(std::pair(true, false), std::pair(false, false), std::pair(false, true)),

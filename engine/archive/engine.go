@@ -20,8 +20,10 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -90,6 +92,16 @@ func (e *engine) guard(token uint64) {
 // errDeclared: what is there was declared otherwise, and cannot be changed without loss.
 var errDeclared = errors.New("declared otherwise")
 
+// errDamaged: the embedded engine cannot use what is in its store.
+var errDamaged = errors.New("damaged")
+
+// storeFailed: the server cannot make or read the files of a stream or consumer.
+func storeFailed(err error) bool {
+	codes := []jetstream.ErrorCode{10012, 10049, 10077, 10104} // a consumer or stream is not created, or its store failed
+	var refusal *jetstream.APIError
+	return errors.As(err, &refusal) && slices.Contains(codes, refusal.ErrorCode)
+}
+
 // silent: nobody is there to answer, which may change by itself.
 func silent(err error) bool {
 	for _, each := range []error{nats.ErrNoServers, nats.ErrTimeout, nats.ErrNoResponders, context.DeadlineExceeded} {
@@ -100,21 +112,26 @@ func silent(err error) bool {
 	var dial *net.OpError
 	var name *net.DNSError
 	var refusal *jetstream.APIError
-	return errors.As(err, &name) || errors.As(err, &dial) && dial.Op == "dial" || errors.As(err, &refusal) && refusal.Code == 503
+	return errors.As(err, &name) || errors.As(err, &dial) && (dial.Op == "dial" || dial.Timeout()) || errors.As(err, &refusal) && refusal.Code == 503
 }
 
-// result says to C++ how a step ended: 1 is success, 2 errDeclared, 3 silence, 0 any other failure.
+// result says to C++ how a step ended: 1 is success, 2 errDeclared, 3 silence, 4 damage, 0 any other failure.
 func result(err error) C.int {
 	switch {
 	case err == nil:
 		return 1
 	case errors.Is(err, errDeclared):
 		return 2
+	case errors.Is(err, errDamaged):
+		return 4
 	case silent(err):
 		return 3
 	}
 	return 0
 }
+
+// text is an error for C++, which says by itself that it is of NATS.
+func text(err error) *C.char { return C.CString(strings.ReplaceAll(err.Error(), "nats: ", "")) }
 
 // call runs a blocking step for C++; what went wrong is the message.
 func call(handle C.uint64_t, message **C.char, step func(*engine, context.Context) error) (ok C.int) {
@@ -132,8 +149,11 @@ func call(handle C.uint64_t, message **C.char, step func(*engine, context.Contex
 	ctx, cancel := context.WithTimeout(e.alive, answerTime)
 	defer cancel()
 	err := step(e, ctx)
+	if e.server != nil && storeFailed(err) {
+		err = fmt.Errorf("%w: %v", errDamaged, err)
+	}
 	if err != nil {
-		*message = C.CString(err.Error())
+		*message = text(err)
 	}
 	return result(err)
 }
@@ -164,11 +184,13 @@ func (l logger) why() string {
 	return *l.fatal
 }
 
-func (e *engine) notice(format string, v ...any)  { e.log(0, fmt.Sprintf(format, v...)) }
+func (e *engine) info(format string, v ...any)    { e.log(1, fmt.Sprintf(format, v...)) }
 func (e *engine) warning(format string, v ...any) { e.log(2, fmt.Sprintf(format, v...)) }
 
 func (e *engine) startServer(o options) error {
-	if err := os.MkdirAll(o.StoreDir, 0o700); err != nil {
+	if err := os.MkdirAll(o.StoreDir, 0o700); errors.Is(err, syscall.ENOTDIR) {
+		return fmt.Errorf("%w: %v", errDamaged, err)
+	} else if err != nil {
 		return err
 	}
 	opts := &server.Options{
@@ -196,9 +218,13 @@ func (e *engine) startServer(o options) error {
 	for !ready && log.why() == "" && time.Now().Before(end) {
 		ready = s.ReadyForConnections(50 * time.Millisecond)
 	}
+	if why := log.why(); why != "" {
+		s.Shutdown()
+		return fmt.Errorf("%w: the embedded engine does not start in %s: %s", errDamaged, o.StoreDir, why)
+	}
 	if !ready || !s.JetStreamEnabled() {
 		s.Shutdown()
-		return fmt.Errorf("the embedded engine does not start in %s: %s", o.StoreDir, log.why())
+		return fmt.Errorf("the embedded engine is not ready in %s within %v", o.StoreDir, startTime)
 	}
 	e.server = s
 	return nil
@@ -224,7 +250,7 @@ func (e *engine) connect(o options) error {
 				e.warning("NATS: disconnected: %v", err)
 			}
 		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { e.notice("NATS: connected again to %s", c.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(c *nats.Conn) { e.info("NATS: connected again to %s", c.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.warning("NATS: %v", err) }),
 	}
 	if o.User != "" {
@@ -253,8 +279,11 @@ func (e *engine) connect(o options) error {
 		opts = append(opts, nats.InProcessServer(e.server))
 	}
 	conn, err := nats.Connect(o.URL, opts...)
+	if err != nil && o.URL != "" {
+		err = fmt.Errorf("%s: %w", withoutSecrets(o.URL), err)
+	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", withoutSecrets(o.URL), err)
+		return err
 	}
 	e.conn = conn
 	e.js, err = jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096),
@@ -321,7 +350,7 @@ func engine_open(optionsJSON *C.char, length C.int, toGo, fromGo, take, give uns
 	}
 	*status = result(err)
 	if err != nil {
-		*message = C.CString(err.Error())
+		*message = text(err)
 		return 0
 	}
 	handlesMu.Lock()

@@ -17,10 +17,9 @@ constexpr Topic kTopic{"room.out"};
 class DamagedStore : public ::testing::Test {
  protected:
   Result<void> start_and_stop() {
-    JetStreamOptions options;
-    options.engine.store_dir = store_;
-    options.streams_in_memory = false;
-    auto transport = make_jetstream_transport(options, loop_.get_executor());
+    options_.engine.store_dir = store_;
+    options_.streams_in_memory = false;
+    auto transport = make_jetstream_transport(options_, loop_.get_executor());
     auto status = transport->open();
     if (status) status = transport->provision(kTopic, "push");
     if (status) status = transport->provision(kTopic, "sync");
@@ -42,6 +41,7 @@ class DamagedStore : public ::testing::Test {
   }
   bool was_set_aside() const { return fs::exists(store_ + ".damaged"); }
 
+  JetStreamOptions options_;
   boost::asio::io_context loop_;
   db::testing::TemporaryDirectory directory_;
   std::string store_ = directory_.path() + "/jetstream";
@@ -50,6 +50,16 @@ class DamagedStore : public ::testing::Test {
 TEST_F(DamagedStore, AWholeOneIsUsedAgain) {
   ASSERT_TRUE(start_and_stop());
   ASSERT_TRUE(start_and_stop());
+  EXPECT_FALSE(was_set_aside());
+}
+
+TEST_F(DamagedStore, AWholeOneIsKeptWhateverElseIsWrong) {
+  ASSERT_TRUE(start_and_stop());
+  options_.engine.tls_ca = "/no/such/file";
+  EXPECT_FALSE(start_and_stop());
+  options_.engine.tls_ca.clear();
+  options_.engine.credentials = "/no/such/file";
+  EXPECT_FALSE(start_and_stop());
   EXPECT_FALSE(was_set_aside());
 }
 

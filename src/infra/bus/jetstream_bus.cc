@@ -62,18 +62,22 @@ class JetStream final : public JetStreamTransport {
     MYELIN_CHECK(engine_->ensure_stream(spec));
     return engine_->ensure_consumer(spec.name, consumer);
   }
-  // The database has everything that is in the embedded engine's store: one that cannot be read is replaced by an empty
-  // one, once. False: it is another server's, or whole but declared otherwise, or that has not helped.
+  // The database has everything that is in the embedded engine's store: one that is damaged or was declared otherwise
+  // is replaced by an empty one, once. False: it is another server's, or something else is wrong, or that has not
+  // helped.
   bool set_store_aside(const Error& why) {
-    if (!options_.engine.url.empty() || why.code == Code::kConflict || std::exchange(set_aside_, true)) return false;
+    bool of_use = why.code == Code::kCorrupt || why.code == Code::kConflict;
+    if (!options_.engine.url.empty() || !of_use || std::exchange(set_aside_, true)) return false;
     close();
     const auto& store = options_.engine.store_dir;
+    bool damaged = why.code == Code::kCorrupt;
+    auto aside = store + (damaged ? ".damaged" : ".former");
     std::error_code error;
-    std::filesystem::remove_all(store + ".damaged", error);
-    std::filesystem::rename(store, store + ".damaged", error);
+    std::filesystem::remove_all(aside, error);
+    std::filesystem::rename(store, aside, error);
     if (error) return false;
-    log::warning("the engine cannot use {} ({}): it is now {}.damaged, and nothing is lost with it", store, why.message,
-                 store);
+    log::warning("the engine cannot use {} ({}): it is now {}, and nothing is lost with it", store,
+                 damaged ? why.message : "its streams were declared otherwise", aside);
     return true;
   }
 

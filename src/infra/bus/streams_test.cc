@@ -173,23 +173,51 @@ TEST_P(StreamsAreDisposable, AMessageThatTheStreamDoesNotTakeIsReadFromTheOutbox
   flow.expect_everything();
 }
 
+TEST(JetStreamBus, SpineRuleB13RepeatsAreStoredAndAppliedOnce) {
+  testing::World world({Carrier::kEmbedded, Kind::kSqlite});
+  auto& node = world.start_with({world.recorder("r")});
+  world.send_all({"x"});
+  EXPECT_TRUE(world.settles(node));
+  auto& engine = dynamic_cast<JetStreamTransport&>(*node.wire).engine();
+  auto stream = JetStreamTransport::stream_of(kTopic);
+  EXPECT_TRUE(world.until([&] { return engine.last_sequence(stream) == 1; }));
+  for (int time = 0; time < 2; ++time) world.publish_raw(node, world.db->generation(), partition_of("x"), 1, "x/1");
+  EXPECT_TRUE(world.until([&] { return engine.last_sequence(stream) == 3; })) << "the stream itself drops none";
+  world.send_all({"x"});
+  EXPECT_TRUE(world.settles(node));
+  world.expect_all_applied("r");
+}
+
 TEST(JetStreamBus, AStreamWithOtherStorageStopsTheStart) {
-  for (auto carrier : {Carrier::kExternal, Carrier::kEmbedded}) {
-    testing::World world({carrier, Kind::kSqlite});
-    auto store = world.directory.path() + "/jetstream";
-    if (carrier == Carrier::kEmbedded) world.jetstream.engine.store_dir = store;
-    world.jetstream.streams_in_memory = false;
-    world.stop(world.start_with({world.recorder("r")}));
-    if (carrier == Carrier::kEmbedded) world.jetstream.engine.store_dir = store;
-    world.jetstream.streams_in_memory = true;
-    auto& node = world.make_node();
-    node.bus->declare(world.recorder("r"));
-    auto started = world.run(node.bus->start());
-    ASSERT_FALSE(started);
-    EXPECT_NE(started.error().message.find("stream test_out is there with File storage"), std::string::npos)
-        << started.error().message;
-    EXPECT_FALSE(fs::exists(store + ".damaged"));
+  testing::World world({Carrier::kExternal, Kind::kSqlite});
+  world.jetstream.streams_in_memory = false;
+  world.stop(world.start_with({world.recorder("r")}));
+  world.jetstream.streams_in_memory = true;
+  auto& node = world.make_node();
+  node.bus->declare(world.recorder("r"));
+  auto started = world.run(node.bus->start());
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().message.find("stream test_out is there with File storage"), std::string::npos)
+      << started.error().message;
+}
+
+TEST(JetStreamBus, AnEmbeddedStreamWithOtherStorageIsSetAside) {
+  testing::World world({Carrier::kEmbedded, Kind::kSqlite});
+  auto store = world.directory.path() + "/jetstream";
+  for (bool in_memory : {false, true}) {
+    world.jetstream.engine.store_dir = store;
+    world.jetstream.streams_in_memory = in_memory;
+    ::testing::internal::CaptureStderr();
+    auto& node = world.start_with({world.recorder("r")});
+    auto log = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(log.contains("the engine cannot use " + store + " ("), in_memory) << log;
+    EXPECT_EQ(log.contains("it is now " + store + ".former"), in_memory) << log;
+    EXPECT_EQ(fs::exists(store + ".former"), in_memory);
+    world.send_all({in_memory ? "y" : "x"});
+    EXPECT_TRUE(world.settles(node));
+    world.stop(node);
   }
+  world.expect_all_applied("r");
 }
 
 TEST(JetStreamBus, AStartWithoutAServerIsAnErrorAndCanBeTriedAgain) {
