@@ -70,7 +70,11 @@ Task<Result<std::string>> add(accounts::Accounts& accounts, accounts::Registrati
 
 Task<Result<std::string>> list(accounts::Accounts& accounts, ServerName) {
   MYELIN_CO_TRY(auto users, co_await accounts.users());
-  co_return fmt::format("{}", fmt::join(users, "\n"));
+  std::vector<std::string> lines;
+  for (const auto& each : users)
+    lines.push_back(each.user.str() + (each.is_admin ? " (administrator)" : "") +
+                    (each.is_deactivated ? " (deactivated)" : ""));
+  co_return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 Task<Result<std::string>> change(accounts::Accounts& accounts, ServerName server, std::string name,

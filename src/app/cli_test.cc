@@ -90,7 +90,8 @@ TEST(CommandLine, AccountsBearTheNameOfTheServerWhoseDataItIs) {
   Data data("first.test");
   auto made = data.user({"add", "zed"}, "a password\n");
   EXPECT_EQ(made.out, "made @zed:first.test\n") << made.err;
-  EXPECT_EQ(data.user({"list"}).out, "@zed:first.test\n");
+  EXPECT_EQ(data.user({"add", "ann", "--admin"}, "a password\n").status, 0);
+  EXPECT_EQ(data.user({"list"}).out, "@ann:first.test (administrator)\n@zed:first.test\n");
   EXPECT_EQ(data.user({"password", "zed"}, "another password\n").status, 0);
   auto other = data.user({"add", "eve", "--server-name", "second.test"}, "a password\n");
   EXPECT_EQ(other.status, 2);

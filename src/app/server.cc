@@ -76,7 +76,6 @@ class Server {
     for (const auto& text : config_.listen) {
       MYELIN_CO_TRY(auto address, parse_listen(text));
       MYELIN_CO_CHECK(http_->listen(address.host, address.port));
-    }
     co_return co_await greet();
   }
 
@@ -97,12 +96,12 @@ class Server {
     log::info("Myelin serves {} on {}; stop with Ctrl-C or SIGTERM", config_.server_name, url);
     log::info("data: {}; configuration: {}", config_.data_dir,
               config_.file.empty() ? "built in (see `myelin config`; give a file with --config)" : config_.file);
-    MYELIN_CO_TRY(auto users, co_await house_.accounts().users());
-    if (!users.empty()) co_return Result<void>{};
-    if (house_.accounts().registration_mode() == accounts::RegistrationMode::kToken) {
-      MYELIN_CO_TRY(auto token, co_await house_.accounts().new_registration_token(1));
-      log::info("there are no accounts yet: register the first with the registration token {}", token);
-    } else if (house_.accounts().registration_mode() == accounts::RegistrationMode::kOff) {
+    auto mode = house_.accounts().registration_mode();
+    if (mode == accounts::RegistrationMode::kOpen) co_return Result<void>{};
+    MYELIN_CO_TRY(auto token, co_await house_.accounts().start_token());
+    if (token && mode == accounts::RegistrationMode::kToken)
+      log::info("there are no accounts yet: register the first with the registration token {}", *token);
+    if (token && mode == accounts::RegistrationMode::kOff)
       log::info("there are no accounts yet, and registration is off: make one with `myelin user add NAME`");
     }
     co_return Result<void>{};

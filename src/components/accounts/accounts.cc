@@ -58,10 +58,11 @@ Task<Result<bool>> AccountsImpl::user_exists(UserId user) {
   });
 }
 
-Task<Result<std::vector<UserId>>> AccountsImpl::users() {
+Task<Result<std::vector<Account>>> AccountsImpl::users() {
   co_return co_await db_.read([](db::ReadTx& tx) {
-    return tx.all("SELECT user_id FROM account WHERE deactivated_at IS NULL ORDER BY user_id",
-                  [](const db::Row& row) { return UserId::trusted(row.str(0)); });
+    return tx.all("SELECT user_id, is_admin, deactivated_at FROM account ORDER BY user_id", [](const db::Row& row) {
+      return Account{UserId::trusted(row.str(0)), row.i64(1) != 0, !row.null(2)};
+    });
   });
 }
 

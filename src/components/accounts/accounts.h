@@ -57,6 +57,10 @@ struct Registration {
       registration_token{};      // one use of it is taken with the account; kForbidden when there is none
   std::string remote_address{};  // what rate limits count; "" = no limit
 };
+struct Account {
+  UserId user;
+  bool is_admin = false, is_deactivated = false;
+};
 struct Device {
   UserId user;
   DeviceId id;
@@ -103,7 +107,9 @@ class Accounts {
   virtual Task<Result<std::string>> registration_nonce() = 0;  // shared-secret registration
   virtual Task<Result<Login>> register_with_secret(std::string nonce, std::string username, std::string password,
                                                    bool admin, std::string mac_hex) = 0;
-  virtual Task<Result<std::string>> new_registration_token(int uses) = 0;  // `myelin token new`, and the first start
+  virtual Task<Result<std::string>> new_registration_token(int uses) = 0;  // `myelin token new`
+  // For the first account: the same at every start until there is one; then nullopt, and it is good for nothing.
+  virtual Task<Result<std::optional<std::string>>> start_token() = 0;
   virtual Task<Result<bool>> registration_token_valid(std::string token) = 0;
   // ok: every stage of a flow is complete. kUiaIncomplete: its fields are the 401 body.
   virtual Task<Result<void>> user_auth(UiaRequest) = 0;
@@ -113,7 +119,7 @@ class Accounts {
   virtual Task<Result<void>> set_password(UserId, std::string new_password) = 0;
   virtual Task<Result<void>> deactivate(UserId, bool erase) = 0;
   virtual Task<Result<bool>> user_exists(UserId) = 0;
-  virtual Task<Result<std::vector<UserId>>> users() = 0;
+  virtual Task<Result<std::vector<Account>>> users() = 0;  // deactivated ones too
 
   // ---- devices
   virtual Task<Result<std::vector<Device>>> devices(UserId) = 0;

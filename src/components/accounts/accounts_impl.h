@@ -28,6 +28,7 @@ class AccountsImpl final : public Accounts {
   Task<Result<Login>> register_with_secret(std::string nonce, std::string username, std::string password, bool admin,
                                            std::string mac_hex) override;
   Task<Result<std::string>> new_registration_token(int uses) override;
+  Task<Result<std::optional<std::string>>> start_token() override;
   Task<Result<bool>> registration_token_valid(std::string token) override;
   Task<Result<void>> user_auth(UiaRequest) override;
 
@@ -35,7 +36,7 @@ class AccountsImpl final : public Accounts {
   Task<Result<void>> set_password(UserId, std::string new_password) override;
   Task<Result<void>> deactivate(UserId, bool erase) override;
   Task<Result<bool>> user_exists(UserId) override;
-  Task<Result<std::vector<UserId>>> users() override;
+  Task<Result<std::vector<Account>>> users() override;
 
   Task<Result<std::vector<Device>>> devices(UserId) override;
   Task<Result<Device>> device(UserId, DeviceId) override;

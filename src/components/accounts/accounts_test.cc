@@ -202,6 +202,49 @@ TEST_P(AccountsTest, ARegistrationTokenIsGoodForItsUses) {
   EXPECT_FALSE(value(loop.run(accounts->user_exists(UserId::trusted("@bob:here")))));
 }
 
+TEST_P(AccountsTest, OneTokenIsToldAtEachStartUntilThereIsAnAccount) {
+  auto token = value(loop.run(accounts->start_token()));
+  ASSERT_TRUE(token);
+  auto own = value(loop.run(accounts->new_registration_token(1)));
+  reopen({});
+  EXPECT_EQ(value(loop.run(accounts->start_token())), token);
+  auto valid = [&](const std::string& each) { return value(loop.run(accounts->registration_token_valid(each))); };
+  EXPECT_TRUE(valid(*token));
+  sign_up("alice");  // in another way
+  EXPECT_EQ(value(loop.run(accounts->start_token())), std::nullopt);
+  EXPECT_FALSE(valid(*token));
+  EXPECT_TRUE(valid(own)) << "what the administrator made stays";
+}
+
+TEST_P(AccountsTest, AStartTokenThatIsUsedUpIsFollowedByAnother) {
+  auto token = value(loop.run(accounts->start_token()));
+  Registration request;
+  request.username = "alice";
+  request.password = kPassword;
+  request.registration_token = token;
+  value(loop.run(accounts->register_user(request)));
+  check(loop.run(accounts->deactivate(alice, true)));
+  auto next = value(loop.run(accounts->start_token()));
+  ASSERT_TRUE(next);
+  EXPECT_NE(next, token);
+}
+
+TEST_P(AccountsTest, UsersAreListedWithWhatTheyAre) {
+  sign_up("bob");
+  Registration request;
+  request.username = "ann";
+  request.password = kPassword;
+  request.is_admin = true;
+  value(loop.run(accounts->register_user(request)));
+  check(loop.run(accounts->deactivate(UserId::trusted("@bob:here"), false)));
+  auto users = value(loop.run(accounts->users()));
+  ASSERT_EQ(users.size(), 2u);
+  EXPECT_EQ(users[0].user.str(), "@ann:here");
+  EXPECT_TRUE(users[0].is_admin && !users[0].is_deactivated);
+  EXPECT_EQ(users[1].user.str(), "@bob:here");
+  EXPECT_TRUE(!users[1].is_admin && users[1].is_deactivated);
+}
+
 std::string mac_of(const std::string& nonce, const std::string& name, bool admin) {
   std::string text = nonce + '\0' + name + '\0' + kPassword + '\0' + (admin ? "admin" : "notadmin");
   std::string out(EVP_MAX_MD_SIZE, '\0');
@@ -311,7 +354,9 @@ TEST_P(AccountsTest, ADeactivatedAccountIsGoneAndItsNameStaysTaken) {
   EXPECT_EQ(error_of(log_in("alice")), Code::kUserDeactivated);
   EXPECT_EQ(error_of(loop.run(accounts->check_username("alice", ""))), Code::kUserInUse);
   EXPECT_EQ(error_of(loop.run(accounts->account_data(alice, std::nullopt, "x"))), Code::kNotFound);
-  EXPECT_TRUE(value(loop.run(accounts->users())).empty());
+  auto users = value(loop.run(accounts->users()));
+  ASSERT_EQ(users.size(), 1u);
+  EXPECT_TRUE(users[0].is_deactivated);
   EXPECT_EQ(error_of(loop.run(accounts->deactivate(alice, true))), Code::kNotFound);
 }
 

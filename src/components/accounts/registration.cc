@@ -131,6 +131,31 @@ Task<Result<std::string>> AccountsImpl::new_registration_token(int uses) {
   co_return token;
 }
 
+Task<Result<std::optional<std::string>>> AccountsImpl::start_token() {
+  struct Known {
+    bool has_accounts = false;
+    std::optional<std::string> token;
+  };
+  MYELIN_CO_TRY(auto known, co_await db_.read([](db::ReadTx& tx) {
+    auto one = [](const db::Row&) { return 1; };
+    auto text = [](const db::Row& row) { return row.str(0); };
+    return Known{tx.one("SELECT 1 FROM account WHERE deactivated_at IS NULL LIMIT 1", one).has_value(),
+                 tx.one("SELECT token FROM registration_token WHERE from_start = 1 AND uses_left > 0", text)};
+  }));
+  if (known.has_accounts && known.token)
+    MYELIN_CO_CHECK(co_await db_.write(
+        {}, [](db::Tx& tx) { tx.exec("UPDATE registration_token SET uses_left = 0 WHERE from_start = 1"); }));
+  if (known.has_accounts) co_return std::nullopt;
+  if (known.token) co_return known.token;
+  auto token = random_.token(24);
+  auto now = clock_.now();
+  MYELIN_CO_CHECK(co_await db_.write({}, [token, now](db::Tx& tx) {
+    tx.exec("INSERT INTO registration_token (token, uses_left, created_at, from_start) VALUES ($1, 1, $2, 1)", token,
+            now);
+  }));
+  co_return token;
+}
+
 Task<Result<bool>> AccountsImpl::registration_token_valid(std::string token) {
   co_return co_await db_.read([token](db::ReadTx& tx) {
     return tx

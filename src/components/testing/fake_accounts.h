@@ -67,6 +67,7 @@ class FakeAccounts final : public accounts::Accounts {
     co_return none();
   }
   Task<Result<std::string>> new_registration_token(int) override { co_return none(); }
+  Task<Result<std::optional<std::string>>> start_token() override { co_return none(); }
   Task<Result<bool>> registration_token_valid(std::string) override { co_return none(); }
   Task<Result<void>> user_auth(accounts::UiaRequest) override { co_return none(); }
   Task<Result<void>> change_password(UserId, std::string, std::optional<accounts::Session>) override {
@@ -79,7 +80,7 @@ class FakeAccounts final : public accounts::Accounts {
   }
   Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)>) override { co_return none(); }
   Task<Result<void>> deactivate(UserId, bool) override { co_return none(); }
-  Task<Result<std::vector<UserId>>> users() override { co_return none(); }
+  Task<Result<std::vector<accounts::Account>>> users() override { co_return none(); }
   Task<Result<void>> rename_device(UserId, DeviceId, std::optional<std::string>) override { co_return none(); }
   Task<Result<void>> delete_devices(UserId, std::vector<DeviceId>) override { co_return none(); }
   Task<Result<json::Object>> profile(UserId) override { co_return none(); }
