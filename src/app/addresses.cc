@@ -67,6 +67,57 @@ bool is_ip_address(std::string_view text) {
   boost::asio::ip::make_address(text, error);
   return !error;
 }
+bool IpRanges::parse(std::string_view text, Range& out) {
+  auto slash = text.find('/');
+  boost::system::error_code error;
+  auto address = boost::asio::ip::make_address(text.substr(0, slash), error);
+  if (error || (address.is_v6() && address.to_v6().scope_id() != 0)) return false;
+  constexpr unsigned kAll = 128, kBefore = 96;  // bits; those before an IPv4 address
+  auto first = address.is_v4() ? kBefore : 0;
+  out.address =
+      (address.is_v4() ? make_address_v6(boost::asio::ip::v4_mapped, address.to_v4()) : address.to_v6()).to_bytes();
+  out.bits = kAll;
+  if (slash == std::string_view::npos) return true;
+  auto digits = text.substr(slash + 1);
+  auto [end, wrong] = std::from_chars(digits.data(), digits.data() + digits.size(), out.bits);
+  out.bits += first;
+  return wrong == std::errc() && end == digits.data() + digits.size() && out.bits >= first && out.bits <= kAll;
+}
+
+bool is_ip_range(std::string_view text) {
+  IpRanges::Range ignored;
+  return IpRanges::parse(text, ignored);
+}
+
+IpRanges::IpRanges(const std::vector<std::string>& ranges) {
+  for (const auto& text : ranges)
+    if (Range range; parse(text, range)) ranges_.push_back(range);
+}
+
+bool IpRanges::contain(std::string_view address) const {
+  Range one;
+  if (address.contains('/') || !parse(address, one)) return false;
+  return std::ranges::any_of(ranges_, [&](const Range& range) {
+    auto whole = range.bits / 8, rest = range.bits % 8;
+    return std::equal(one.address.begin(), one.address.begin() + whole, range.address.begin()) &&
+           (rest == 0 || (one.address.at(whole) ^ range.address.at(whole)) >> (8 - rest) == 0);
+  });
+}
+
+std::string client_address(std::string peer, std::string_view forwarded_for, const IpRanges& trusted) {
+  auto list = forwarded_for;
+  while (!list.empty() && trusted.contain(peer)) {
+    auto comma = list.rfind(',');
+    auto last = list.substr(comma == std::string_view::npos ? 0 : comma + 1);
+    list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
+    while (last.starts_with(' ')) last.remove_prefix(1);
+    while (last.ends_with(' ')) last.remove_suffix(1);
+    if (last.empty()) break;
+    peer = last;
+  }
+  return peer;
+}
+
 
 bool is_loopback(std::string_view host) {
   boost::system::error_code error;

@@ -119,8 +119,8 @@ std::span<const Key> keys() {
                    "Empty: clients are told none, but for a server named localhost on loopback addresses."),
               is_public_base_url, "an http or https URL, as in https://matrix.example.org"),
       checked(list("trusted_proxies", &C::trusted_proxies, "", "",
-                   "Addresses of reverse proxies whose X-Forwarded-For is believed."),
-              is_ip_address, "IP addresses"),
+                   "IP addresses of reverse proxies whose X-Forwarded-For is believed, or ranges of them: 10.0.0.0/8."),
+              is_ip_range, "IP addresses or ranges as 10.0.0.0/8"),
       masked(checked(text("database", &C::database, "sqlite", "--database",
                           "sqlite (a file in data_dir), or the URL of a PostgreSQL 15 or newer: "
                           "postgres://user:password@host/name."),

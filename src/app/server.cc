@@ -35,23 +35,6 @@ net::Response reject(int status, std::string_view why) {
   return response;
 }
 
-// Who asks, when a trusted proxy says so: the last address in X-Forwarded-For that is no trusted proxy itself.
-std::string client_address(const net::Request& request, const std::vector<std::string>& trusted) {
-  auto is_trusted = [&](std::string_view address) { return std::ranges::find(trusted, address) != trusted.end(); };
-  auto address = request.remote_address;
-  std::string_view list = request.header("X-Forwarded-For");
-  while (is_trusted(address) && !list.empty()) {
-    auto comma = list.rfind(',');
-    auto last = list.substr(comma == std::string_view::npos ? 0 : comma + 1);
-    list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
-    while (last.starts_with(' ')) last.remove_prefix(1);
-    while (last.ends_with(' ')) last.remove_suffix(1);
-    if (last.empty()) break;
-    address = last;
-  }
-  return address;
-}
-
 // Everything that runs, in the order it is built; it ends in the reverse order.
 class Server {
  public:
@@ -65,7 +48,8 @@ class Server {
     net::Limits limits;
     limits.body_bytes = static_cast<size_t>(config_.max_body_kb) * 1024;
     auto handle = [this](net::Request request) {
-      request.remote_address = client_address(request, config_.trusted_proxies);
+      request.remote_address =
+          client_address(std::move(request.remote_address), request.header("X-Forwarded-For"), trusted_proxies_);
       return house_.router().handle(std::move(request));
     };
     http_ = net::HttpServer::make(loop, clock_, limits, handle, reject);
@@ -108,6 +92,7 @@ class Server {
   }
 
   Config config_;
+  IpRanges trusted_proxies_{config_.trusted_proxies};
   SystemClock clock_;
   SystemRandom random_;
   SigningKey key_;
