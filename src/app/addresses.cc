@@ -24,7 +24,6 @@ std::vector<std::string> split(std::string_view text) {
 }
 
 std::string mask(std::string text, bool user_is_token) {
-  constexpr std::string_view kMask = "***";
   auto scheme = text.find("://");
   auto begin = scheme == std::string::npos ? 0 : scheme + 3;
   auto end = text.substr(0, text.find_first_of("?#")).rfind('@');
@@ -67,6 +66,7 @@ bool is_ip_address(std::string_view text) {
   boost::asio::ip::make_address(text, error);
   return !error;
 }
+
 bool IpRanges::parse(std::string_view text, Range& out) {
   auto slash = text.find('/');
   boost::system::error_code error;
@@ -117,7 +117,6 @@ std::string client_address(std::string peer, std::string_view forwarded_for, con
   }
   return peer;
 }
-
 
 bool is_loopback(std::string_view host) {
   boost::system::error_code error;

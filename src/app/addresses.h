@@ -43,7 +43,8 @@ std::string client_address(std::string peer, std::string_view forwarded_for, con
 bool are_urls(std::string_view text, std::string_view schemes);
 // An http(s) URL without user, query and fragment: what a client appends a path to.
 bool is_base_url(std::string_view);
-// With *** for its password.
+inline constexpr std::string_view kMask = "***";
+// With kMask for its password.
 std::string without_password(std::string_view url);
 // Of comma-separated URLs; there a user without a password is a token.
 std::string without_nats_secrets(std::string_view urls);

@@ -129,6 +129,18 @@ TEST(CommandLine, DataIsNobodyElsesToRead) {
   ::umask(before);
 }
 
+TEST(CommandLine, OptionsThatTheEmbeddedEngineHasNoUseForStopTheStart) {
+  db::testing::TemporaryDirectory directory;
+  auto data = directory.path() + "/data";
+  auto outcome = run({"serve", "--data", data, "--set", "nats_tls_ca=/nope"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_TRUE(outcome.err.contains("command line: nats_tls_ca is for an external NATS")) << outcome.err;
+  outcome = run({"serve", "--data", data, "--nats", "nats://127.0.0.1:1", "--set", "nats_credentials=/nope"});
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_TRUE(outcome.err.contains("command line: nats_credentials: /nope cannot be read")) << outcome.err;
+  EXPECT_FALSE(std::filesystem::exists(data));
+}
+
 TEST(CommandLineDeathTest, ASignalEndsAStartThatWaits) {
   ::testing::FLAGS_gtest_death_test_style = "threadsafe";
   db::testing::TemporaryDirectory directory;

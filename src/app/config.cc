@@ -12,6 +12,8 @@
 #define TOML_ENABLE_FORMATTERS 0
 #include <toml++/toml.h>
 
+#include "app/addresses.h"
+
 namespace myelin::app {
 namespace {
 
@@ -53,6 +55,11 @@ std::string lower(std::string_view name) {
 // A value as text, for complaints.
 std::string shown(const Key& key, std::string_view value) { return key.mask ? key.mask(value) : std::string(value); }
 
+// Does it hold the mask of `myelin config` where a secret belongs? A secret without a URL around it may contain it.
+bool lacks_its_secret(const Key& key, std::string_view value) {
+  return key.mask && (value == kMask || (key.mask(value) != kMask && value.contains(kMask)));
+}
+
 Result<void> check_number(const Key& key, std::string_view place, std::string_view value) {
   int64_t number = 0;
   auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
@@ -82,7 +89,12 @@ Result<void> assign(Config& config, std::string_view place, std::string_view nam
   if (!key->choices.empty() && std::ranges::find(key->choices, value) == key->choices.end())
     return wrong(place, fmt::format("{} must be one of {}, not \"{}\"", name, fmt::join(key->choices, ", "), value));
   MYELIN_CHECK(check_texts(*key, place, value));
+  if (lacks_its_secret(*key, value))
+    return wrong(place, fmt::format("{} has {} for the secret, which is not printed: put the secret back, or take this "
+                                    "out and set MYELIN_{}",
+                                    name, kMask, upper(name)));
   key->set(config, value);
+  config.places.insert_or_assign(std::string(name), place);
   if (name == "server_name") config.server_name_is_given = true;
   return {};
 }
@@ -224,6 +236,20 @@ Result<Config> load(const Sources& sources) {
   return config;
 }
 
+Result<void> check_nats(const Config& config) {
+  for (const auto& key : keys()) {
+    bool is_file = key.name == "nats_credentials" || key.name == "nats_nkey" || key.name.starts_with("nats_tls_");
+    auto value = key.get(config);
+    if (!key.name.starts_with("nats_") || value.empty()) continue;
+    auto place = config.places.find(key.name);
+    auto at = place == config.places.end() ? "configuration" : place->second;
+    if (config.nats == "embedded")
+      return wrong(at, fmt::format("{} is for an external NATS, and nats is \"embedded\"", key.name));
+    if (is_file && !std::ifstream(value)) return wrong(at, fmt::format("{}: {} cannot be read", key.name, value));
+  }
+  return {};
+}
+
 std::string effective_toml(const Config& config) {
   std::string out = "# Myelin's configuration. Every key can also be given as MYELIN_<KEY> or --set key=value.\n";
   for (const auto& key : keys()) {
@@ -232,10 +258,11 @@ std::string effective_toml(const Config& config) {
     auto printed = shown(key, value);
     if (printed == value)
       out += fmt::format("\n# {}\n{} = {}\n", key.comment, key.name, toml_value(key, value));
-    else  // never a line that sets another secret
+    else  // a start with this line is refused: nothing else is taken in the secret's place
       out += fmt::format(
-          "\n# {}\n# It is set, but secrets are not printed: write yours here, or set MYELIN_{}.\n# {} = {}\n",
-          key.comment, upper(key.name), key.name, toml_value(key, printed));
+          "\n# {}\n# Secrets are not printed: put yours back for {}, or take this line out and set MYELIN_{}.\n{} = "
+          "{}\n",
+          key.comment, kMask, upper(key.name), key.name, toml_value(key, printed));
   }
   return out;
 }
@@ -247,7 +274,9 @@ std::string markdown() {
       "`MYELIN_` and its\n"
       "name in capitals, or on the command line; the later wins. An unknown key or variable or a wrong value stops the "
       "start, and is named\n"
-      "with its line. `myelin config` prints what is in effect, as a file without the secrets.\n\n"
+      "with its line. `myelin config` prints what is in effect, as a file with `***` for each secret: it is refused "
+      "until they are put\n"
+      "back.\n\n"
       "| key | default | command line | |\n|---|---|---|---|\n";
   for (const auto& key : keys()) {
     if (key.hidden) continue;

@@ -25,8 +25,9 @@ struct Config {
       nats_tls_key;
   int64_t cache_mb = 0, engine_memory_mb = 0, engine_threads = 0, max_body_kb = 0, database_readers = 0,
           database_lanes = 0, argon2_memory_kib = 0, argon2_passes = 0, drain_seconds = 0;
-  std::string sqlite_vfs;         // tests: the file layer under SQLite
-  bool streams_in_files = false;  // tests: what is in a stream outlives the process
+  std::string sqlite_vfs;                                  // tests: the file layer under SQLite
+  bool streams_in_files = false;                           // tests: what is in a stream outlives the process
+  std::map<std::string, std::string, std::less<>> places;  // where a key was given, for complaints
 };
 
 enum class KeyType : uint8_t { kText, kFlag, kNumber, kList };
@@ -56,6 +57,10 @@ struct Sources {
 };
 // Flags over environment over file over defaults. kInvalidParam, with the place and the nearest right name.
 Result<Config> load(const Sources&);
+
+// Whether what is said of NATS can be used: nothing with the embedded engine, files that can be read else. For the
+// start.
+Result<void> check_nats(const Config&);
 
 std::string effective_toml(const Config&);   // the file that gives this configuration but for secrets, with comments
 std::string markdown();                      // docs/configuration.md

@@ -32,7 +32,7 @@ Key masked(Key key, std::string (*mask)(std::string_view)) {
   return key;
 }
 Key secret(Key key) {
-  return masked(std::move(key), [](std::string_view value) { return std::string(value.empty() ? "" : "***"); });
+  return masked(std::move(key), [](std::string_view value) { return std::string(value.empty() ? "" : kMask); });
 }
 Key hidden(Key key) {
   key.hidden = true;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -22,6 +23,11 @@ struct File {
   ~File() { std::remove(path.c_str()); }
   std::string path;
 };
+
+std::string upper_of(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return text;
+}
 
 Sources from_file(const File& file) { return {file.path, {}, {}}; }
 
@@ -172,7 +178,7 @@ TEST(Config, PrintsAFileThatGivesTheSameAgain) {
   EXPECT_EQ(again->data_dir, "a\"b\\c");
 }
 
-TEST(Config, PrintsNoSecretsAndNothingInTheirPlace) {
+TEST(Config, PrintsNoSecretsAndIsRefusedUntilTheyArePutBack) {
   for (auto [key, value] : {std::pair("registration_secret", "hush"), std::pair("nats_password", "hush"),
                             std::pair("nats_token", "hush"), std::pair("database", "postgres://me:hush@h/x"),
                             std::pair("database", "postgres://h/x?sslmode=require&password=hush&a=b"),
@@ -181,14 +187,67 @@ TEST(Config, PrintsNoSecretsAndNothingInTheirPlace) {
     ASSERT_TRUE(config) << value;
     auto printed = effective_toml(*config);
     EXPECT_EQ(printed.find("hush"), std::string::npos) << printed;
-    EXPECT_NE(printed.find(fmt::format("\n# {} = ", key)), std::string::npos) << printed;
+    auto line = printed.find(fmt::format("\n{} = ", key));
+    ASSERT_NE(line, std::string::npos) << printed;
+    auto number = 2 + std::ranges::count(printed.substr(0, line), '\n');
     File file(printed);
     auto again = load(from_file(file));
+    ASSERT_FALSE(again) << printed;
+    EXPECT_EQ(
+        again.error().message,
+        fmt::format("{}:{}: {} has *** for the secret, which is not printed: put the secret back, or take this out "
+                    "and set MYELIN_{}",
+                    file.path, number, key, upper_of(key)));
+    auto mask = printed.find("***", line);
+    ASSERT_NE(mask, std::string::npos);
+    File whole(printed.replace(mask, 3, "hush"));
+    again = load(from_file(whole));
     ASSERT_TRUE(again) << again.error().message;
-    EXPECT_EQ(effective_toml(*again), effective_toml(*load({}))) << value << ": it has a value of its own";
+    again->file.clear();
+    EXPECT_EQ(effective_toml(*again), effective_toml(*config));
   }
   EXPECT_NE(effective_toml(*with("database", "postgres://me@h/x")).find("\ndatabase = \"postgres://me@h/x\""),
             std::string::npos);
+}
+
+TEST(Config, RefusesTheMaskOfASecretFromAnywhere) {
+  for (auto [key, value] :
+       {std::pair("registration_secret", "***"), std::pair("nats_password", "***"), std::pair("nats_token", "***"),
+        std::pair("database", "postgres://me:***@h/x"), std::pair("database", "postgres://h/x?password=***"),
+        std::pair("nats", "nats://a:1,nats://***@b:1")}) {
+    auto config = with(key, value);
+    ASSERT_FALSE(config) << key;
+    EXPECT_TRUE(config.error().message.starts_with(fmt::format("command line: {} has *** for the secret", key)))
+        << config.error().message;
+    auto variable = fmt::format("MYELIN_{}", upper_of(key));
+    config = load({{}, {{variable, value}}, {}});
+    ASSERT_FALSE(config) << key;
+    EXPECT_TRUE(config.error().message.starts_with(variable + ": ")) << config.error().message;
+  }
+  EXPECT_TRUE(with("registration_secret", "a***b"));
+}
+
+TEST(Config, KeepsOptionsOfAnExternalNatsFromTheEmbeddedOne) {
+  for (const auto& key : keys()) {
+    if (!key.name.starts_with("nats_")) continue;
+    File file(fmt::format("\n{} = \"/etc/hostname\"\n", key.name));
+    auto config = load(from_file(file));
+    ASSERT_TRUE(config) << config.error().message;
+    auto checked = check_nats(*config);
+    ASSERT_FALSE(checked) << key.name;
+    EXPECT_EQ(checked.error().message,
+              fmt::format("{}:2: {} is for an external NATS, and nats is \"embedded\"", file.path, key.name));
+    config->nats = "nats://h:1";
+    EXPECT_TRUE(check_nats(*config)) << key.name;
+  }
+  for (auto key : {"nats_credentials", "nats_nkey", "nats_tls_ca", "nats_tls_cert", "nats_tls_key"}) {
+    auto config = load({{}, {{"MYELIN_NATS", "nats://h:1"}}, {{key, "/no/such"}}});
+    ASSERT_TRUE(config) << config.error().message;
+    auto checked = check_nats(*config);
+    ASSERT_FALSE(checked) << key;
+    EXPECT_EQ(checked.error().message, fmt::format("command line: {}: /no/such cannot be read", key));
+  }
+  EXPECT_TRUE(check_nats(*load({})));
 }
 
 TEST(Config, DoesNotShowSecretsInComplaints) {

@@ -149,6 +149,7 @@ Task<int> run(Server& server, boost::asio::signal_set& signals) {
 }
 
 Result<int> serve(Config config) {
+  MYELIN_CHECK(check_nats(config));
   MYELIN_CHECK(make_data_directory(config));
   MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
   SystemRandom random;
