@@ -153,7 +153,7 @@ TEST(CommandLineDeathTest, ASignalEndsAStartThatWaits) {
     }).detach();
     std::_Exit(serve_until_signalled(*config));
   };
-  EXPECT_EXIT(serve_and_stop(), ::testing::ExitedWithCode(0), "waiting for NATS");
+  EXPECT_EXIT(serve_and_stop(), ::testing::ExitedWithCode(0), "waiting: NATS: nats://127.0.0.1:1: no servers");
 }
 
 }  // namespace

@@ -49,7 +49,19 @@ Task<Result<void>> House::start() {
   MYELIN_CO_CHECK(co_await sync_->start());
   MYELIN_CO_CHECK(co_await push_->start());
   queues_->start();
+  readiness_.waits_for("");
+  has_started_ = true;
   co_return Result<void>{};
+}
+
+Task<net::Response> House::handle(net::Request request) {
+  if (has_started_ || request.path().starts_with("/_myelin/health"))
+    co_return co_await router_.handle(std::move(request));
+  constexpr int64_t kRetryAfter = 2'000;  // ms
+  auto why = fail(Code::kUnavailable, "the server is starting", {{"retry_after_ms", kRetryAfter}});
+  auto response = api::error_response(why.error());
+  api::add_cors(response);
+  co_return response;
 }
 
 Task<Result<void>> House::start_bus() {
@@ -58,7 +70,8 @@ Task<Result<void>> House::start_bus() {
     auto started = co_await bus_.start();
     if (started || started.error().code != Code::kTimeout) co_return started;
     auto level = pause == kFirstPause ? log::Level::kWarning : log::Level::kDebug;
-    log::write(level, fmt::format("waiting for NATS: {}", started.error().message));
+    log::write(level, fmt::format("waiting: {}", started.error().message));
+    readiness_.waits_for("waiting for NATS");
     co_await sleep_for(pause);
   }
 }

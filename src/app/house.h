@@ -28,8 +28,10 @@ class House {
   House(const Config&, Foundations, const SigningKey&);
   ~House();
 
-  // After it, requests may come. The bus is started here too; an external NATS that does not answer is waited for.
+  // The bus is started here too; an external NATS that does not answer is waited for.
   Task<Result<void>> start();
+  // May be called before it too: until the start is done only its health is answered, all else with 503.
+  Task<net::Response> handle(net::Request);
   void drain_begins();  // says so to who asks, and answers requests that are parked
   Task<> stop_work();   // gives up what waits for other machines; its rows stay
   Task<> stop();        // the bus last
@@ -51,6 +53,7 @@ class House {
   std::unique_ptr<sync::Sync> sync_;
   std::unique_ptr<push::Push> push_;
   Readiness readiness_;
+  bool has_started_ = false;
   api::Router router_;
   api::Components components_;
 };

@@ -25,12 +25,13 @@ Config config_of(std::vector<std::pair<std::string, std::string>> settings) {
 }
 
 struct Standing {
-  explicit Standing(std::vector<std::pair<std::string, std::string>> settings = {}, int silent_starts = 0)
+  explicit Standing(std::vector<std::pair<std::string, std::string>> settings = {}, int silent_starts = 0,
+                    bool starts = true)
       : config(config_of(std::move(settings))) {
     bus.silent_starts = silent_starts;
     value(loop.run(
         accounts::settle_server_name(*db, ServerName::trusted(config.server_name), accounts::Wish::kDemanded)));
-    check(loop.run(house.start()));
+    if (starts) check(loop.run(house.start()));
   }
   ~Standing() {
     loop.run(house.stop_work());
@@ -38,13 +39,16 @@ struct Standing {
     db->stop();
   }
 
-  net::Response ask(net::Method method, const std::string& target, std::string body = "") {
+  static net::Request request_of(net::Method method, const std::string& target, std::string body = "") {
     net::Request request;
     request.method = method;
     request.target = target;
     request.body = std::move(body);
     request.remote_address = "192.0.2.1";
-    return loop.run(house.router().handle(std::move(request)));
+    return request;
+  }
+  net::Response ask(net::Method method, const std::string& target, std::string body = "") {
+    return loop.run(house.handle(request_of(method, target, std::move(body))));
   }
   std::unique_ptr<db::Database> open() {
     auto options = database.options();
@@ -136,10 +140,59 @@ TEST_F(Health, NoticesAFullDisk) {
   expect(200);
 }
 
+int count(std::string_view text, std::string_view what) {
+  int out = 0;
+  for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++out;
+  return out;
+}
+
+TEST_F(Health, IsLoggedWhenItChanges) {
+  ::testing::internal::CaptureStderr();
+  expect(200);
+  standing.bus.is_silent = true;
+  expect(503);
+  expect(503);
+  standing.bus.is_silent = false;
+  expect(200);
+  expect(200);
+  auto log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count(log, "warning not ready: NATS does not answer: "), 1) << log;
+  EXPECT_EQ(count(log, "info    ready again"), 1) << log;
+  EXPECT_EQ(count(log, "/_myelin/health"), 0) << log;
+}
+
 TEST(Start, WaitsForNats) {
   Standing standing({}, 1);
   EXPECT_EQ(standing.bus.silent_starts, -1);
   EXPECT_EQ(standing.get("/_myelin/health/ready").status, 200);
+}
+
+// Asks while the server waits for NATS.
+Task<Result<void>> ask_meanwhile(Standing& standing) {
+  co_await sleep_for(std::chrono::milliseconds(200));
+  for (auto [path, status, text] : {std::tuple("/_myelin/health/live", 200, R"("ok")"),
+                                    std::tuple("/_myelin/health/ready", 503, "waiting for NATS"),
+                                    std::tuple("/_myelin/health", 503, "waiting for NATS"),
+                                    std::tuple("/_matrix/client/versions", 503, R"("M_UNKNOWN")"),
+                                    std::tuple("/_myelin/metrics", 503, R"("M_UNKNOWN")")}) {
+    auto answer = co_await standing.house.handle(Standing::request_of(net::Method::kGet, path));
+    EXPECT_EQ(answer.status, status) << path;
+    EXPECT_NE(answer.body.find(text), std::string::npos) << path << answer.body;
+    bool says_when = std::ranges::any_of(answer.headers, [](const auto& each) { return each.name == "Retry-After"; });
+    EXPECT_EQ(says_when, !std::string_view(path).contains("health")) << path;
+  }
+  co_return Result<void>{};
+}
+
+TEST(Start, AnswersMeanwhile) {
+  Standing standing({}, 1, false);
+  EXPECT_NE(standing.get("/_myelin/health/ready").body.find("the server is starting"), std::string::npos);
+  std::vector<Task<Result<void>>> both;
+  both.push_back(standing.house.start());
+  both.push_back(ask_meanwhile(standing));
+  for (auto& each : standing.loop.run_all(std::move(both))) check(each);
+  EXPECT_EQ(standing.get("/_myelin/health/ready").status, 200);
+  EXPECT_EQ(standing.get("/_matrix/client/versions").status, 200);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "app/readiness.h"
 
+#include "base/log.h"
 #include "components/accounts/identity.h"
 
 namespace myelin::app {
@@ -20,18 +21,34 @@ Readiness::Readiness(db::Database& db, bus::Bus& bus, Executor loop, const Clock
 
 Task<Result<void>> Readiness::check() {
   if (is_draining_) co_return fail(Code::kUnavailable, "the server is stopping");
+  if (!waits_for_.empty()) co_return fail(Code::kUnavailable, waits_for_);
   auto now = clock_.steady();
   if (last_ && now - looked_at_ < kBelieved) co_return *last_;
   auto seen = looked_.generation();
   if (!std::exchange(is_looking_, true)) tasks_.spawn("readiness", look());
-  if (!co_await looked_.wait(seen, now + kPatience)) co_return fail(Code::kUnavailable, "the database does not answer");
-  co_return *last_;
+  if (co_await looked_.wait(seen, now + kPatience)) co_return *last_;
+  Result<void> silence = fail(Code::kUnavailable, "the database does not answer");
+  note(silence);
+  co_return silence;
+}
+
+void Readiness::waits_for(std::string reason) { waits_for_ = std::move(reason); }
+
+void Readiness::note(const Result<void>& found) {
+  auto why = found ? "" : found.error().message;
+  if (why == noted_) return;
+  noted_ = why;
+  if (found)
+    log::info("ready again");
+  else
+    log::warning("not ready: {}", why);
 }
 
 Task<> Readiness::look() {
   last_ = co_await found();
   looked_at_ = clock_.steady();
   is_looking_ = false;
+  note(*last_);
   looked_.ring();
 }
 

@@ -50,16 +50,17 @@ class Server {
     auto handle = [this](net::Request request) {
       request.remote_address =
           client_address(std::move(request.remote_address), request.header("X-Forwarded-For"), trusted_proxies_);
-      return house_.router().handle(std::move(request));
+      return house_.handle(std::move(request));
     };
     http_ = net::HttpServer::make(loop, clock_, limits, handle, reject);
   }
 
   Task<Result<void>> start() {
-    MYELIN_CO_CHECK(co_await house_.start());
-    for (const auto& text : config_.listen) {
+    for (const auto& text : config_.listen) {  // first: who asks learns that it starts
       MYELIN_CO_TRY(auto address, parse_listen(text));
       MYELIN_CO_CHECK(http_->listen(address.host, address.port));
+    }
+    MYELIN_CO_CHECK(co_await house_.start());
     co_return co_await greet();
   }
 
@@ -87,7 +88,6 @@ class Server {
       log::info("there are no accounts yet: register the first with the registration token {}", *token);
     if (token && mode == accounts::RegistrationMode::kOff)
       log::info("there are no accounts yet, and registration is off: make one with `myelin user add NAME`");
-    }
     co_return Result<void>{};
   }
 

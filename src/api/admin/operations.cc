@@ -29,9 +29,12 @@ std::string fine() { return R"({"status":"ok"})"; }
 
 Task<Result<std::string>> live(Call) { co_return fine(); }
 
-Task<Result<std::string>> ready(Components& on, Call) {
-  MYELIN_CO_CHECK(co_await on.ready());
-  co_return fine();
+// Asked again and again: what it answers is logged by who finds it out, when it changes.
+Task<net::Response> ready(Components& on, Call) {
+  if (auto ready = co_await on.ready(); !ready) co_return error_response(ready.error());
+  net::Response response;
+  response.body = fine();
+  co_return response;
 }
 
 }  // namespace
@@ -40,7 +43,7 @@ void add_operations(Router& router, Components& on) {
   router.add_raw(net::Method::kGet, "/_myelin/metrics", get_metrics);
   router.add(net::Method::kGet, "/_myelin/health/live", Auth::kNone, live);
   for (const char* path : {"/_myelin/health", "/_myelin/health/ready"})
-    router.add(net::Method::kGet, path, Auth::kNone, [&on](Call call) { return ready(on, std::move(call)); });
+    router.add_raw(net::Method::kGet, path, [&on](Call call) { return ready(on, std::move(call)); });
 }
 
 }  // namespace myelin::api

@@ -45,7 +45,8 @@ class TopicBus final : public Bus {
   }
 
   Task<Result<void>> start() override {
-    MYELIN_CO_CHECK(transport_->open());
+    MYELIN_CO_TRY(auto opened, co_await WorkerPool("open", 1, 1).run([this] { return transport_->open(); }));
+    MYELIN_CO_CHECK(opened);
     open_ = true;
     for (auto& consumer : consumers_) {
       MYELIN_CO_CHECK(transport_->provision(consumer->spec().topic, consumer->spec().name));

@@ -1,6 +1,6 @@
 // What carries messages between processes: JetStream, or for tests something in this process. It may lose, repeat,
-// delay and reorder: the bus above it is right all the same. Thread: the loop; open(), close(), provision() and
-// listen() block.
+// delay and reorder: the bus above it is right all the same. Thread: the loop; open() any, before all
+// else. open(), close(), provision() and listen() block.
 #pragma once
 #include <functional>
 #include <memory>
