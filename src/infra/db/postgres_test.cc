@@ -36,6 +36,21 @@ TEST_F(Postgres, LostConnectionsAreMadeAnew) {
   }
 }
 
+TEST_F(Postgres, SpineRuleB1LanesReadWhatIsCommitted) {
+  server_->sql(fmt::format("ALTER DATABASE {} SET default_transaction_isolation = 'serializable'",
+                           server_->sql("SELECT current_database()")));
+  EXPECT_NE(kill_connections(), "0");
+  std::string level;
+  auto result = write([&](Tx& tx) -> Result<int64_t> {
+    level = *tx.one("SELECT current_setting('transaction_isolation')", [](const Row& row) { return row.str(0); });
+    // What another session commits in between is seen.
+    server_->sql("INSERT INTO item (id, version_no) VALUES (7, 0)");
+    return *tx.one("SELECT COUNT(*) FROM item", [](const Row& row) { return row.i64(0); });
+  });
+  EXPECT_EQ(level, "read committed");
+  EXPECT_EQ(result, 1);
+}
+
 TEST_F(Postgres, AConnectionLostInsideAClosureRunsTheBatchAgain) {
   int runs = 0;
   auto result = write([&](Tx& tx) -> Result<int64_t> {
