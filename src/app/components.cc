@@ -46,6 +46,7 @@ accounts::Config accounts_config(const Config& config) {
   out.rate_limits = config.rate_limits;
   out.argon2_memory_kib = static_cast<unsigned>(config.argon2_memory_kib);
   out.argon2_passes = static_cast<unsigned>(config.argon2_passes);
+  out.account_data_bytes = config.max_account_data_kb * 1024;
   return out;
 }
 

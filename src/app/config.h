@@ -24,7 +24,7 @@ struct Config {
   std::string nats_user, nats_password, nats_token, nats_credentials, nats_nkey, nats_tls_ca, nats_tls_cert,
       nats_tls_key;
   int64_t cache_mb = 0, engine_memory_mb = 0, engine_threads = 0, max_body_kb = 0, database_readers = 0,
-          database_lanes = 0, argon2_memory_kib = 0, argon2_passes = 0, drain_seconds = 0;
+          database_lanes = 0, argon2_memory_kib = 0, argon2_passes = 0, drain_seconds = 0, max_account_data_kb = 0;
   std::string sqlite_vfs;                                  // tests: the file layer under SQLite
   bool streams_in_files = false;                           // tests: what is in a stream outlives the process
   std::map<std::string, std::string, std::less<>> places;  // where a key was given, for complaints

@@ -156,6 +156,8 @@ std::span<const Key> keys() {
           "push_allow_private_addresses", &C::push_allow_private_addresses, "false", "",
           "May push gateways have loopback and private addresses? On only for tests or a gateway of your own network."),
       number("max_body_kb", &C::max_body_kb, "1024", 1, 1'048'576, "Largest request body, in KiB."),
+      number("max_account_data_kb", &C::max_account_data_kb, "4096", 1, 1'048'576,
+             "Account data of one user, all together, in KiB. The first sync of each device has all of it."),
       number("cache_mb", &C::cache_mb, "64", 1, 1'048'576, "Memory for caches of events, state and sessions, in MiB."),
       number("engine_memory_mb", &C::engine_memory_mb, "48", 1, 1'048'576,
              "Memory limit of the embedded engine, in MiB."),

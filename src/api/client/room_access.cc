@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "components/accounts/ignored_users.h"
+
 namespace myelin::api::client {
 namespace {
 
@@ -62,6 +64,17 @@ Task<Result<RoomAccess>> room_access(Components& on, RoomId room, UserId user) {
   if (!readable) co_return not_allowed();
   co_return out;
 }
+
+Task<Result<rooms::Viewer>> viewer_of(Components& on, UserId user) {
+  MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(on.accounts, user));
+  co_return rooms::Viewer{std::move(user), std::make_shared<const std::set<std::string>>(std::move(ignored))};
+}
+
+rooms::EventView view_of(const Components& on, const Call& call) {
+  return {.user = call.session().user, .device = call.session().device, .now = on.clock.now()};
+}
+
+std::string joined_text(const std::vector<std::string>& events) { return fmt::format("[{}]", fmt::join(events, ",")); }
 
 Result<size_t> limit_of(const Call& call, size_t otherwise) {
   auto text = call.query("limit");

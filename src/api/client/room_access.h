@@ -3,6 +3,7 @@
 // since.
 #pragma once
 #include "api/client/routes.h"
+#include "components/rooms/client_event.h"
 
 namespace myelin::api::client {
 
@@ -20,6 +21,10 @@ Task<Result<std::vector<rooms::PlacedPtr>>> state_events(rooms::Queries&, uint32
 
 // The content of this state of the room, with an empty key, as it is now; {} where there is none. kNotFound: no room.
 Task<Result<json::Object>> current_content(rooms::Queries&, RoomId, std::string type);
+
+Task<Result<rooms::Viewer>> viewer_of(Components&, UserId);  // with whom they ignore
+rooms::EventView view_of(const Components&, const Call&);
+std::string joined_text(const std::vector<std::string>& events);  // as an array
 
 Result<size_t> limit_of(const Call&, size_t otherwise);  // at most 1000; kInvalidParam
 

@@ -1,25 +1,14 @@
 // Client-server API, Getting events for a room: state, members, aliases.
 #include "api/client/fields.h"
 #include "api/client/room_access.h"
-#include "components/rooms/client_event.h"
 
 namespace myelin::api::client {
 namespace {
 
-rooms::EventView view_of(const Components& on, const Call& call) {
-  return {.user = call.session().user, .device = call.session().device, .now = on.clock.now()};
-}
-
-Task<Result<std::string>> event_list(Components& on, Call call, std::vector<rooms::EventRef> refs) {
-  auto view = view_of(on, call);
-  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
-  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {view.user}));
-  std::string out = "[";
-  for (const auto& event : events) {
-    if (out.size() > 1) out += ',';
-    out += client_event(*event, view);
-  }
-  co_return out += ']';
+Task<Result<std::vector<rooms::ServedEvent>>> served(Components& on, const Call& call,
+                                                     std::vector<rooms::PlacedPtr> events) {
+  MYELIN_CO_TRY(auto viewer, co_await viewer_of(on, call.session().user));
+  co_return co_await serve_state(on.rooms.queries(), std::move(events), std::move(viewer));
 }
 
 Task<Result<std::string>> whole_state(Components& on, Call call) {
@@ -28,7 +17,9 @@ Task<Result<std::string>> whole_state(Components& on, Call call) {
   MYELIN_CO_TRY(auto entries, co_await on.rooms.queries().state(access.info.room_no, access.root));
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries) refs.push_back(entry.ref);
-  co_return co_await event_list(on, std::move(call), std::move(refs));
+  MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
+  MYELIN_CO_TRY(auto state, co_await served(on, call, std::move(events)));
+  co_return joined_text(client_events(state, view_of(on, call)));
 }
 
 Task<Result<std::string>> one_state(Components& on, Call call) {
@@ -40,9 +31,11 @@ Task<Result<std::string>> one_state(Components& on, Call call) {
   MYELIN_CO_TRY(auto events,
                 co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(key)));
   if (events.empty()) co_return fail(Code::kNotFound, "the room has no such state");
-  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {call.session().user}));
-  if (format == "event") co_return client_event(*events.front(), view_of(on, call));
-  co_return json::serialize(events.front()->event->content());
+  MYELIN_CO_TRY(auto state, co_await served(on, call, std::move(events)));
+  if (format == "content") co_return json::serialize(state.front().event->event->content());
+  MYELIN_CO_TRY(auto viewer, co_await viewer_of(on, call.session().user));
+  MYELIN_CO_TRY(state, co_await with_attachments(on.rooms.queries(), std::move(state), std::move(viewer)));
+  co_return client_event(state.front(), view_of(on, call));
 }
 
 // The state at `at`, a token of /sync or /messages, as far as the user may see; else `now`. A token before all of that,
@@ -77,17 +70,13 @@ Task<Result<std::string>> members(Components& on, Call call) {
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries)
     if (entry.type == "m.room.member") refs.push_back(entry.ref);
-  auto view = view_of(on, call);
   MYELIN_CO_TRY(auto events, co_await on.rooms.queries().events(std::move(refs)));
-  MYELIN_CO_TRY(events, co_await on.rooms.queries().served(std::move(events), {view.user}));
-  std::string chunk;
-  for (const auto& event : events) {
+  std::erase_if(events, [&](const rooms::PlacedPtr& event) {
     auto membership = json::string_at(event->event->content(), "membership");
-    if ((only && membership != *only) || (without && membership == *without)) continue;
-    if (!chunk.empty()) chunk += ',';
-    chunk += client_event(*event, view);
-  }
-  co_return R"({"chunk":[)" + chunk + "]}";
+    return (only && membership != *only) || (without && membership == *without);
+  });
+  MYELIN_CO_TRY(auto state, co_await served(on, call, std::move(events)));
+  co_return R"({"chunk":)" + joined_text(client_events(state, view_of(on, call))) + "}";
 }
 
 Task<Result<std::string>> joined_members(Components& on, Call call) {
@@ -99,13 +88,14 @@ Task<Result<std::string>> joined_members(Components& on, Call call) {
   for (const auto& user : users) keys.emplace_back("m.room.member", user.str());
   MYELIN_CO_TRY(auto events,
                 co_await state_events(on.rooms.queries(), access.info.room_no, access.root, std::move(keys)));
+  MYELIN_CO_TRY(auto state, co_await served(on, call, std::move(events)));
   json::Object joined;
-  for (const auto& event : events) {
+  for (const auto& each : state) {
     json::Object profile{{"display_name", nullptr}, {"avatar_url", nullptr}};  // as Complement wants it
-    const auto& content = event->event->content();
-    if (auto name = json::string_at(content, "displayname")) profile["display_name"] = *name;
-    if (auto avatar = json::string_at(content, "avatar_url")) profile["avatar_url"] = *avatar;
-    joined[*event->event->state_key()] = std::move(profile);
+    const auto& event = *each.event->event;
+    if (auto name = json::string_at(event.content(), "displayname")) profile["display_name"] = *name;
+    if (auto avatar = json::string_at(event.content(), "avatar_url")) profile["avatar_url"] = *avatar;
+    joined[*event.state_key()] = std::move(profile);
   }
   co_return json::serialize(json::Object{{"joined", std::move(joined)}});
 }

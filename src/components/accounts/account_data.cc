@@ -9,7 +9,8 @@
 namespace myelin::accounts {
 namespace {
 
-constexpr std::string_view kPushRules = "m.push_rules", kIgnoredUsers = "m.ignored_user_list";
+constexpr std::string_view kPushRules = "m.push_rules", kIgnoredUsers = "m.ignored_user_list",
+                           kFullyRead = "m.fully_read";
 // Stored filters of one user; in characters of their JSON.
 constexpr int64_t kMaxFilters = 1'000, kMaxFilterSize = 65'536, kMaxFilterSizes = 1 << 20;
 
@@ -18,6 +19,26 @@ std::string room_text(const std::optional<RoomId>& room) { return room ? room->s
 // Edits of one user come one after the other, on every process.
 void lock_account(db::Tx& tx, const UserId& user) {
   tx.one("SELECT 1 FROM account WHERE user_id = $1 {for_update}", [](const db::Row&) { return 1; }, user.str());
+}
+
+// May this item be stored? A first /sync gets all account data at once. What is there may stay, and shrink; the fully
+// read marker is one for each room, and small.
+Result<void> check_sizes(db::Tx& tx, int64_t max, const UserId& user, const std::string& room, const std::string& type,
+                         const std::string& content) {
+  if (!room.empty() && type == kFullyRead) return {};
+  struct Sizes {
+    int64_t all, item;
+  };
+  auto sizes = tx.one(
+      "SELECT coalesce(sum(length(content)), 0), coalesce(sum(CASE WHEN room_id = $2 AND type = $3 THEN "
+      "length(content) ELSE 0 END), 0) FROM account_data WHERE user_id = $1",
+      [](const db::Row& row) {
+        return Sizes{row.i64(0), row.i64(1)};
+      },
+      user.str(), room, type);
+  auto size = static_cast<int64_t>(content.size());
+  if (size <= sizes->item || sizes->all - sizes->item + size <= max) return {};
+  return fail(Code::kTooLarge, "all your account data together would be too much");
 }
 
 void store_account_data(db::Tx& tx, const UserId& user, const std::string& room, const std::string& type,
@@ -56,9 +77,13 @@ void store_push_rules(db::Tx& tx, const UserId& user, const json::Object& conten
 
 Task<Result<void>> AccountsImpl::put_account_data(UserId user, std::optional<RoomId> room, std::string type,
                                                   std::string content) {
-  auto stored = co_await db_.write(lane_of(user), [user, room = room_text(room), type, content](db::Tx& tx) {
-    store_account_data(tx, user, room, type, content);
-  });
+  auto stored =
+      co_await db_.write(lane_of(user), [user, room = room_text(room), type, content, max = config_.account_data_bytes](db::Tx& tx) -> Result<void> {
+        lock_account(tx, user);
+        MYELIN_CHECK(check_sizes(tx, max, user, room, type, content));
+        store_account_data(tx, user, room, type, content);
+        return {};
+      });
   if (stored && !room && type == kIgnoredUsers) rules_changed_(user);
   co_return stored;
 }
@@ -86,7 +111,9 @@ Task<Result<std::vector<AccountDataItem>>> AccountsImpl::all_account_data(UserId
 Task<Result<void>> AccountsImpl::edit_account_data(UserId user, std::optional<RoomId> room, std::string type,
                                                    std::function<Result<void>(json::Object&)> edit) {
   co_return co_await db_.write(
-      lane_of(user), [user, room = room_text(room), type, edit = std::move(edit)](db::Tx& tx) -> Result<void> {
+      lane_of(user),
+      [user, room = room_text(room), type, edit = std::move(edit), max = config_.account_data_bytes](
+          db::Tx& tx) -> Result<void> {
         lock_account(tx, user);
         json::Object content;
         if (auto stored = find_account_data(tx, user, room, type)) {
@@ -94,7 +121,10 @@ Task<Result<void>> AccountsImpl::edit_account_data(UserId user, std::optional<Ro
         }
         auto before = content;
         MYELIN_CHECK(edit(content));
-        if (content != before) store_account_data(tx, user, room, type, json::serialize(content));
+        if (content == before) return {};
+        auto text = json::serialize(content);
+        MYELIN_CHECK(check_sizes(tx, max, user, room, type, text));
+        store_account_data(tx, user, room, type, text);
         return {};
       });
 }

@@ -165,6 +165,7 @@ struct Config {
   Milliseconds access_token_lifetime_ms = 3'600'000;       // of tokens that can be refreshed
   unsigned argon2_memory_kib = 19'456, argon2_passes = 2;  // OWASP's argon2id minimum
   int password_threads = 1;
+  int64_t account_data_bytes = 4 << 20;  // of one user, all rooms together
 };
 std::unique_ptr<Accounts> make_accounts(Config, db::Database&, bus::Bus&, work::Queues&, rooms::Rooms&, Executor loop,
                                         const Clock&, Random&);

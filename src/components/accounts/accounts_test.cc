@@ -413,6 +413,33 @@ TEST_P(AccountsTest, DeviceNamesHaveALimit) {
   EXPECT_EQ(error_of(loop.run(accounts->register_user(other))), Code::kInvalidParam);
 }
 
+TEST_P(AccountsTest, AccountDataHasALimitForEachUser) {
+  Config config;
+  config.account_data_bytes = 10'000;
+  reopen(config);
+  sign_up("alice");
+  sign_up("bob");
+  auto room = RoomId::trusted("!room:here");
+  auto put = [&](std::optional<RoomId> in, std::string type, size_t size) {
+    auto content = json::serialize(json::Object{{"a", std::string(size, 'x')}});
+    return loop.run(accounts->put_account_data(alice, std::move(in), std::move(type), std::move(content)));
+  };
+  check(put({}, "one", 6'000));
+  EXPECT_EQ(error_of(put({}, "two", 6'000)), Code::kTooLarge);
+  EXPECT_EQ(error_of(put(room, "two", 6'000)), Code::kTooLarge) << "rooms count too";
+  check(put({}, "one", 9'000));
+  EXPECT_EQ(error_of(loop.run(accounts->edit_account_data(alice, room, "m.tag",
+                                                          [](json::Object& content) -> Result<void> {
+                                                            content["a"] = std::string(6'000, 'x');
+                                                            return {};
+                                                          }))),
+            Code::kTooLarge);
+  check(put(room, "m.fully_read", 2'000));
+  check(put({}, "one", 8'900));  // less than before, though more than there may be
+  auto small = loop.run(accounts->put_account_data(UserId::trusted("@bob:here"), std::nullopt, "one", "{}"));
+  EXPECT_TRUE(small) << "others have their own";
+}
+
 TEST_P(AccountsTest, StoredFiltersHaveLimits) {
   sign_up("alice");
   auto put = [&](size_t size, int which) {

@@ -75,7 +75,7 @@ Task<Result<std::vector<Listener>>> Audience::of(rooms::EventRef ref, Pushers::U
   std::vector<Listener> out;
   if (with_pusher->empty()) co_return out;
   MYELIN_CO_TRY(auto events, co_await rooms_.events({ref}));
-  if (events.empty() || events[0]->soft_failed || events[0]->rejected || events[0]->redacted_because) co_return out;
+  if (events.empty() || events[0]->soft_failed || events[0]->rejected || events[0]->redacted_by) co_return out;
   auto event = events[0]->event;
   MYELIN_CO_TRY(auto room, co_await load(ref, event, with_pusher));
   if (room->candidates.empty()) co_return out;
@@ -100,6 +100,13 @@ Task<Result<std::vector<Listener>>> Audience::of(rooms::EventRef ref, Pushers::U
     if (verdict.notify) out.push_back({user, std::move(verdict.tweaks)});
   }
   co_return out;
+}
+
+Task<Result<std::vector<UserId>>> Audience::members(RoomId id, Pushers::Users with_pusher) {
+  MYELIN_CO_TRY(auto info, co_await rooms_.room(id));
+  MYELIN_CO_TRY(auto members, co_await rooms_.members(info.room_no, rooms::Membership::kJoin));
+  std::erase_if(members, [&](const UserId& member) { return !with_pusher->contains(member); });
+  co_return members;
 }
 
 Task<Result<std::shared_ptr<const PushRules>>> Audience::rules_of(UserId user) {

@@ -20,6 +20,8 @@ class Audience {
   Audience(accounts::Accounts&, rooms::Queries&);
   // `with_pusher`: everybody who has one.
   Task<Result<std::vector<Listener>>> of(rooms::EventRef, Pushers::Users with_pusher);
+  // Members with a pusher.
+  Task<Result<std::vector<UserId>>> members(RoomId, Pushers::Users with_pusher);
 
  private:
   struct Room;

@@ -4,7 +4,9 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "components/accounts/ignored_users.h"
 #include "components/push/audience.h"
+#include "components/rooms/served.h"
 
 namespace myelin::push {
 namespace {
@@ -64,9 +66,11 @@ const char* priority(const Job& job, const Event& event) {
 
 }  // namespace
 
-Delivery::Delivery(Pushers& pushers, net::HttpClient& http, sync::Sync& sync, rooms::Queries& rooms, const Clock& clock)
+Delivery::Delivery(Pushers& pushers, net::HttpClient& http, accounts::Accounts& accounts, sync::Sync& sync,
+                   rooms::Queries& rooms, const Clock& clock)
     : pushers_(pushers),
       http_(http),
+      accounts_(accounts),
       sync_(sync),
       rooms_(rooms),
       clock_(clock),
@@ -78,8 +82,16 @@ Delivery::Delivery(Pushers& pushers, net::HttpClient& http, sync::Sync& sync, ro
 Task<Result<std::optional<json::Object>>> Delivery::describe(const Job& job, const Pusher& pusher) {
   auto events = co_await rooms_.events({job.ref});
   if (!events && events.error().code != Code::kNotFound) co_return std::unexpected(events.error());
-  if (!events || events->empty() || events->front()->redacted_because) co_return std::nullopt;
-  const Event& event = *events->front()->event;
+  if (!events || events->empty() || events->front()->redacted_by) co_return std::nullopt;
+  const auto& user = pusher.key.user;
+  MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(accounts_, user));
+  rooms::Viewer viewer{user, std::make_shared<const std::set<std::string>>(std::move(ignored))};
+  if (viewer.ignores(events->front()->event->sender())) co_return std::nullopt;  // invites, too
+  std::vector<std::optional<rooms::Seen>> known(1);
+  if (events->front()->event->is_state("m.room.member", user.str())) known.front() = rooms::Seen{true, {}};
+  MYELIN_CO_TRY(auto served, co_await rooms::serve(rooms_, std::move(*events), std::move(known), viewer));
+  if (!served.front().event) co_return std::nullopt;
+  const Event& event = *served.front().event->event;
   MYELIN_CO_TRY(auto info, co_await rooms_.room(job.ref.room));
   json::Object out{{"event_id", event.event_id().str()}, {"room_id", info.room.str()}};
   if (json::string_at(pusher.data, "format") == "event_id_only") co_return out;
@@ -87,16 +99,19 @@ Task<Result<std::optional<json::Object>>> Delivery::describe(const Job& job, con
   out["sender"] = event.sender().str();
   out["content"] = event.content();
   out["prio"] = priority(job, event);
-  if (event.is_state("m.room.member", pusher.key.user.str())) out["user_is_target"] = true;
+  if (event.is_state("m.room.member", user.str())) out["user_is_target"] = true;
   MYELIN_CO_TRY(auto root, co_await rooms_.root_after(job.ref));
   MYELIN_CO_TRY(auto entries,
                 co_await rooms_.state_of(
                     job.ref.room, root,
                     {{"m.room.name", ""}, {"m.room.canonical_alias", ""}, {"m.room.member", event.sender().str()}}));
-  for (const auto& entry : entries) {
-    MYELIN_CO_TRY(auto state, co_await rooms_.events({entry.ref}));
-    if (state.empty()) continue;
-    const Event* of = state[0]->event.get();
+  std::vector<rooms::EventRef> refs;
+  for (const auto& entry : entries) refs.push_back(entry.ref);
+  MYELIN_CO_TRY(auto state, co_await rooms_.events(std::move(refs)));
+  MYELIN_CO_TRY(auto served_state, co_await rooms::serve_state(rooms_, std::move(state), viewer));
+  for (size_t i = 0; i < served_state.size(); ++i) {
+    const auto& entry = entries[i];
+    const Event* of = served_state[i].event->event.get();
     auto put = [&](const char* field, std::string text) {
       if (!text.empty()) out[field] = std::move(text);
     };

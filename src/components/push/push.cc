@@ -31,7 +31,7 @@ class PushImpl final : public Push {
         clock_(clock),
         pushers_(db),
         audience_(accounts, rooms),
-        delivery_(pushers_, http, sync, rooms, clock) {
+        delivery_(pushers_, http, accounts, sync, rooms, clock) {
     bus.declare({"push", sync::kNotifyOut, [this](std::vector<bus::Message> batch) { return notify(std::move(batch)); },
                  [](const bus::Message& message) {
                    auto decoded = sync::decode_notify_out(message.body);
@@ -72,6 +72,10 @@ class PushImpl final : public Push {
     std::map<UserId, std::vector<Job>> wanted;
     for (const auto& message : batch) {
       MYELIN_CO_TRY(auto decoded, sync::decode_notify_out(message.body));
+      if (decoded.taken_back && !with_pusher->empty()) {
+        MYELIN_CO_TRY(auto members, co_await audience_.members(decoded.room, with_pusher));
+        decoded.readers.insert(decoded.readers.end(), members.begin(), members.end());
+      }
       for (const auto& reader : decoded.readers) {
         if (!with_pusher->contains(reader)) continue;
         auto& jobs = wanted[reader];

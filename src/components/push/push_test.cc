@@ -378,6 +378,34 @@ TEST_P(PushTest, ReadingSendsTheBadgeOnceForEachCount) {
   EXPECT_EQ(gateway.requests.size(), 2u) << "the gateway knows the count already";
 }
 
+TEST_P(PushTest, ARedactionOfWhatCountedSendsTheBadgesThatItChanged) {
+  check(set(bob, pusher()));
+  check(set(carol, pusher("CAROL")));
+  sync.unread = {{bob, 1}, {carol, 1}};
+  message("$1");
+  for (const auto& item : queued()) attempt(item);
+  ASSERT_EQ(gateway.requests.size(), 2u);
+  sync.unread = {{bob, 0}, {carol, 1}};  // carol's is of another message
+  sync::NotifyOut notice{room, {}, {}};
+  notice.taken_back = true;
+  notify(notice);
+  for (const auto& item : queued()) EXPECT_TRUE(done(attempt(item)));
+  ASSERT_EQ(gateway.requests.size(), 3u);
+  EXPECT_FALSE(gateway.last().contains("event_id"));
+  EXPECT_EQ(gateway.last().at("counts"), json::Value(json::Object{{"unread", 0}}));
+}
+
+TEST_P(PushTest, WhatIsNotForTheUserAnyMoreIsNotSent) {
+  check(set(bob, pusher()));
+  auto hidden = message("$1");
+  rooms.hidden.insert(hidden->ref);
+  EXPECT_TRUE(done(attempt(queued().at(0))));
+  message("$2");
+  accounts.data[{bob, "m.ignored_user_list"}] = R"({"ignored_users":{"@alice:here":{}}})";  // since it was queued
+  EXPECT_TRUE(done(attempt(queued().at(0))));
+  EXPECT_TRUE(gateway.requests.empty());
+}
+
 TEST_P(PushTest, ADeletedDeviceTakesItsPushersWithIt) {
   accounts.add(bob, "TABLET");
   check(set(bob, pusher()));

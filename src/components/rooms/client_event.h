@@ -1,11 +1,10 @@
-// Events as one client is to see them (client-server API, Room event format; UnsignedData; Aggregations of child
-// events). Thread: the loop.
+// Events as a client reads them (client-server API, Room event format; UnsignedData; Aggregations of child events): the
+// text of what served.h gives. Thread: the loop.
 #pragma once
-#include <set>
 #include <string>
 #include <vector>
 
-#include "components/rooms/rooms.h"
+#include "components/rooms/served.h"
 
 namespace myelin::rooms {
 
@@ -13,17 +12,10 @@ struct EventView {
   UserId user;
   DeviceId device;
   ClientFormat format = ClientFormat::kRoom;
-  Milliseconds now = 0;                     // for unsigned.age
-  std::optional<std::string> membership{};  // of the user at the event (unsigned.membership)
-  std::set<std::string> ignored{};          // users: see Viewer
+  Milliseconds now = 0;  // for unsigned.age
 };
 
-// One event; `relations`: unsigned.m.relations, when not null.
-std::string client_event(const PlacedEvent&, const EventView&, const json::Object* relations = nullptr);
-
-// Events of one room with their child events bundled. `memberships`: one per event (view.membership is not looked at),
-// or none.
-Task<Result<std::vector<std::string>>> client_events(Queries&, std::vector<PlacedPtr>,
-                                                     std::vector<std::string> memberships, EventView);
+std::string client_event(const ServedEvent&, const EventView&);
+std::vector<std::string> client_events(const std::vector<ServedEvent>&, const EventView&);  // those for the viewer
 
 }  // namespace myelin::rooms

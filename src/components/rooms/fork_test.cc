@@ -301,14 +301,14 @@ TEST_P(Forks, RedactionsApplyWhicheverComesFirst) {
   there.join(room, "guest", base);
   auto guest_base = head();
   there.send(room, redaction("guest", said, guest_base));  // accepted as an event, without the level to redact
-  EXPECT_FALSE(world.event(room, said)->redacted_because);
+  EXPECT_FALSE(world.event(room, said)->redacted_by);
   auto first = there.send(room, redaction("mallory", said, guest_base));
-  EXPECT_EQ(world.event(room, said)->redacted_because->event_id(), first);
+  EXPECT_EQ(world.served(room, said, {world.alice}).redacted_because->event_id(), first);
   // Before its target.
   auto later = there.build(room, {.sender = "guest", .content = text("later redacted"), .prev = guest_base});
   auto early = there.send(room, redaction("eve", later.event()->event_id(), guest_base));
   value(world.loop.run(world.owner().receive(room, later)));
-  EXPECT_EQ(world.event(room, later.event()->event_id())->redacted_because->event_id(), early);
+  EXPECT_EQ(world.served(room, later.event()->event_id(), {world.alice}).redacted_because->event_id(), early);
   EXPECT_EQ(world.bodies(room, world.alice), (std::vector<std::string>{}));
 }
 

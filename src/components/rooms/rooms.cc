@@ -25,7 +25,7 @@ class RoomsImpl final : public Rooms {
     owner_ = std::make_unique<Owner>(config_, db_, pages_, loop_, clock_, random_, key_, *fingerprint_key_);
     owner_->on_erased = [this](const UserId& user, Milliseconds at) { reader_.erased(user, at); };
     MYELIN_CO_CHECK(co_await reader_.start());
-    owner_->on_redacted = [this](const Redacts& what) { reader_.redacted(what.target, what.is_state); };
+    owner_->on_redacted = [this](const Redacts& what) { reader_.redacted(what.target); };
     owner_->on_written = [this](const UserId& sender, uint32_t room_no, int64_t order) {
       if (written_) written_(sender, room_no, order);
     };

@@ -41,10 +41,10 @@ struct PlacedEvent {
   EventPtr event;
   int64_t order = 0, depth = 0;
   bool soft_failed = false, rejected = false;
-  EventPtr redacted_because{};  // set when a redaction applies: `event` is then the redacted form
+  std::optional<EventRef> redacted_by{};  // the redaction that applies: `event` is then the redacted form
+  std::optional<EventRef> replaces{};     // of state: what was there before, and its id
   std::optional<EventId> replaces_state{};
   std::optional<std::pair<DeviceId, std::string>> transaction{};  // of the sender, for unsigned.transaction_id
-  std::shared_ptr<const json::Object> prev_content{};
 };
 using PlacedPtr = std::shared_ptr<const PlacedEvent>;
 
@@ -111,7 +111,7 @@ class Commands {
   virtual Task<Result<EventId>> change_membership(ChangeMembership) = 0;
   virtual Task<Result<void>> forget(RoomId, UserId) = 0;           // kUnknown (400) while still in the room
   virtual Task<Result<void>> forget_device(UserId, DeviceId) = 0;  // transaction ids live as long as their device
-  virtual Task<Result<void>> erase(UserId, Milliseconds at) = 0;   // what Queries::served() then serves of the user
+  virtual Task<Result<void>> erase(UserId, Milliseconds at) = 0;   // see Queries::as_erased()
 };
 
 struct StateEntry {
@@ -141,7 +141,8 @@ struct Page {
 };
 struct Viewer {
   UserId user;
-  std::set<std::string> ignored{};  // users: relations() leaves them out (Aggregations of child events)
+  std::shared_ptr<const std::set<std::string>> ignored{};  // users; null: none. See served.h
+  bool ignores(const UserId& other) const { return ignored && ignored->contains(other.str()); }
 };
 struct Seen {  // of one event by one viewer
   bool visible = false;
@@ -186,12 +187,12 @@ class Queries {
   // Visibility).
   virtual Task<Result<std::vector<bool>>> visible(std::vector<EventRef>, Viewer) = 0;
   virtual Task<Result<std::vector<Seen>>> seen(std::vector<EventRef>, Viewer) = 0;  // and what the viewer was then
-  // The events as the viewer may have them (client-server API, POST /account/deactivate, erase). Messages and member
-  // events of erased users are redacted copies, unless the viewer was in the room then, or joined between then and the
-  // erasure. Other state is the room's, and stays: a new member must learn that it is encrypted. No read while nobody
-  // is erased.
-  virtual Task<Result<std::vector<PlacedPtr>>> served(std::vector<PlacedPtr>, Viewer) = 0;
-  // What clients find bundled with each of these events of one room; no edit of redacted ones, nothing of state.
+  // With redacted copies in place of erased users' messages and member events (client-server API, POST
+  // /account/deactivate, erase), unless the viewer was in the room then, or joined between then and the erasure. Other
+  // state is the room's, and stays: a new member must learn that it is encrypted. No read while nobody is erased.
+  virtual Task<Result<std::vector<PlacedPtr>>> as_erased(std::vector<PlacedPtr>, Viewer) = 0;
+  // The children of each of these events of one room, as far as history visibility shows them to the viewer, and of
+  // users whom they do not ignore; no edit of redacted ones, nothing of state.
   virtual Task<Result<std::vector<Relations>>> relations(std::vector<EventRef>, Viewer) = 0;
   virtual Task<Result<Page>> messages(RoomId, std::optional<PageToken> from, std::optional<PageToken> to, Direction,
                                       size_t limit, Viewer) = 0;

@@ -113,7 +113,7 @@ TEST_P(Sending, ARepeatedRedactionAnswersTheSame) {
   auto first = value(send(redaction));
   world.restart();
   EXPECT_EQ(value(send(redaction)), first);
-  EXPECT_EQ(world.event(room, said)->redacted_because->event_id(), first);
+  EXPECT_EQ(world.served(room, said, {world.alice}).redacted_because->event_id(), first);
 }
 
 TEST_P(Sending, WhatStoodOnAFailedWriteIsBuiltAnew) {
@@ -166,13 +166,13 @@ TEST_P(Sending, ARoomThatChangedElsewhereIsReadAgain) {
 TEST_P(Sending, RedactedStateIsRedactedWhereItIsShownAsFormerContent) {
   auto first = world.set(room, world.alice, "m.room.topic", {{"topic", "secret"}});
   auto second = world.set(room, world.alice, "m.room.topic", {{"topic", "open"}});
-  EXPECT_EQ(world.event(room, second)->prev_content->at("topic").as_string(), "secret");
+  EXPECT_EQ(world.served(room, second, {world.alice}).prev_content->at("topic").as_string(), "secret");
   SendEvent redaction{room, world.alice, "m.room.redaction", {}, {}};
   redaction.redacts = first;
   value(send(redaction));
-  EXPECT_FALSE(world.event(room, second)->prev_content->contains("topic"));
+  EXPECT_FALSE(world.served(room, second, {world.alice}).prev_content->contains("topic"));
   world.restart();
-  EXPECT_FALSE(world.event(room, second)->prev_content->contains("topic"));
+  EXPECT_FALSE(world.served(room, second, {world.alice}).prev_content->contains("topic"));
 }
 
 TEST_P(Sending, RedactedStateCanBeSetAgain) {

@@ -164,7 +164,7 @@ Task<Result<RoomFacts>> room_facts(rooms::Queries& rooms, uint32_t room_no, Stat
 
 Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room_id, StateRoot root) {
   Judgement out;
-  if (placed->redacted_because) co_return out;
+  if (placed->redacted_by) co_return out;
   const auto& event = *placed->event;
   uint32_t room_no = placed->ref.room;
   MYELIN_CO_TRY(auto room, co_await this->room(room_no));

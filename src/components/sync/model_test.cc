@@ -325,7 +325,7 @@ class Play {
     json::Object messages{{to.session().user.str(), std::move(devices)}};
     testing::check(world_.loop.run(
         world_.keys->send_to_device(from.session(), "org.example", fmt::format("txn{}", sent_), std::move(messages))));
-    to_device_[&to].push_back(sent_);
+    to_device_[&to][from.session().user.str()].push_back(sent_);
   }
 
   // ---- another server
@@ -514,10 +514,14 @@ class Play {
     std::erase_if(known, [this](const auto& entry) { return !entry.first.ends_with(":" + world_.server.str()); });
     EXPECT_EQ(known, expected);
   }
+  // In order, for each sender: messages of different ones have none between them.
   void compare_to_device(Client& device) {
-    std::vector<int> got;
-    for (const auto& message : device.to_device)
-      got.push_back(static_cast<int>(object(message).at("content").at("n").as_int64()));
+    std::map<std::string, std::vector<int>> got;
+    for (const auto& text : device.to_device) {
+      auto message = object(text);
+      got[std::string(message.at("sender").as_string())].push_back(
+          static_cast<int>(message.at("content").at("n").as_int64()));
+    }
     EXPECT_EQ(got, to_device_[&device]);
   }
 
@@ -534,7 +538,7 @@ class Play {
   std::map<std::string, std::set<std::string>> ever_ignored_;
   std::map<std::string, int> key_versions_;
   std::map<Client*, std::map<std::string, int>> keys_known_;
-  std::map<Client*, std::vector<int>> to_device_;
+  std::map<Client*, std::map<std::string, std::vector<int>>> to_device_;  // by sender
   int sent_ = 0;
 };
 

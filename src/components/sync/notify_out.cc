@@ -10,6 +10,7 @@ std::string encode(const NotifyOut& message) {
   append_varint(out, static_cast<uint64_t>(message.ref.row()));
   append_varint(out, message.readers.size());
   for (const auto& reader : message.readers) append_string(out, reader.str());
+  append_varint(out, message.taken_back ? 1 : 0);
   return out;
 }
 
@@ -27,6 +28,7 @@ Result<NotifyOut> decode_notify_out(std::string_view in) {
     if (!reader) return corrupt();
     message.readers.push_back(UserId::trusted(std::string(*reader)));
   }
+  message.taken_back = read_varint(in).value_or(0) != 0;  // older messages end before it
   return message;
 }
 

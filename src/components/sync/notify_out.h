@@ -9,8 +9,9 @@ inline constexpr bus::Topic kNotifyOut{"notify.out"};
 
 struct NotifyOut {
   RoomId room;
-  rooms::EventRef ref;          // absent (event 0): only the badge of `readers` changed
+  rooms::EventRef ref;          // absent (event 0): only badges changed
   std::vector<UserId> readers;  // whose badge went down (a receipt)
+  bool taken_back = false;      // a counted event was redacted: so did the badges of members who had not read it
 };
 std::string encode(const NotifyOut&);
 Result<NotifyOut> decode_notify_out(std::string_view);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kSubscriberBytes = 16u << 20;  // of what memory knows about those who sync here
 constexpr auto kPositionPoll = std::chrono::milliseconds(500);
-constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind a client's token
+constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind the database
 
 using std::chrono::steady_clock;
 
@@ -231,13 +231,16 @@ class SyncImpl final : public Sync {
     }
   }
 
-  // Waits until this process has applied `position`: it never answers with a lower token.
+  // Waits until this process has applied `position`: it never answers with a lower token. A position was committed
+  // before it was given out: what the database does not have is not waited for.
   Task<Result<void>> catch_up(int64_t position) {
+    if (feed_.position() >= position) co_return Result<void>{};
+    MYELIN_CO_TRY(auto committed, co_await read_position());
+    if (committed < position) co_return fail(Code::kInvalidParam, "the token is from the future of this server");
     auto deadline = clock_.steady() + kCatchUp;
     while (feed_.position() < position) {
       auto generation = feed_.advanced().generation();
-      if (clock_.steady() >= deadline)
-        co_return fail(Code::kInvalidParam, "the token is from the future of this server");
+      if (clock_.steady() >= deadline) co_return fail(Code::kUnavailable, "this process is behind the token");
       co_await feed_.advanced().wait(generation, deadline);
     }
     co_return Result<void>{};

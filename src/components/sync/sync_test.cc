@@ -103,6 +103,36 @@ TEST_P(Syncing, WhoIsBannedLearnsNothingOfTheTimeAfterLeaving) {
   EXPECT_EQ(ids(gone, "state"), (std::vector<std::string>{banned.str()}));
 }
 
+TEST_P(Syncing, WhoLeftGetsNothingLaterAttachedToWhatTheyMaySee) {
+  for (const char* setting : {"shared", "joined"}) {
+    SCOPED_TRACE(setting);
+    auto room = world.create(alice.user);
+    world.set(room, alice.user, "m.room.history_visibility", {{"history_visibility", setting}});
+    world.join(room, bob.user);
+    auto topic = world.set(room, alice.user, "m.room.topic", {{"topic", "a topic"}});
+    auto root = world.say(room, alice.user, "root");
+    auto said = world.say(room, alice.user, "said");
+    auto since = token(bob);
+    world.leave(room, bob.user);
+    world.say(room, alice.user, in_thread(text("hidden"), root));
+    auto edit = text("hidden");
+    edit["m.new_content"] = text("hidden");
+    edit["m.relates_to"] = json::Object{{"rel_type", "m.replace"}, {"event_id", root.str()}};
+    world.say(room, alice.user, edit);
+    auto first = world.redact(room, alice.user, said), second = world.redact(room, alice.user, topic);
+    for (const auto& answer : {sync(bob, std::nullopt, R"({"room":{"include_leave":true,"timeline":{"limit":3}}})"),
+                               sync(bob, std::nullopt, R"({"room":{"include_leave":true,"timeline":{"limit":9}}})"),
+                               sync(bob, since, R"({"room":{"timeline":{"limit":1}}})")}) {
+      auto gone = json::serialize(room_in(answer, "leave", room));
+      EXPECT_NE(gone, "{}");
+      EXPECT_EQ(gone.find("hidden"), std::string::npos) << gone;
+      EXPECT_EQ(gone.find(first.str()), std::string::npos) << gone;
+      EXPECT_EQ(gone.find(second.str()), std::string::npos) << gone;
+      EXPECT_EQ(gone.find("a topic"), std::string::npos) << "redacted for everybody: " << gone;
+    }
+  }
+}
+
 TEST_P(Syncing, AForgottenRoomIsNoLongerAmongTheLeftOnes) {
   auto room = world.create(alice.user);
   world.join(room, bob.user);
@@ -533,17 +563,20 @@ TEST_P(Syncing, AnInvitationIsJudgedByTheRulesOfWhomItInvites) {
 TEST_P(Syncing, SpineRuleA6AProcessThatIsBehindCatchesUpFirst) {
   auto room = world.create(alice.user);
   auto since = token(alice);
-  auto said = world.say(room, alice.user, "hello");
-  // As a client that has seen a later position elsewhere.
+  world.say(room, alice.user, "hello");
+  // A client that has seen the position in the database, or elsewhere, comes before this process knows of it.
   auto ahead = SyncToken::parse(since).value();
   ahead.position += 1;
-  SyncRequest request{alice};
-  request.since = ahead.str();
   std::optional<Result<std::string>> answer;
-  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(std::move(request)),
-                        [&](std::exception_ptr, Result<std::string> got) { answer = std::move(got); });
-  world.loop.poll();
-  EXPECT_FALSE(answer);
+  world.bus->after_commit = [&]() -> Task<> {
+    SyncRequest request{alice};
+    request.since = ahead.str();
+    boost::asio::co_spawn(world.loop.executor(), world.sync->wait(std::move(request)),
+                          [&](std::exception_ptr, Result<std::string> got) { answer = std::move(got); });
+    for (int i = 0; i < 20; ++i) check(co_await world.db->read([](db::ReadTx&) -> Result<void> { return {}; }));
+    EXPECT_FALSE(answer);
+    world.bus->after_commit = nullptr;
+  };
   world.deliver();
   ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
   auto next = SyncToken::parse(World::next_batch(object(value(std::move(*answer))))).value();
@@ -556,6 +589,18 @@ TEST_P(Syncing, SpineRuleA6AProcessThatIsBehindCatchesUpFirst) {
               }())),
               Code::kInvalidParam)
         << bad;
+}
+
+TEST_P(Syncing, ATokenOfTheFutureIsRefusedAtOnce) {
+  auto future = SyncToken::parse(token(alice)).value();
+  future.position += 1;  // as after a database was restored
+  SyncRequest request{alice};
+  request.since = future.str();
+  std::optional<Result<std::string>> answer;
+  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(std::move(request)),
+                        [&](std::exception_ptr, Result<std::string> got) { answer = std::move(got); });
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); })) << "the clock stands still";
+  EXPECT_EQ(error_of(*answer), Code::kInvalidParam);
 }
 
 TEST_P(Syncing, SurvivesARestart) {

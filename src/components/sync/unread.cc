@@ -235,23 +235,38 @@ void change_class(db::Tx& tx, const UserId& user, int64_t room_no, int64_t from_
       user.str(), room_no, from_order, static_cast<int64_t>(kind));
 }
 
-void take_back(db::Tx& tx, int64_t room_no, int64_t order) {
-  tx.exec("DELETE FROM unread_exception WHERE room_no = $1 AND order_no = $2", room_no, order);
-  struct Row {
-    std::string thread;
-    Verdict sums;
-  };
+namespace {
+
+// The room verdict on one event.
+ThreadCount verdict_on(db::ReadTx& tx, int64_t room_no, int64_t order) {
   auto row = tx.one(
       "SELECT thread, notify, highlight FROM sync_timeline WHERE room_no = $1 AND pos = $2 AND order_no = $3",
-      [](const db::Row& found) { return Row{found.str(0), two(found, 1)}; }, room_no, position_of(tx, room_no, order),
-      order);
-  if (!row) return;
-  auto verdict = row->sums - sums_at(tx, room_no, row->thread, order - 1);
+      [](const db::Row& found) {
+        return ThreadCount{found.str(0), two(found, 1)};
+      },
+      room_no, position_of(tx, room_no, order), order);
+  if (!row) return {};
+  return {row->thread, row->count - sums_at(tx, room_no, row->thread, order - 1)};
+}
+
+}  // namespace
+
+bool is_counted(db::ReadTx& tx, int64_t room_no, int64_t order) {
+  auto found = [](const db::Row&) { return true; };
+  if (tx.one("SELECT 1 FROM unread_exception WHERE room_no = $1 AND order_no = $2 LIMIT 1", found, room_no, order))
+    return true;
+  if (tx.one("SELECT 1 FROM unread_redacted WHERE room_no = $1 AND order_no = $2", found, room_no, order)) return false;
+  return verdict_on(tx, room_no, order).count != Verdict{};
+}
+
+void take_back(db::Tx& tx, int64_t room_no, int64_t order) {
+  tx.exec("DELETE FROM unread_exception WHERE room_no = $1 AND order_no = $2", room_no, order);
+  auto [thread, verdict] = verdict_on(tx, room_no, order);
   if (verdict == Verdict{}) return;
   tx.exec(
       "INSERT INTO unread_redacted (room_no, order_no, thread, notify, highlight) VALUES ($1, $2, $3, $4, $5) "
       "ON CONFLICT (room_no, order_no) DO NOTHING",
-      room_no, order, row->thread, verdict.notify, verdict.highlight);
+      room_no, order, thread, verdict.notify, verdict.highlight);
 }
 
 }  // namespace myelin::sync

@@ -56,6 +56,8 @@ void mark_read(db::Tx&, const UserId&, int64_t room_no, const std::string& threa
 void forget_unread(db::Tx&, const UserId&, int64_t room_no);
 // Events after `from_order` are read by this class.
 void change_class(db::Tx&, const UserId&, int64_t room_no, int64_t from_order, UnreadClass);
+// Does the event count for anybody?
+bool is_counted(db::ReadTx&, int64_t room_no, int64_t order);
 // The event counts for nobody any more.
 void take_back(db::Tx&, int64_t room_no, int64_t order);
 // The sums of `thread` after its last event with order <= `order`.

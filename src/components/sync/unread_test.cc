@@ -1,5 +1,6 @@
 // Unread counts: what counts, for whom, until when (client-server API, Receiving notifications; Threading).
 #include "components/rooms/room_out.h"
+#include "components/sync/notify_out.h"
 #include "components/sync/testing/client.h"
 
 namespace myelin::sync {
@@ -222,12 +223,18 @@ TEST_P(Unread, RedactedEventsCountNoMore) {
   EXPECT_EQ(of(bob), (Count{2, 0}));
   EXPECT_TRUE(threads(bob).empty());
   world.redact(room, alice.user, third);
+  world.deliver();
   world.redact(room, alice.user, third);  // again: nothing more
   EXPECT_EQ(of(bob), (Count{1, 0}));
   EXPECT_EQ(of(carol), (Count{0, 0}));
   world.say(room, alice.user, "fourth");
   world.read(room, bob.user, third);
   EXPECT_EQ(of(bob), (Count{1, 0}));
+  // Badges fell when what counted was redacted, and only then; push is told.
+  size_t told = 0;
+  for (const auto& message : value(world.loop.run(world.bus->messages(kNotifyOut))))
+    told += value(decode_notify_out(message.body)).taken_back ? 1 : 0;
+  EXPECT_EQ(told, 3u);
   // Redacted before it was ever judged.
   auto fifth = world.say(room, alice.user, mention("fifth", bob.user));
   world.redact(room, alice.user, fifth);

@@ -1,5 +1,6 @@
 // A bus without an engine: deliver() reads the outbox table and runs the declared consumers. Thread: the loop.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -81,11 +82,13 @@ class FakeBus final : public bus::Bus {
   std::vector<std::string> hints;
   bool is_silent = false;  // answers no request
   int silent_starts = 0;   // that fail before the first that does not
+  std::function<Task<>()> after_commit;  // of what a consumer writes, before it is told
 
  private:
   Task<Result<void>> apply(const bus::ConsumerSpec& spec, std::vector<bus::Message> batch) {
     MYELIN_CO_TRY(auto effects, co_await spec.apply(std::move(batch)));
     if (effects.write) MYELIN_CO_CHECK(co_await db_.write({}, effects.write));
+    if (effects.write && after_commit) co_await after_commit();
     if (effects.committed) effects.committed();
     co_return Result<void>{};
   }

@@ -53,7 +53,7 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   void redact(rooms::EventRef ref) {
     auto& slot = rooms_.at(ref.room - 1).events.at(ref.event - 1);
     auto redacted = *slot;
-    redacted.redacted_because = slot->event;
+    redacted.redacted_by = ref;
     slot = std::make_shared<const rooms::PlacedEvent>(std::move(redacted));
   }
 
@@ -108,6 +108,13 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
     co_return out;
   }
 
+  Task<Result<std::vector<rooms::Seen>>> seen(std::vector<rooms::EventRef> refs, rooms::Viewer) override {
+    std::vector<rooms::Seen> out;
+    for (auto ref : refs) out.push_back({!hidden.contains(ref), "join"});
+    co_return out;
+  }
+  std::set<rooms::EventRef> hidden;  // by history visibility, from everybody
+
   // ---- not needed by any test so far
   Task<Result<std::vector<rooms::StateEntry>>> state(uint32_t, StateRoot) override { co_return none(); }
   Task<Result<std::vector<rooms::StateChange>>> diff(uint32_t, StateRoot, StateRoot) override { co_return none(); }
@@ -117,13 +124,10 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<std::vector<rooms::RoomMembership>>> memberships(UserId) override { co_return none(); }
   Task<Result<std::vector<UserId>>> users_sharing_a_room(UserId) override { co_return none(); }
   Task<Result<std::vector<bool>>> visible(std::vector<rooms::EventRef>, rooms::Viewer) override { co_return none(); }
-  Task<Result<std::vector<rooms::Seen>>> seen(std::vector<rooms::EventRef>, rooms::Viewer) override {
-    co_return none();
-  }
   Task<Result<std::vector<rooms::Relations>>> relations(std::vector<rooms::EventRef> refs, rooms::Viewer) override {
     co_return std::vector<rooms::Relations>(refs.size());
   }
-  Task<Result<std::vector<rooms::PlacedPtr>>> served(std::vector<rooms::PlacedPtr> events, rooms::Viewer) override {
+  Task<Result<std::vector<rooms::PlacedPtr>>> as_erased(std::vector<rooms::PlacedPtr> events, rooms::Viewer) override {
     co_return events;
   }
   Task<Result<rooms::Page>> messages(RoomId, std::optional<rooms::PageToken>, std::optional<rooms::PageToken>,

@@ -140,6 +140,12 @@ def _full(w, alice, bob, room, gateway):
     bob.post("/rooms/{roomId}/receipt/{receiptType}/{eventId}", room, "m.read", sent, body={})
     w.check(gateway.wait_for(lambda n: "event_id" not in n and n.get("counts") == {"unread": 0}),
             "the badge goes down when the message is read")
+    sent = alice.send(room, "ring again")
+    gateway.wait_for(lambda n: n.get("event_id") == sent and device(n)["pushkey"] == "key")
+    gateway.notes.clear()
+    alice.put("/rooms/{roomId}/redact/{eventId}/{txnId}", room, sent, "badge", body={})
+    w.check(gateway.wait_for(lambda n: "event_id" not in n and n.get("counts") == {"unread": 0}, 20),
+            "and when the only unread message is redacted")
 
 
 def _invitation(w, alice, bob, gateway):

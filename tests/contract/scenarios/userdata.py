@@ -63,6 +63,9 @@ def account_data(w):
             alice.put(route, alice.user, *where, name, body={"x": 1}, want=(405, "M_BAD_JSON"))
     alice.put(of_room, alice.user, "no room", "org.example", body={}, want=(400, "M_INVALID_PARAM"))
     w.check("global" in alice.get(of_user, alice.user, "m.push_rules").json, "m.push_rules can be read")
+    for n in range(4):
+        bob.put(of_user, bob.user, f"org.big{n}", body={"a": "x" * 900_000})
+    bob.put(of_user, bob.user, "org.big4", body={"a": "x" * 900_000}, want=(413, "M_TOO_LARGE"))
 
 
 def tags(w):

@@ -44,12 +44,12 @@ Task<Result<void>> Reader::start() {
 
 void Reader::erased(const UserId& user, Milliseconds at) { erased_.emplace(user.str(), at); }
 
-Task<Result<std::vector<PlacedPtr>>> Reader::served(std::vector<PlacedPtr> events, Viewer viewer) {
+Task<Result<std::vector<PlacedPtr>>> Reader::as_erased(std::vector<PlacedPtr> events, Viewer viewer) {
   std::vector<Asked> asked;
   for (size_t i = 0; !erased_.empty() && i < events.size(); ++i) {
     const auto& placed = *events[i];
     auto it = erased_.find(placed.event->sender().str());
-    if (it == erased_.end() || placed.redacted_because || !is_personal(*placed.event)) continue;
+    if (it == erased_.end() || placed.redacted_by || !is_personal(*placed.event)) continue;
     asked.push_back({i, placed.ref, it->second});
   }
   if (asked.empty()) co_return events;
@@ -60,7 +60,7 @@ Task<Result<std::vector<PlacedPtr>>> Reader::served(std::vector<PlacedPtr> event
     MYELIN_CO_TRY(auto info, co_await room(ref.room));
     auto copy = std::make_shared<PlacedEvent>(*events[index]);
     MYELIN_CO_TRY(copy->event, redacted_form(*copy->event, *info.rules));
-    copy->prev_content = nullptr;
+    copy->replaces.reset();
     events[index] = std::move(copy);
   }
   co_return events;

@@ -37,11 +37,11 @@ class Reader final : public Queries {
                                      size_t limit, Viewer) override;
   Task<Result<PageToken>> live_end(uint32_t room_no) override;
 
-  Task<Result<std::vector<PlacedPtr>>> served(std::vector<PlacedPtr>, Viewer) override;
+  Task<Result<std::vector<PlacedPtr>>> as_erased(std::vector<PlacedPtr>, Viewer) override;
 
   Task<Result<void>> start();  // reads who is erased
   void erased(const UserId&, Milliseconds at);
-  void redacted(EventRef, bool is_state);  // it is read anew, and so is what shows its content as prev_content
+  void redacted(EventRef);  // it is read anew
 
  private:
   RoomInfo remember(RoomInfo);

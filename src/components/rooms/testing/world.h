@@ -8,6 +8,7 @@
 #include "components/rooms/owner/owner.h"
 #include "components/rooms/room_out.h"
 #include "components/rooms/rooms.h"
+#include "components/rooms/served.h"
 #include "components/testing/databases.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/loop.h"
@@ -90,6 +91,15 @@ class World {
   Page messages(const RoomId& room, const UserId& viewer, Direction direction = Direction::kBackward,
                 size_t limit = 100, std::optional<PageToken> from = {}, std::optional<PageToken> to = {}) {
     return value(loop.run(queries().messages(room, from, to, direction, limit, {viewer})));
+  }
+  static Viewer who_ignores(const UserId& viewer, std::set<std::string> ignored) {
+    return {viewer, std::make_shared<const std::set<std::string>>(std::move(ignored))};
+  }
+  // As the viewer gets it, with all that is attached; without an event: not at all.
+  ServedEvent served(const RoomId& room, const EventId& id, const Viewer& viewer) {
+    auto events = value(loop.run(serve(queries(), {event(room, id)}, viewer)));
+    events = value(loop.run(with_attachments(queries(), std::move(events), viewer)));
+    return value(loop.run(with_children(queries(), std::move(events), viewer))).front();
   }
   // The bodies of messages, oldest first.
   std::vector<std::string> bodies(const RoomId& room, const UserId& viewer) {

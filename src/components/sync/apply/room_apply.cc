@@ -226,8 +226,10 @@ Result<void> RoomApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
   for (const auto& item : batch->items) {
     NotifyOut notice{item.message.room, {}, {}};
     if (const auto* added = std::get_if<EventAdded>(&item.message.what)) {
-      if (item.judgement.room == Verdict{} && item.judgement.exceptions.empty()) continue;
-      notice.ref = added->ref;
+      bool counts = item.judgement.room != Verdict{} || !item.judgement.exceptions.empty();
+      notice.taken_back = item.redacted_order && is_counted(tx, item.message.room_no, *item.redacted_order);
+      if (!counts && !notice.taken_back) continue;
+      if (counts) notice.ref = added->ref;
     } else {
       const auto& reader = std::get<ReceiptAdded>(item.message.what).user;
       if (reader.server() != batch->server_name.str()) continue;

@@ -13,7 +13,7 @@ struct Answers::Context {
   std::optional<Token> since;
   const Subscriber& subscriber;
   Snapshot snapshot;
-  std::set<std::string> ignored_users;
+  std::shared_ptr<const std::set<std::string>> ignored_users;
   std::string join, invite, knock, leave;  // the members of those objects
   std::string account_data;
   bool empty = true;
@@ -108,7 +108,7 @@ Task<Result<std::string>> Answers::account_data(Context& context, std::optional<
 
 Viewpoint Answers::viewpoint(const Context& context, bool full_state) {
   return {context.request.session,         &context.filter,
-          &context.ignored_users,          full_state,
+          context.ignored_users,           full_state,
           context.request.use_state_after, context.since ? context.since->position : 0,
           context.snapshot.position};
 }
@@ -159,7 +159,7 @@ Task<Result<void>> Answers::add_rooms(Context& context) {
       case Membership::kInvite:
       case Membership::kKnock: {
         bool invited = room.membership == Membership::kInvite;
-        MYELIN_CO_TRY(auto state, co_await sections_.stripped(room, context.ignored_users));
+        MYELIN_CO_TRY(auto state, co_await sections_.stripped(room, viewpoint(context, false)));
         if (state.empty()) break;
         append_member(invited ? context.invite : context.knock, id,
                       fmt::format(R"({{"{}":{}}})", invited ? "invite_state" : "knock_state", state));
@@ -245,7 +245,8 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
   crash_point("sync.snapshot_taken");
   auto& snapshot = context.snapshot;
   if (!snapshot.rooms.empty()) {
-    MYELIN_CO_TRY(context.ignored_users, co_await accounts::ignored_users(accounts_, session.user));
+    MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(accounts_, session.user));
+    context.ignored_users = std::make_shared<const std::set<std::string>>(std::move(ignored));
   }
 
   MYELIN_CO_CHECK(co_await add_rooms(context));

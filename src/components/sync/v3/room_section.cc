@@ -15,6 +15,8 @@ std::string federation_event(const Event& event) {
   return fmt::format(R"({{"event_id":"{}",{})", id, event.text().substr(1));
 }
 
+rooms::Viewer viewer_of(const Viewpoint& view) { return {view.session.user, view.ignored_users}; }
+
 constexpr size_t kMoreRows = 100;  // read at once when a filter hides what was read
 constexpr int kMaxRounds = 10;
 // What a stranger may know of a room (client-server API, Stripped state).
@@ -65,9 +67,9 @@ void LazyMembers::forget(const accounts::Session& session, uint32_t room_no) {
 // ---- timeline
 
 struct RoomSections::Shown {
-  rooms::PlacedPtr event;  // null: not for this viewer
-  std::string membership;  // of the viewer at the event
-  size_t row = 0;          // of Timeline::rows
+  rooms::ServedEvent served;  // without an event: not for this viewer
+  size_t row = 0;             // of Timeline::rows
+  const Event& event() const { return *served.event->event; }
 };
 
 struct RoomSections::Timeline {
@@ -88,23 +90,22 @@ Task<Result<std::vector<RoomSections::Shown>>> RoomSections::shown(const RoomSna
   std::vector<rooms::EventRef> refs;
   for (const auto& row : rows) refs.push_back(row.ref);
   MYELIN_CO_TRY(auto events, co_await rooms_.events(refs));
-  std::vector<Shown> out;
-  for (auto& event : events) out.push_back({std::move(event), "join", 0});
+  std::vector<std::optional<rooms::Seen>> known(events.size(), rooms::Seen{true, "join"});
   // Who was inside all the time sees everything that stands on the state of that time.
   bool always_inside = !room.is_new && !room.membership_changed && room.membership == Membership::kJoin &&
                        std::ranges::none_of(rows, &TimelineRow::on_fork);
   if (!always_inside) {
-    MYELIN_CO_TRY(auto seen, co_await rooms_.seen(std::move(refs), rooms::Viewer{view.session.user}));
-    for (size_t i = 0; i < out.size(); ++i) {
-      if (!seen[i].visible && rows[i].pos <= room.upto) out[i].event = nullptr;  // who was banned is told so
-      out[i].membership = std::move(seen[i].membership);
+    MYELIN_CO_TRY(auto seen, co_await rooms_.seen(std::move(refs), viewer_of(view)));
+    for (size_t i = 0; i < seen.size(); ++i) {
+      seen[i].visible |= rows[i].pos > room.upto;  // who was banned is told so
+      known[i] = std::move(seen[i]);
     }
   }
-  for (auto& each : out) {
-    if (!each.event) continue;
-    const auto& event = *each.event->event;
-    bool ignored = !event.is_state() && view.ignored_users->contains(event.sender().str());
-    if (ignored || !view.filter->timeline().matches(event, room.room)) each.event = nullptr;
+  MYELIN_CO_TRY(auto served, co_await serve(rooms_, std::move(events), std::move(known), viewer_of(view)));
+  std::vector<Shown> out;
+  for (auto& each : served) {
+    if (each.event && !view.filter->timeline().matches(*each.event->event, room.room)) each.event = nullptr;
+    out.push_back({std::move(each), 0});
   }
   co_return out;
 }
@@ -153,7 +154,7 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   MYELIN_CO_TRY(auto events, co_await shown(room, view, rows));
   size_t apart = !rows.empty() && rows.front().pos > room.upto ? 1 : 0;
   bool exhausted = rows.size() <= limit + apart;  // the snapshot read one row more than the limit
-  auto is_shown = [](const Shown& each) { return each.event != nullptr; };
+  auto is_shown = [](const Shown& each) { return each.served.event != nullptr; };
   auto wanted = [&] { return static_cast<size_t>(std::ranges::count_if(events, is_shown)); };
   for (int round = 0; round < kMaxRounds && !exhausted && wanted() < limit; ++round) {
     MYELIN_CO_TRY(auto more,
@@ -179,7 +180,7 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   out.limited = !exhausted || std::any_of(events.begin() + static_cast<ptrdiff_t>(std::min(oldest + 1, events.size())),
                                           events.end(), is_shown);
   // Before a join there may be what the client has never seen; and what it has seen comes again.
-  if (room.is_new && !out.events.empty() && (room.before || out.events.front().event->event->type() != "m.room.create"))
+  if (room.is_new && !out.events.empty() && (room.before || out.events.front().event().type() != "m.room.create"))
     out.limited = true;
   out.rows = std::move(rows);
   MYELIN_CO_CHECK(co_await begin(room, out));
@@ -225,14 +226,14 @@ Task<Result<std::vector<rooms::StateChange>>> RoomSections::leave_to_gap(const R
                                                                          Timeline& timeline) {
   std::map<StateKey, size_t> told;  // -> place in the timeline
   for (size_t i = 0; i < timeline.events.size(); ++i)
-    if (const auto& event = *timeline.events[i].event->event; event.is_state())
+    if (const auto& event = timeline.events[i].event(); event.is_state())
       told[{event.type(), *event.state_key()}] = i;
   if (told.empty() && !room.member_apart && timeline.root_before.fingerprint == room.root_upto.fingerprint)
     co_return std::vector<rooms::StateChange>{};
   MYELIN_CO_TRY(auto changes, co_await changes_to_end(room, viewer, timeline.root_before));
   for (const auto& change : changes)
     if (auto it = told.find({change.type, change.key});
-        it != told.end() && timeline.events[it->second].event->ref == change.ref)
+        it != told.end() && timeline.events[it->second].served.event->ref == change.ref)
       told.erase(it);
   if (told.empty()) co_return changes;
   size_t wrong = 0;
@@ -248,7 +249,7 @@ Task<Result<std::vector<rooms::StateChange>>> RoomSections::leave_to_gap(const R
 Task<Result<void>> RoomSections::load_lazily(const RoomSnapshot& room, const Viewpoint& view, const Timeline& timeline,
                                              StateRoot target, std::vector<rooms::StateEntry>& entries) {
   std::set<std::string> needed(room.heroes.begin(), room.heroes.end());
-  for (const auto& shown : timeline.events) needed.insert(shown.event->event->sender().str());
+  for (const auto& shown : timeline.events) needed.insert(shown.event().sender().str());
   if (room.is_new || view.full_state) {
     lazy_.forget(view.session, room.room_no);
     needed.insert(view.session.user.str());
@@ -291,35 +292,33 @@ Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state(const RoomSnaps
   if (view.filter->lazy_load_members()) MYELIN_CO_CHECK(co_await load_lazily(room, view, timeline, target, entries));
   std::map<StateKey, rooms::EventRef> told;
   for (const auto& shown : timeline.events)
-    if (const auto& event = *shown.event->event; event.is_state())
-      told[{event.type(), *event.state_key()}] = shown.event->ref;
+    if (const auto& event = shown.event(); event.is_state())
+      told[{event.type(), *event.state_key()}] = shown.served.event->ref;
   add_untold(later, told, entries);
   co_return entries;
 }
 
 // ---- the section
 
-// In the format that the filter asks for; with child events where there is a gap (Aggregations of child events).
-Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view, const Timeline& timeline) {
-  std::vector<rooms::PlacedPtr> events;
-  std::vector<std::string> memberships, out;
-  for (const auto& shown : timeline.events) {
-    events.push_back(shown.event);
-    memberships.push_back(shown.membership);
-  }
-  MYELIN_CO_TRY(events, co_await rooms_.served(std::move(events), rooms::Viewer{view.session.user}));
+// In the format that the filter asks for.
+std::vector<std::string> RoomSections::written(const std::vector<rooms::ServedEvent>& events,
+                                               const Viewpoint& view) const {
   rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
-  if (view.filter->event_format() == EventFormat::kFederation) {
-    for (const auto& event : events) out.push_back(federation_event(*event->event));
-  } else if (timeline.limited) {
-    event_view.ignored = *view.ignored_users;
-    MYELIN_CO_TRY(out, co_await rooms::client_events(rooms_, std::move(events), std::move(memberships), event_view));
-  } else {
-    for (size_t i = 0; i < events.size(); ++i) {
-      event_view.membership = memberships[i];
-      out.push_back(rooms::client_event(*events[i], event_view));
-    }
+  if (view.filter->event_format() == EventFormat::kClient) return rooms::client_events(events, event_view);
+  std::vector<std::string> out;
+  for (const auto& each : events) out.push_back(federation_event(*each.event->event));
+  return out;
+}
+
+// With child events where there is a gap (Aggregations of child events).
+Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view, const Timeline& timeline) {
+  std::vector<rooms::ServedEvent> events;
+  for (const auto& shown : timeline.events) events.push_back(shown.served);
+  MYELIN_CO_TRY(events, co_await with_attachments(rooms_, std::move(events), viewer_of(view)));
+  if (timeline.limited && view.filter->event_format() == EventFormat::kClient) {
+    MYELIN_CO_TRY(events, co_await with_children(rooms_, std::move(events), viewer_of(view)));
   }
+  auto out = written(events, view);
   for (auto& event : out) event = only_fields(std::move(event), view.filter->event_fields());
   co_return out;
 }
@@ -329,15 +328,9 @@ Task<Result<std::vector<std::string>>> RoomSections::texts(const RoomSnapshot& r
   std::vector<rooms::EventRef> refs;
   for (const auto& entry : entries) refs.push_back(entry.ref);
   MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
-  MYELIN_CO_TRY(events, co_await rooms_.served(std::move(events), rooms::Viewer{view.session.user}));
-  rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kSync, clock_.now()};
-  std::vector<std::string> out;
-  for (const auto& event : events) {
-    if (!view.filter->state().matches(*event->event, room.room)) continue;
-    bool federation = view.filter->event_format() == EventFormat::kFederation;
-    out.push_back(federation ? federation_event(*event->event) : rooms::client_event(*event, event_view));
-  }
-  co_return out;
+  std::erase_if(events, [&](const auto& each) { return !view.filter->state().matches(*each->event, room.room); });
+  MYELIN_CO_TRY(auto served, co_await serve_state(rooms_, std::move(events), viewer_of(view)));
+  co_return written(served, view);
 }
 
 Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpoint view) {
@@ -369,29 +362,23 @@ Task<Result<RoomSection>> RoomSections::history(const RoomSnapshot& room, Viewpo
   co_return out;
 }
 
-Task<Result<std::string>> RoomSections::stripped(const RoomSnapshot& room, const std::set<std::string>& ignored_users) {
+Task<Result<std::string>> RoomSections::stripped(const RoomSnapshot& room, Viewpoint view) {
   MYELIN_CO_TRY(auto root, co_await rooms_.root_after(room.member_ref));
+  MYELIN_CO_TRY(auto own, co_await rooms_.events({room.member_ref}));
+  const auto& inviter = own.front()->event->sender();
+  if (viewer_of(view).ignores(inviter)) co_return std::string();
   std::vector<std::pair<std::string, std::string>> wanted;
   for (auto type : kStrippedTypes) wanted.emplace_back(type, "");
+  wanted.emplace_back("m.room.member", inviter.str());  // lets a client show who asks
   MYELIN_CO_TRY(auto entries, co_await rooms_.state_of(room.room_no, root, std::move(wanted)));
   std::vector<rooms::EventRef> refs;
-  for (const auto& entry : entries) refs.push_back(entry.ref);
+  for (const auto& entry : entries)
+    if (entry.ref != room.member_ref) refs.push_back(entry.ref);
   refs.push_back(room.member_ref);
-  MYELIN_CO_TRY(auto members, co_await rooms_.events(refs));
-  if (members.back() && ignored_users.contains(members.back()->event->sender().str())) co_return std::string();
-  // The inviter's member event lets a client show who asks.
-  if (members.back()) {
-    MYELIN_CO_TRY(auto inviter, co_await rooms_.state_of(room.room_no, root,
-                                                         {{"m.room.member", members.back()->event->sender().str()}}));
-    if (!inviter.empty() && inviter.front().ref != room.member_ref) {
-      MYELIN_CO_TRY(auto event, co_await rooms_.events({inviter.front().ref}));
-      members.insert(members.end() - 1, event.front());
-    }
-  }
-  std::vector<std::string> out;
-  for (const auto& event : members)
-    if (event) out.push_back(myelin::client_event(*event->event, ClientFormat::kStripped));
-  co_return events_section(out);
+  MYELIN_CO_TRY(auto events, co_await rooms_.events(std::move(refs)));
+  MYELIN_CO_TRY(auto served, co_await serve_state(rooms_, std::move(events), viewer_of(view)));
+  rooms::EventView event_view{view.session.user, view.session.device, ClientFormat::kStripped, clock_.now()};
+  co_return events_section(rooms::client_events(served, event_view));
 }
 
 // ---- the small sections

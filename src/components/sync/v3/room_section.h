@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/lru.h"
+#include "components/rooms/served.h"
 #include "components/sync/sync.h"
 #include "components/sync/v3/snapshot.h"
 #include "matrix/filter.h"
@@ -36,7 +37,7 @@ class LazyMembers {
 struct Viewpoint {
   accounts::Session session;
   const Filter* filter = nullptr;
-  const std::set<std::string>* ignored_users = nullptr;
+  std::shared_ptr<const std::set<std::string>> ignored_users;
   bool full_state = false, use_state_after = false;
   int64_t since = 0, position = 0;
 };
@@ -53,7 +54,7 @@ class RoomSections {
   Task<Result<RoomSection>> history(const RoomSnapshot&, Viewpoint);
   // The stripped state of an invite or knock: {"events":[…]}; "" when an ignored user invites (client-server API,
   // Ignoring Users).
-  Task<Result<std::string>> stripped(const RoomSnapshot&, const std::set<std::string>& ignored_users);
+  Task<Result<std::string>> stripped(const RoomSnapshot&, Viewpoint);
 
  private:
   struct Shown;
@@ -66,6 +67,7 @@ class RoomSections {
   Task<Result<std::vector<rooms::StateEntry>>> state(const RoomSnapshot&, const Viewpoint&, Timeline&);
   Task<Result<void>> load_lazily(const RoomSnapshot&, const Viewpoint&, const Timeline&, StateRoot,
                                  std::vector<rooms::StateEntry>&);
+  std::vector<std::string> written(const std::vector<rooms::ServedEvent>&, const Viewpoint&) const;
   Task<Result<std::vector<std::string>>> texts(const Viewpoint&, const Timeline&);
   Task<Result<std::vector<std::string>>> texts(const RoomSnapshot&, const Viewpoint&, std::vector<rooms::StateEntry>);
   db::Database& db_;
