@@ -31,8 +31,8 @@ Result<EventFilter> filter_of(const Call& call) {
   return EventFilter::parse(content);
 }
 
-// The event that is asked for by its id: what the viewer may not have is as good as not there, messages of ignored users
-// too (client-server API, Ignoring Users: "the client will no longer receive events sent by that user").
+// The event that is asked for by its id: what the viewer may not have is as good as not there, messages of ignored
+// users too (client-server API, Ignoring Users: "the client will no longer receive events sent by that user").
 Task<Result<ServedEvent>> asked_event(Components& on, const Call& call, Viewer viewer) {
   MYELIN_CO_TRY(auto room, RoomId::parse(call.path("roomId")));
   MYELIN_CO_TRY(auto id, EventId::parse(call.path("eventId")));

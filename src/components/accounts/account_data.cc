@@ -32,10 +32,7 @@ Result<void> check_sizes(db::Tx& tx, int64_t max, const UserId& user, const std:
   auto sizes = tx.one(
       "SELECT coalesce(sum(length(content)), 0), coalesce(sum(CASE WHEN room_id = $2 AND type = $3 THEN "
       "length(content) ELSE 0 END), 0) FROM account_data WHERE user_id = $1",
-      [](const db::Row& row) {
-        return Sizes{row.i64(0), row.i64(1)};
-      },
-      user.str(), room, type);
+      [](const db::Row& row) { return Sizes{row.i64(0), row.i64(1)}; }, user.str(), room, type);
   auto size = static_cast<int64_t>(content.size());
   if (size <= sizes->item || sizes->all - sizes->item + size <= max) return {};
   return fail(Code::kTooLarge, "all your account data together would be too much");
@@ -77,8 +74,9 @@ void store_push_rules(db::Tx& tx, const UserId& user, const json::Object& conten
 
 Task<Result<void>> AccountsImpl::put_account_data(UserId user, std::optional<RoomId> room, std::string type,
                                                   std::string content) {
-  auto stored =
-      co_await db_.write(lane_of(user), [user, room = room_text(room), type, content, max = config_.account_data_bytes](db::Tx& tx) -> Result<void> {
+  auto stored = co_await db_.write(
+      lane_of(user),
+      [user, room = room_text(room), type, content, max = config_.account_data_bytes](db::Tx& tx) -> Result<void> {
         lock_account(tx, user);
         MYELIN_CHECK(check_sizes(tx, max, user, room, type, content));
         store_account_data(tx, user, room, type, content);
@@ -110,23 +108,22 @@ Task<Result<std::vector<AccountDataItem>>> AccountsImpl::all_account_data(UserId
 
 Task<Result<void>> AccountsImpl::edit_account_data(UserId user, std::optional<RoomId> room, std::string type,
                                                    std::function<Result<void>(json::Object&)> edit) {
-  co_return co_await db_.write(
-      lane_of(user),
-      [user, room = room_text(room), type, edit = std::move(edit), max = config_.account_data_bytes](
-          db::Tx& tx) -> Result<void> {
-        lock_account(tx, user);
-        json::Object content;
-        if (auto stored = find_account_data(tx, user, room, type)) {
-          MYELIN_TRY(content, json::parse_object(*stored));
-        }
-        auto before = content;
-        MYELIN_CHECK(edit(content));
-        if (content == before) return {};
-        auto text = json::serialize(content);
-        MYELIN_CHECK(check_sizes(tx, max, user, room, type, text));
-        store_account_data(tx, user, room, type, text);
-        return {};
-      });
+  co_return co_await db_.write(lane_of(user),
+                               [user, room = room_text(room), type, edit = std::move(edit),
+                                max = config_.account_data_bytes](db::Tx& tx) -> Result<void> {
+                                 lock_account(tx, user);
+                                 json::Object content;
+                                 if (auto stored = find_account_data(tx, user, room, type)) {
+                                   MYELIN_TRY(content, json::parse_object(*stored));
+                                 }
+                                 auto before = content;
+                                 MYELIN_CHECK(edit(content));
+                                 if (content == before) return {};
+                                 auto text = json::serialize(content);
+                                 MYELIN_CHECK(check_sizes(tx, max, user, room, type, text));
+                                 store_account_data(tx, user, room, type, text);
+                                 return {};
+                               });
 }
 
 Task<Result<std::string>> AccountsImpl::put_filter(UserId user, json::Object filter) {

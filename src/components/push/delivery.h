@@ -16,7 +16,8 @@ class Delivery {
   Task<work::Outcome> attempt(work::Item);
 
  private:
-  // The body's `notification`, without `devices` and `counts`. nullopt: the event is gone, or is not for the user any more.
+  // The body's `notification`, without `devices` and `counts`. nullopt: the event is gone, or is not for the user any
+  // more.
   Task<Result<std::optional<json::Object>>> describe(const Job&, const Pusher&);
   work::Outcome judge(const PusherKey&, int64_t badge, const Result<net::Response>&);
 

@@ -35,7 +35,8 @@ std::string client_event(const ServedEvent& served, const EventView& view) {
     if (served.redacted_because)
       extra["redacted_because"] = as_value(myelin::client_event(*served.redacted_because, ClientFormat::kRoom));
     if (!served.membership.empty()) extra["membership"] = served.membership;
-    if (auto relations = relations_object(served, view); !relations.empty()) extra["m.relations"] = std::move(relations);
+    if (auto relations = relations_object(served, view); !relations.empty())
+      extra["m.relations"] = std::move(relations);
   }
   return myelin::client_event(*placed.event, view.format, extra);
 }

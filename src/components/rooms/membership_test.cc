@@ -130,7 +130,8 @@ TEST_F(Memberships, ProfilesAreWrittenIntoMemberEvents) {
   auto second = world.event(room, change({"Alicia", {}}));
   EXPECT_EQ(second->event->content(), (json::Object{{"membership", "join"}, {"displayname", "Alicia"}}));
   EXPECT_EQ(second->replaces_state, first);
-  EXPECT_EQ(world.served(room, second->event->event_id(), {world.alice}).prev_content->at("displayname").as_string(), "Alice");
+  EXPECT_EQ(world.served(room, second->event->event_id(), {world.alice}).prev_content->at("displayname").as_string(),
+            "Alice");
   EXPECT_EQ(refusal(room, world.bob, world.bob, Action::kProfile), Code::kForbidden);
 }
 

@@ -33,7 +33,9 @@ class RelationsTest : public OnBothDatabases {
     value(world.loop.run(world.rooms->commands().send(std::move(request))));
   }
   json::Object shown(const EventId& id, const UserId& viewer, const std::set<std::string>& ignored = {}) {
-    auto event = json::parse_object(client_event(world.served(room, id, World::who_ignores(viewer, ignored)), {.user = viewer})).value();
+    auto event =
+        json::parse_object(client_event(world.served(room, id, World::who_ignores(viewer, ignored)), {.user = viewer}))
+            .value();
     const auto* unsigned_data = json::object_at(event, "unsigned");
     const auto* relations = unsigned_data == nullptr ? nullptr : json::object_at(*unsigned_data, "m.relations");
     return relations == nullptr ? json::Object() : *relations;

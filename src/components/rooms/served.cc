@@ -131,8 +131,7 @@ Task<Result<std::vector<ServedEvent>>> with_attachments(Queries& queries, std::v
   co_return co_await attach(queries, std::move(served), std::move(viewer), Before::kAll);
 }
 
-Task<Result<std::vector<ServedEvent>>> with_children(Queries& queries, std::vector<ServedEvent> served,
-                                                     Viewer viewer) {
+Task<Result<std::vector<ServedEvent>>> with_children(Queries& queries, std::vector<ServedEvent> served, Viewer viewer) {
   co_return co_await bundle(queries, std::move(served), std::move(viewer), Nested::kYes);
 }
 

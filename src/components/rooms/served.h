@@ -38,9 +38,9 @@ Task<Result<std::vector<ServedEvent>>> serve_state(Queries&, std::vector<PlacedP
 // With what is attached to each event, which the viewer gets only if they could have it by itself:
 // - unsigned.redacted_because. The redacted event is redacted for everybody ("this stripped down event is thereafter
 //   returned anytime a client or remote server requests it"); the redaction is an event of its own, of which who has
-//   left may see none "received after they left", and whose reason may have been redacted in its turn. That of an ignored
-//   user is a redacted copy, as the thread roots of ignored users are (GET /threads): clients take an event without
-//   redacted_because for one that is whole.
+//   left may see none "received after they left", and whose reason may have been redacted in its turn. That of an
+//   ignored user is a redacted copy, as the thread roots of ignored users are (GET /threads): clients take an event
+//   without redacted_because for one that is whole.
 // - unsigned.prev_content, "only returned if [...] the client has permission to see the previous event". Members at the
 //   event had: what was replaced was the room's state then. So had, of their own membership, whom it is of.
 Task<Result<std::vector<ServedEvent>>> with_attachments(Queries&, std::vector<ServedEvent>, Viewer);

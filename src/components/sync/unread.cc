@@ -241,10 +241,8 @@ namespace {
 ThreadCount verdict_on(db::ReadTx& tx, int64_t room_no, int64_t order) {
   auto row = tx.one(
       "SELECT thread, notify, highlight FROM sync_timeline WHERE room_no = $1 AND pos = $2 AND order_no = $3",
-      [](const db::Row& found) {
-        return ThreadCount{found.str(0), two(found, 1)};
-      },
-      room_no, position_of(tx, room_no, order), order);
+      [](const db::Row& found) { return ThreadCount{found.str(0), two(found, 1)}; }, room_no,
+      position_of(tx, room_no, order), order);
   if (!row) return {};
   return {row->thread, row->count - sums_at(tx, room_no, row->thread, order - 1)};
 }

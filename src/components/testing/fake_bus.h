@@ -80,8 +80,8 @@ class FakeBus final : public bus::Bus {
   void rewind() { cursors_.clear(); }
 
   std::vector<std::string> hints;
-  bool is_silent = false;  // answers no request
-  int silent_starts = 0;   // that fail before the first that does not
+  bool is_silent = false;                // answers no request
+  int silent_starts = 0;                 // that fail before the first that does not
   std::function<Task<>()> after_commit;  // of what a consumer writes, before it is told
 
  private:

@@ -64,9 +64,7 @@ Result<std::vector<PlacedPtr>> read_events(db::ReadTx& tx, const std::vector<int
   return out;
 }
 
-size_t weight(const PlacedEvent& placed) {
-  return 256 + placed.event->memory_bytes();
-}
+size_t weight(const PlacedEvent& placed) { return 256 + placed.event->memory_bytes(); }
 
 }  // namespace
 
@@ -151,13 +149,18 @@ struct ReadRelations {
 std::vector<ReadRelations::Edit> read_edits(db::ReadTx& tx, uint32_t room_no, const std::string& parents) {
   return tx.all(
       "SELECT parent_id, sender, type, ref, ts, event_id, state_before FROM (SELECT c.parent_id, c.sender, c.type, "
-      "c.ref, e.ts, e.event_id, e.state_before, rank() OVER (PARTITION BY c.parent_id, c.sender, c.type, e.state_before "
+      "c.ref, e.ts, e.event_id, e.state_before, rank() OVER (PARTITION BY c.parent_id, c.sender, c.type, "
+      "e.state_before "
       "ORDER BY e.ts DESC) AS place FROM relation c JOIN event e ON e.ref = c.ref WHERE c.room_no = $1 "
       "AND c.parent_id IN {texts $2} AND c.rel_type = 'm.replace') AS edits WHERE place = 1",
       [](const db::Row& row) {
-        return ReadRelations::Edit{
-            row.str(0), row.str(1), row.str(2),           EventRef::from_row(row.i64(3)),
-            row.i64(4), row.str(5), decode_root(row.blob(6))};
+        return ReadRelations::Edit{row.str(0),
+                                   row.str(1),
+                                   row.str(2),
+                                   EventRef::from_row(row.i64(3)),
+                                   row.i64(4),
+                                   row.str(5),
+                                   decode_root(row.blob(6))};
       },
       room_no, parents);
 }
@@ -232,9 +235,8 @@ Task<Result<std::vector<Relations>>> Reader::relations(std::vector<EventRef> ref
     index[ids.back()] = i;
   }
   auto set = db::text_set(ids);
-  auto found = co_await db_.read([this, room_no, set, viewer](db::ReadTx& tx) {
-    return read_relations(tx, pages_, room_no, set, viewer);
-  });
+  auto found = co_await db_.read(
+      [this, room_no, set, viewer](db::ReadTx& tx) { return read_relations(tx, pages_, room_no, set, viewer); });
   if (!found) co_return std::unexpected(std::move(found).error());
   auto& read = *found;
   std::map<size_t, ReadRelations::Edit> edits;  // by parent: the one candidate

@@ -108,8 +108,7 @@ class NaiveCounts {
       auto placed = value(world_.loop.run(world_.queries().events({added.ref}))).front();
       if (placed->redacted_by) redacted_.insert(placed->event->event_id().str());
       if (auto target = placed->event->redacts())
-        if (auto found = world_.loop.run(world_.queries().event(said.room, *target));
-            found && (*found)->redacted_by)
+        if (auto found = world_.loop.run(world_.queries().event(said.room, *target)); found && (*found)->redacted_by)
           redacted_.insert(target->str());
       auto thread = thread_of(said.room, placed->event);
       for (auto& [key, member] : members_)

@@ -226,8 +226,7 @@ Task<Result<std::vector<rooms::StateChange>>> RoomSections::leave_to_gap(const R
                                                                          Timeline& timeline) {
   std::map<StateKey, size_t> told;  // -> place in the timeline
   for (size_t i = 0; i < timeline.events.size(); ++i)
-    if (const auto& event = timeline.events[i].event(); event.is_state())
-      told[{event.type(), *event.state_key()}] = i;
+    if (const auto& event = timeline.events[i].event(); event.is_state()) told[{event.type(), *event.state_key()}] = i;
   if (told.empty() && !room.member_apart && timeline.root_before.fingerprint == room.root_upto.fingerprint)
     co_return std::vector<rooms::StateChange>{};
   MYELIN_CO_TRY(auto changes, co_await changes_to_end(room, viewer, timeline.root_before));
