@@ -1,5 +1,5 @@
 // What one answer of /sync tells, beyond what the model test compares: gone and invited rooms, gaps, lazy loading,
-// waiting, messages to devices (client-server API, Syncing).
+// waiting (client-server API, Syncing).
 #include "components/sync/sync.h"
 
 #include <numeric>
@@ -7,53 +7,12 @@
 #include "components/rooms/testing/remote_server.h"
 #include "components/sync/notify_out.h"
 #include "components/sync/testing/client.h"
+#include "components/sync/testing/syncing.h"
 
 namespace myelin::sync {
 namespace {
 using namespace myelin::sync::testing;
 using rooms::MembershipAction;
-
-class Syncing : public OnBothDatabases {
- protected:
-  json::Object room_in(const json::Object& answer, const char* section, const RoomId& room) {
-    const auto* all = json::object_at(answer, "rooms");
-    const auto* rooms = all ? json::object_at(*all, section) : nullptr;
-    const auto* found = rooms ? json::object_at(*rooms, room.str()) : nullptr;
-    return found ? *found : json::Object();
-  }
-  static std::vector<std::string> ids(const json::Object& room, const char* part) {
-    std::vector<std::string> out;
-    if (const auto* section = json::object_at(room, part))
-      for (const auto& event : section->at("events").as_array()) out.emplace_back(event.at("event_id").as_string());
-    return out;
-  }
-  json::Object sync(const accounts::Session& who, std::optional<std::string> since = {}, std::string filter = "") {
-    world.deliver();
-    return world.sync_now(who, std::move(since), std::move(filter));
-  }
-  std::string token(const accounts::Session& who) { return World::next_batch(sync(who)); }
-  static bool has(const std::vector<std::string>& list, const EventId& id) {
-    return std::ranges::find(list, id.str()) != list.end();
-  }
-  void send_to(const accounts::Session& to, int n, int copies = 1) {
-    for (int i = 0; i < copies; ++i) {
-      json::Object devices{{to.device.str(), json::Object{{"n", n + i}}}};
-      json::Object messages{{to.user.str(), std::move(devices)}};
-      check(world.loop.run(
-          world.keys->send_to_device(alice, "org.example", fmt::format("txn{}", n + i), std::move(messages))));
-    }
-  }
-  static std::vector<int64_t> numbers(const json::Object& answer) {
-    std::vector<int64_t> out;
-    if (const auto* section = json::object_at(answer, "to_device"))
-      for (const auto& event : section->at("events").as_array()) out.push_back(event.at("content").at("n").as_int64());
-    return out;
-  }
-
-  World world{GetParam()};
-  accounts::Session alice = world.register_user("alice"), bob = world.register_user("bob"),
-                    carol = world.register_user("carol");
-};
 
 const char* kLazy = R"({"room":{"state":{"lazy_load_members":true},"timeline":{"limit":2}}})";
 
@@ -370,62 +329,6 @@ TEST_P(Syncing, AFilterMayAskForSomeFieldsOnly) {
   auto events = room_in(answer, "join", room).at("timeline").at("events").as_array();
   EXPECT_EQ(events.back().as_object(),
             (json::Object{{"event_id", said.str()}, {"content", json::Object{{"body", "hello"}, {"a.b", 1}}}}));
-}
-
-// ---- messages to devices
-
-TEST_P(Syncing, MessagesToADeviceGoUntilTheyAreAcknowledged) {
-  auto second = world.log_in(bob.user, "TWO");
-  auto since = token(bob);
-  send_to(bob, 1, 2);
-  EXPECT_EQ(numbers(sync(bob, since)), (std::vector<int64_t>{1, 2}));
-  auto answer = sync(bob, since);  // the first answer was lost
-  EXPECT_EQ(numbers(answer), (std::vector<int64_t>{1, 2}));
-  EXPECT_TRUE(numbers(sync(second)).empty());
-  send_to(bob, 3);
-  auto next = sync(bob, World::next_batch(answer));
-  EXPECT_EQ(numbers(next), (std::vector<int64_t>{3}));
-  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 1);
-  sync(bob, World::next_batch(next));
-  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
-}
-
-TEST_P(Syncing, AcknowledgedMessagesToADeviceNeverComeAgain) {
-  auto since = token(bob);
-  send_to(bob, 1, 2);
-  auto answer = sync(bob, since);
-  EXPECT_EQ(numbers(answer), (std::vector<int64_t>{1, 2}));
-  auto acknowledged = World::next_batch(answer);
-  EXPECT_TRUE(numbers(sync(bob, acknowledged)).empty()) << "nothing is new, and that is an acknowledgement";
-  EXPECT_TRUE(numbers(sync(bob)).empty());
-  EXPECT_TRUE(numbers(sync(bob, since)).empty());
-  // Memory forgets, the table does not.
-  send_to(bob, 3, 150);
-  world.deliver();
-  world.restart();
-  answer = sync(bob, acknowledged);
-  EXPECT_EQ(numbers(answer).size(), 100u);
-  answer = sync(bob, World::next_batch(answer));
-  EXPECT_EQ(numbers(answer).size(), 50u);
-  sync(bob, World::next_batch(answer));
-  EXPECT_EQ(world.count("SELECT count(*) FROM to_device"), 0);
-}
-
-TEST_P(Syncing, ManyMessagesComeInPieces) {
-  auto since = token(bob);
-  send_to(bob, 1, 250);
-  std::vector<int64_t> got;
-  for (int round = 0; round < 5; ++round) {
-    auto lost = sync(bob, since);
-    EXPECT_LE(numbers(lost).size(), 100u);
-    auto answer = sync(bob, since);
-    EXPECT_EQ(numbers(answer), numbers(lost));
-    for (auto n : numbers(answer)) got.push_back(n);
-    since = World::next_batch(answer);
-  }
-  std::vector<int64_t> all(250);
-  std::iota(all.begin(), all.end(), 1);
-  EXPECT_EQ(got, all);
 }
 
 // ---- waiting
