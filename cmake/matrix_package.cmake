@@ -3,7 +3,7 @@
 # and in another project: find_package(myelin_matrix), link myelin::matrix, #include "matrix/event.h".
 include(CMakePackageConfigHelpers)
 
-set(base_parts bytes error random)
+set(base_parts bytes error keyed_hash random)
 list(JOIN base_parts "|" base_pattern)
 string(APPEND base_pattern "|boost_json")
 add_library(myelin_matrix_package STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:myelin_matrix>

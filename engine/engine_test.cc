@@ -314,7 +314,7 @@ TEST_F(Engines, ARequestEndsAtItsDeadlineOrWhenNobodyServes) {
   engine->request("cmd.nobody", "x", std::chrono::seconds(30), note);
   EXPECT_TRUE(until([&] { return errors.size() == 2; }));
   EXPECT_EQ(std::set(errors.begin(), errors.end()),
-            (std::set<std::string>{"nats: timeout", "nats: no responders available for request"}));
+            (std::set<std::string>{"timeout", "no responders available for request"}));
 }
 
 TEST_F(Engines, ClosingAnswersWhatIsOpenAndCallsNobodyAfterwards) {

@@ -78,7 +78,7 @@ func (e *engine) request(subject string, payload []byte, deadline time.Duration,
 	defer e.guard(token)
 	answer, err := e.conn.Request(subject, payload, deadline)
 	if err != nil {
-		e.complete(token, statusFailed, []byte(err.Error()))
+		e.complete(token, statusFailed, []byte(plain(err.Error())))
 		return
 	}
 	e.complete(token, statusOK, answer.Data)

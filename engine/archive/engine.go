@@ -130,8 +130,10 @@ func result(err error) C.int {
 	return 0
 }
 
-// text is an error for C++, which says by itself that it is of NATS.
-func text(err error) *C.char { return C.CString(strings.ReplaceAll(err.Error(), "nats: ", "")) }
+// plain is without the client's "nats: ": what it stands in says so.
+func plain(text string) string { return strings.ReplaceAll(text, "nats: ", "") }
+
+func text(err error) *C.char { return C.CString(plain(err.Error())) }
 
 // call runs a blocking step for C++; what went wrong is the message.
 func call(handle C.uint64_t, message **C.char, step func(*engine, context.Context) error) (ok C.int) {
@@ -185,7 +187,7 @@ func (l logger) why() string {
 }
 
 func (e *engine) info(format string, v ...any)    { e.log(1, fmt.Sprintf(format, v...)) }
-func (e *engine) warning(format string, v ...any) { e.log(2, fmt.Sprintf(format, v...)) }
+func (e *engine) warning(format string, v ...any) { e.log(2, plain(fmt.Sprintf(format, v...))) }
 
 func (e *engine) startServer(o options) error {
 	if err := os.MkdirAll(o.StoreDir, 0o700); errors.Is(err, syscall.ENOTDIR) {

@@ -194,7 +194,7 @@ func (e *engine) await(futures []jetstream.PubAckFuture, failure error, token ui
 		}
 	}
 	if failure != nil {
-		e.complete(token, statusFailed, []byte(failure.Error()))
+		e.complete(token, statusFailed, []byte(plain(failure.Error())))
 		return
 	}
 	e.complete(token, statusOK, nil)

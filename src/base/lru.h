@@ -1,16 +1,16 @@
 // A cache with a byte cap: the least recently used goes first. Not thread-safe: the owner's thread.
 #pragma once
-#include <functional>
 #include <list>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "base/metrics.h"
 
 namespace myelin {
 
-template <class Key, class Value, class Hash = std::hash<Key>>
+template <class Key, class Value, class Hash = KeyedHash>
 class Lru {
  public:
   // `name` becomes the label of the metrics myelin_cache_bytes and myelin_cache_entries.

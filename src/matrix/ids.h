@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/keyed_hash.h"
 
 namespace myelin {
 
@@ -113,7 +114,7 @@ bool is_valid_utf8(std::string_view);  // no surrogates, no overlong forms
 template <class T>
   requires std::derived_from<T, myelin::Id<T>>
 struct std::hash<T> {
-  size_t operator()(const T& id) const noexcept { return std::hash<std::string>()(id.str()); }
+  size_t operator()(const T& id) const noexcept { return myelin::keyed_hash(id.str()); }
 };
 template <class T>
   requires std::derived_from<T, myelin::Id<T>>

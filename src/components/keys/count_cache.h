@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "base/lru.h"
 #include "components/keys/keys.h"
 
@@ -47,7 +48,7 @@ class CountCache {
  private:
   bool enabled_;
   uint64_t stamp_ = 0;
-  std::unordered_map<std::string, int> changing_;
+  std::unordered_map<std::string, int, KeyedHash> changing_;
   Lru<std::string, KeyCounts> entries_;
 };
 

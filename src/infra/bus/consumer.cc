@@ -289,7 +289,7 @@ Task<Result<void>> Consumer::apply_once(const Batch& batch, std::vector<Message>
     MYELIN_CO_TRY(effects, co_await effects_of(std::move(todo)));
   }
   auto lane = static_cast<uint32_t>(std::hash<std::string>()(spec_.name));
-  auto status = co_await db_.write({lane, {}},
+  auto status = co_await db_.write({.lane = lane, .is_batch = true},
                                    [name = spec_.name, topic = spec_.topic.name, moves = batch.moves,
                                     park = std::move(park), write = effects.write](db::Tx& tx) -> Result<void> {
                                      for (const auto& [p, move] : moves)

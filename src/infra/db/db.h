@@ -135,6 +135,7 @@ class Tx : public ReadTx {
     return Changed(*this, post(sql, {values, sizeof...(A)}));
   }
   // Appends a message to topic/partition; the lane numbers it densely, in commit order. `topic` is a static string.
+  // A closure has one foreign head at most, but for batches (docs/spine.md, rule B6): a second one fails it.
   virtual void publish(std::string_view topic, uint32_t partition, std::string body) = 0;
   // Asks for `count` consecutive sync positions. The lane takes all of a batch's positions at once, from the single row
   // sync_head, after every closure has run, then calls `use(tx, first)` to write the rows that carry them. `use` must
@@ -159,6 +160,7 @@ struct Fence {
 struct WriteOptions {
   uint32_t lane = 0;  // any number; PostgreSQL takes it modulo its lanes, SQLite has one
   std::optional<Fence> fence{};
+  bool is_batch = false;  // of messages, each of which may have a foreign head
 };
 
 struct Options {

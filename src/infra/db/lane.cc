@@ -18,17 +18,21 @@ struct Lane::Entry {
   bool settled = false;  // its error is final: not run again
   std::optional<Error> error{};
   std::vector<OutboxRow> rows{};
+  std::optional<OutboxKey> foreign_head{};
   std::vector<Positions> positions{};
 
   void forget() {
     if (settled) return;
     error.reset();
-    rows.clear();
-    positions.clear();
+    write_nothing();
   }
   void refuse(Error why) {
     error = std::move(why);
+    write_nothing();
+  }
+  void write_nothing() {
     rows.clear();
+    foreign_head.reset();
     positions.clear();
   }
   bool succeeded() const { return !error; }
@@ -39,6 +43,14 @@ class Lane::LaneTx final : public Tx {
   LaneTx(Session& session, Entry& entry, bool at_end) : session_(session), entry_(entry), at_end_(at_end) {}
 
   void publish(std::string_view topic, uint32_t partition, std::string body) override {
+    if (!entry_.job.options.is_batch && !is_home(topic, partition)) {
+      if (!entry_.foreign_head) entry_.foreign_head.emplace(topic, partition);
+      if (*entry_.foreign_head != OutboxKey(topic, partition)) {
+        throw Failure(
+            {Code::kInternal, fmt::format("a closure publishes to {}/{} besides {}/{} (docs/spine.md, B6)", topic,
+                                          partition, entry_.foreign_head->first, entry_.foreign_head->second)});
+      }
+    }
     entry_.rows.push_back({topic, partition, 0, std::move(body)});
   }
   void at_position(int64_t count, std::function<void(Tx&, int64_t)> use) override {
@@ -51,6 +63,10 @@ class Lane::LaneTx final : public Tx {
     session_.run(sql, values, each);
   }
   uint64_t post(Sql sql, std::span<const Value> values) override { return session_.post(sql, values); }
+  bool is_home(std::string_view topic, uint32_t partition) const {
+    const auto& fence = entry_.job.options.fence;
+    return fence && fence->topic == topic && fence->partition == partition;
+  }
   int64_t changed(uint64_t ticket) override { return session_.changed(ticket); }
 
   Session& session_;

@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "base/lru.h"
 #include "components/rooms/owner/loader.h"
 #include "components/rooms/owner/stage.h"
@@ -80,14 +81,14 @@ class Owner final : public Commands {
   Stager stager_;
   std::unique_ptr<lease::Owner> lease_;
   Lru<std::string, RoomStatePtr> rooms_;
-  std::unordered_map<std::string, std::shared_ptr<Doorbell>> loading_;
+  std::unordered_map<std::string, std::shared_ptr<Doorbell>, KeyedHash> loading_;
   struct InFlight {
     explicit InFlight(Executor loop) : done(loop) {}
     Doorbell done;
     std::optional<Result<EventId>> result;
   };
-  std::unordered_map<std::string, std::shared_ptr<InFlight>> transactions_;  // being answered
-  std::unordered_map<std::string, std::weak_ptr<Mutex>> annotating_;
+  std::unordered_map<std::string, std::shared_ptr<InFlight>, KeyedHash> transactions_;  // being answered
+  std::unordered_map<std::string, std::weak_ptr<Mutex>, KeyedHash> annotating_;
   Lru<std::string, EventId> done_;  // lately: so that repeating one does not disturb its room
   int64_t last_version_ = 0;
   Milliseconds last_creation_ = 0;

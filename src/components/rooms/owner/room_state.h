@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/keyed_hash.h"
 #include "base/task.h"
 #include "components/rooms/graph/room_head.h"
 #include "components/rooms/rooms.h"
@@ -77,7 +78,7 @@ class RoomState {
     static Name view(Name name) { return name; }
     size_t operator()(const auto& name) const {
       auto [type, key] = view(name);
-      return std::hash<std::string_view>()(type) * 31 + std::hash<std::string_view>()(key);
+      return keyed_hash(type) * 31 + keyed_hash(key);
     }
   };
   struct Equal {

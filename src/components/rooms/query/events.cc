@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/bytes.h"
+#include "base/keyed_hash.h"
 #include "components/rooms/query/reader.h"
 #include "components/rooms/query/visibility.h"
 #include "components/rooms/state/row_room.h"
@@ -227,7 +228,7 @@ Task<Result<std::vector<Relations>>> Reader::relations(std::vector<EventRef> ref
   if (refs.empty()) co_return out;
   auto room_no = refs.front().room;
   MYELIN_CO_TRY(auto parents, co_await events(std::move(refs)));
-  std::unordered_map<std::string, size_t> index;
+  std::unordered_map<std::string, size_t, KeyedHash> index;
   std::vector<std::string> ids;
   for (size_t i = 0; i < parents.size(); ++i) {
     if (!bundles_children(*parents[i]->event)) continue;

@@ -2,6 +2,7 @@
 #pragma once
 #include <unordered_map>
 
+#include "base/keyed_hash.h"
 #include "base/lru.h"
 #include "components/rooms/rooms.h"
 #include "components/rooms/state/row_pages.h"
@@ -50,8 +51,8 @@ class Reader final : public Queries {
   Lru<int64_t, PlacedPtr> events_;
   Lru<uint32_t, RoomInfo> rooms_;
   Lru<std::string, uint32_t> room_numbers_;
-  std::unordered_map<std::string, Milliseconds> erased_;  // users, and when
-  uint64_t redactions_ = 0;                               // so far: what was read before one is not kept
+  std::unordered_map<std::string, Milliseconds, KeyedHash> erased_;  // users, and when
+  uint64_t redactions_ = 0;                                          // so far: what was read before one is not kept
 };
 
 }  // namespace myelin::rooms
