@@ -30,6 +30,7 @@ int engine_ensure_consumer(uint64_t handle, char* spec, int length, char** messa
 int engine_delete_stream(uint64_t handle, char* stream, char** message);
 int engine_delete_consumer(uint64_t handle, char* stream, char* consumer, char** message);
 void engine_subscribe(uint64_t handle, char* stream, char* consumer, int prefetch, uint64_t token);
+void engine_unsubscribe(uint64_t handle, uint64_t token);
 int engine_listen(uint64_t handle, char* subject, char* queue, uint64_t token, char** message);
 }
 
@@ -37,8 +38,8 @@ namespace myelin::engine {
 namespace asio = boost::asio;
 namespace {
 
-enum Status : uint32_t { kOk = 0, kFailed = 1, kMessage = 2, kLog = 4 };
-enum Kind : uint32_t { kPublish = 1, kAcknowledge = 2, kHint = 3, kRequest = 4 };
+enum Status : uint32_t { kOk = 0, kFailed = 1, kMessage = 2, kLog = 4, kTimedOut = 8, kBack = 9 };
+enum Kind : uint32_t { kPublish = 1, kAcknowledge = 2, kHint = 3, kRequest = 4, kRefuse = 5 };
 constexpr size_t kToGo = 64 << 20, kFromGo = 16 << 20;  // bytes that may wait
 constexpr int kAtOnce = 256;                            // records handled before others on the loop get their turn
 constexpr std::string_view kClosed = "the engine is closed";
@@ -125,6 +126,7 @@ struct Engine::State {
   uint64_t last_token = 0;
   std::unordered_map<uint64_t, Handler> once;
   std::unordered_map<uint64_t, std::shared_ptr<MessageHandler>> always;
+  std::function<void()> reconnected;
 
   uint64_t add_once(Handler handler) {
     once.emplace(++last_token, std::move(handler));
@@ -142,11 +144,9 @@ struct Engine::State {
 
   void dispatch(uint64_t token, uint32_t status, std::string_view data) {
     if (status == kLog) return log_line(data);
-    if (status == kMessage) {
-      auto it = always.find(token);
-      if (it == always.end()) return;
-      auto handler = it->second;  // it may close the engine
-      if (auto reply = read_string(data)) (*handler)(*reply, data);
+    if (status == kMessage) return deliver(token, data);
+    if (status == kBack) {
+      if (auto handler = reconnected) handler();  // it may close the engine
       return;
     }
     auto it = once.find(token);
@@ -154,6 +154,21 @@ struct Engine::State {
     auto handler = std::move(it->second);
     once.erase(it);
     handler(status, data);
+  }
+
+  void deliver(uint64_t token, std::string_view data) {
+    auto reply = read_string(data);
+    if (!reply) return;
+    auto it = always.find(token);
+    if (it == always.end()) return answer(kRefuse, {std::string(*reply)});  // it has unsubscribed
+    auto handler = it->second;                                              // it may close the engine
+    (*handler)(*reply, data);
+  }
+
+  void answer(Kind kind, const std::vector<std::string>& replies) {
+    std::string text;
+    for (const auto& reply : replies) text += reply + '\n';
+    if (!text.empty() && handle != 0) (void)to_go.put(0, kind, {text});
   }
 
   // The first records, which it cuts off.
@@ -193,6 +208,7 @@ struct Engine::State {
     boost::system::error_code ignored;
     bell.close(ignored);
     always.clear();
+    reconnected = {};
     auto unanswered = std::exchange(once, {});
     for (auto& [token, handler] : unanswered) handler(kFailed, kClosed);
   }
@@ -262,15 +278,20 @@ void Engine::publish(const std::vector<Publish>& messages, std::function<void(Re
   state_->submit(token, kPublish, {flat});
 }
 
-void Engine::subscribe(const std::string& stream, const std::string& consumer, int prefetch, MessageHandler handler) {
-  engine_subscribe(state_->handle, c_text(stream), c_text(consumer), prefetch, state_->add_always(std::move(handler)));
+uint64_t Engine::subscribe(const std::string& stream, const std::string& consumer, int prefetch,
+                           MessageHandler handler) {
+  auto token = state_->add_always(std::move(handler));
+  engine_subscribe(state_->handle, c_text(stream), c_text(consumer), prefetch, token);
+  return token;
 }
 
-void Engine::acknowledge(const std::vector<std::string>& replies) {
-  std::string text;
-  for (const auto& reply : replies) text += reply + '\n';
-  if (!text.empty() && state_->handle != 0) (void)state_->to_go.put(0, kAcknowledge, {text});
+void Engine::unsubscribe(uint64_t subscription) {
+  if (state_->always.erase(subscription) > 0) engine_unsubscribe(state_->handle, subscription);
 }
+
+void Engine::acknowledge(const std::vector<std::string>& replies) { state_->answer(kAcknowledge, replies); }
+void Engine::refuse(const std::vector<std::string>& replies) { state_->answer(kRefuse, replies); }
+void Engine::on_reconnected(std::function<void()> handler) { state_->reconnected = std::move(handler); }
 
 void Engine::hint(const std::string& subject, std::string_view payload) {
   if (state_->handle != 0) (void)state_->to_go.put(0, kHint, {message_head(subject, payload), payload});
@@ -289,7 +310,7 @@ void Engine::request(const std::string& subject, std::string_view payload, std::
     if (status == kOk)
       done(std::string(data));
     else
-      done(fail(Code::kUnavailable, std::string(data)));
+      done(fail(status == kTimedOut ? Code::kTimeout : Code::kUnavailable, std::string(data)));
   });
   auto milliseconds = static_cast<uint32_t>(deadline.count());
   std::string_view wait(reinterpret_cast<const char*>(&milliseconds), sizeof milliseconds);

@@ -53,14 +53,20 @@ class Engine {
 
   // `done` tells whether all are stored.
   void publish(const std::vector<Publish>&, std::function<void(Result<void>)> done);
-  // Messages of a durable consumer, for ever; about `prefetch` are on their way ahead of what was handled.
-  void subscribe(const std::string& stream, const std::string& consumer, int prefetch, MessageHandler);
+  // Messages of a durable consumer, until unsubscribe(); about `prefetch` are on their way ahead of what was handled.
+  uint64_t subscribe(const std::string& stream, const std::string& consumer, int prefetch, MessageHandler);
+  // The handler is not called again. What was on its way to it is delivered to who subscribes now, or next.
+  void unsubscribe(uint64_t subscription);
   void acknowledge(const std::vector<std::string>& replies);  // may be lost
+  void refuse(const std::vector<std::string>& replies);       // to be delivered again at once; may be lost
 
   void hint(const std::string& subject, std::string_view payload);
   Result<void> listen(const std::string& subject, const std::string& queue, MessageHandler);
+  // kUnavailable at once when nobody listens, kTimeout at the deadline; an answer that comes later is dropped.
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done);
+  // Called when the connection was lost and is there again: what others sent to a subject meanwhile does not come.
+  void on_reconnected(std::function<void()>);
 
   int64_t last_sequence(const std::string& stream) const;  // -1: there is no such stream
   static uint64_t memory_bytes();                          // what Go has from the system

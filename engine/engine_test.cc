@@ -308,13 +308,56 @@ TEST_F(Engines, HintsReachEveryListenerAndCommandsOne) {
 TEST_F(Engines, ARequestEndsAtItsDeadlineOrWhenNobodyServes) {
   auto engine = open(embedded());
   ASSERT_TRUE(engine->listen("cmd.silent", "owners", [](std::string_view, std::string_view) {}));
-  std::vector<std::string> errors;
-  auto note = [&](Result<std::string> answer) { errors.push_back(answer ? "answered" : answer.error().message); };
+  std::map<std::string, Code> errors;
+  auto note = [&](Result<std::string> answer) {
+    errors.emplace(answer ? "answered" : answer.error().message, answer ? Code::kUnknown : answer.error().code);
+  };
   engine->request("cmd.silent", "x", std::chrono::milliseconds(50), note);
   engine->request("cmd.nobody", "x", std::chrono::seconds(30), note);
   EXPECT_TRUE(until([&] { return errors.size() == 2; }));
-  EXPECT_EQ(std::set(errors.begin(), errors.end()),
-            (std::set<std::string>{"timeout", "no responders available for request"}));
+  EXPECT_EQ(errors, (std::map<std::string, Code>{{"timeout", Code::kTimeout},
+                                                 {"no responders available for request", Code::kUnavailable}}));
+}
+
+// Some have been handled, some wait here, some in Go and some in the server: each goes to the next subscriber at once,
+// and not only when the server has waited half a minute for its acknowledgement.
+TEST_F(Engines, WhatASubscriberGivesUpComesToTheNextOne) {
+  auto engine = open(embedded());
+  provision(*engine);
+  constexpr size_t kFirst = 1'000, kMessages = 6'000, kKept = 100;
+  size_t came = 0;
+  std::vector<std::string> kept;
+  auto first = engine->subscribe("s", "c", 512, [&](std::string_view reply, std::string_view) {
+    ++came;
+    if (kept.size() < kKept) kept.emplace_back(reply);
+  });
+  auto messages = [](size_t from, size_t to) {
+    std::vector<Publish> out;
+    for (size_t i = from; i < to; ++i) out.push_back({"s.1", std::to_string(i)});
+    return out;
+  };
+  ASSERT_TRUE(publish(*engine, messages(0, kFirst)));
+  ASSERT_TRUE(until([&] { return came >= 2 * kKept; }));
+  engine->publish(messages(kFirst, kMessages), [](Result<void> stored) { EXPECT_TRUE(stored); });
+  auto settled = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (engine->last_sequence("s") < static_cast<int64_t>(kFirst) + 100 && std::chrono::steady_clock::now() < settled)
+    ::usleep(100);
+  engine->unsubscribe(first);
+  engine->acknowledge({kept.begin(), kept.begin() + kKept / 2});
+  auto before = came;
+  // What it had been given comes again when it says so.
+  engine->refuse({kept.begin() + kKept / 2, kept.end()});
+  auto started = std::chrono::steady_clock::now();
+  std::set<std::string> delivered;
+  engine->subscribe("s", "c", 512, [&](std::string_view reply, std::string_view payload) {
+    delivered.emplace(payload);
+    engine->acknowledge({std::string(reply)});
+  });
+  auto taken_away = before - kKept;  // by a subscriber that has not even kept their replies
+  EXPECT_TRUE(until([&] { return delivered.size() >= kMessages - kKept / 2 - taken_away; })) << delivered.size();
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(15));
+  EXPECT_EQ(came, before) << "who has unsubscribed is not called again";
+  for (size_t i = kKept / 2; i < kKept; ++i) EXPECT_TRUE(delivered.contains(std::to_string(i))) << i;
 }
 
 TEST_F(Engines, ClosingAnswersWhatIsOpenAndCallsNobodyAfterwards) {
@@ -381,9 +424,12 @@ TEST_P(ServerIsKilled, AndEverythingGoesOnWhenItIsBack) {
   provision(*engine, in_memory);
   subscribe(*engine);
   int hints = 0;
+  int told = 0;
+  engine->on_reconnected([&] { ++told; });
   ASSERT_TRUE(engine->listen("h", "", [&](std::string_view, std::string_view) { ++hints; }));
   ASSERT_TRUE(publish(*engine, {{"s.1", "before"}}));
   EXPECT_TRUE(arrives("before"));
+  EXPECT_EQ(told, 0);
 
   server.kill();
   int failed = 0;
@@ -404,6 +450,7 @@ TEST_P(ServerIsKilled, AndEverythingGoesOnWhenItIsBack) {
   auto log = ::testing::internal::GetCapturedStderr();
   EXPECT_TRUE(log.contains("warning engine: NATS: disconnected: ")) << log;
   EXPECT_TRUE(log.contains("info    engine: NATS: connected again to nats://127.0.0.1:")) << log;
+  EXPECT_EQ(told, 1) << "that it is back";
 }
 INSTANTIATE_TEST_SUITE_P(
     Stores, ServerIsKilled, ::testing::Values(std::pair(true, false), std::pair(false, false), std::pair(false, true)),

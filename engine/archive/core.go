@@ -8,6 +8,7 @@ import "C"
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -21,18 +22,19 @@ type hint struct {
 	payload []byte
 }
 
-// outgoing holds what is sent without an answer, so that a connection that stands still holds nobody up. Acknowledgements are
-// bounded by what was delivered.
+// outgoing holds what is sent without an answer, so that a connection that stands still holds nobody up. Acknowledgements and
+// refusals are bounded by what was delivered.
 type outgoing struct {
-	mu    sync.Mutex
-	acks  []byte // reply subjects, each ended by a newline
-	hints []hint
-	some  chan struct{}
+	mu         sync.Mutex
+	acks, naks []byte // reply subjects, each ended by a newline
+	hints      []hint
+	some       chan struct{}
 }
 
-func (o *outgoing) add(acks []byte, hints ...hint) {
+func (o *outgoing) add(acks, naks []byte, hints ...hint) {
 	o.mu.Lock()
 	o.acks = append(o.acks, acks...)
+	o.naks = append(o.naks, naks...)
 	if len(o.hints) < maxHints {
 		o.hints = append(o.hints, hints...)
 	}
@@ -43,12 +45,12 @@ func (o *outgoing) add(acks []byte, hints ...hint) {
 	}
 }
 
-func (o *outgoing) take() (acks []byte, hints []hint) {
+func (o *outgoing) take() (acks, naks []byte, hints []hint) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	acks, hints = o.acks, o.hints
-	o.acks, o.hints = nil, nil
-	return acks, hints
+	acks, naks, hints = o.acks, o.naks, o.hints
+	o.acks, o.naks, o.hints = nil, nil, nil
+	return acks, naks, hints
 }
 
 func (e *engine) sender() {
@@ -62,34 +64,45 @@ func (e *engine) sender() {
 	}
 }
 
-func (e *engine) sendAll(acks []byte, hints []hint) {
+func (e *engine) sendAll(acks, naks []byte, hints []hint) {
 	defer e.guard(0)
 	for _, h := range hints {
-		e.conn.Publish(h.subject, h.payload)
+		if err := e.conn.Publish(h.subject, h.payload); errors.Is(err, nats.ErrMaxPayload) {
+			e.warning("NATS: %d bytes to %s are more than the server takes", len(h.payload), h.subject)
+		}
 	}
-	for len(acks) > 0 {
-		end := bytes.IndexByte(acks, '\n')
-		e.conn.Publish(string(acks[:end]), []byte("+ACK"))
-		acks = acks[end+1:]
+	e.answer(acks, "+ACK")
+	e.answer(naks, "-NAK")
+}
+
+func (e *engine) answer(replies []byte, with string) {
+	for len(replies) > 0 {
+		end := bytes.IndexByte(replies, '\n')
+		e.conn.Publish(string(replies[:end]), []byte(with))
+		replies = replies[end+1:]
 	}
 }
 
 func (e *engine) request(subject string, payload []byte, deadline time.Duration, token uint64) {
 	defer e.guard(token)
 	answer, err := e.conn.Request(subject, payload, deadline)
-	if err != nil {
+	switch {
+	case errors.Is(err, nats.ErrTimeout):
+		e.complete(token, statusTimeout, []byte(plain(err.Error())))
+	case err != nil:
 		e.complete(token, statusFailed, []byte(plain(err.Error())))
-		return
+	default:
+		e.complete(token, statusOK, answer.Data)
 	}
-	e.complete(token, statusOK, answer.Data)
 }
 
-// engine_listen delivers core messages of a subject to the token; with a queue group each goes to one of its members.
+// engine_listen delivers core messages of a subject to the token; with a queue group each goes to one of its members. When it
+// returns the server knows.
 //
 //export engine_listen
 func engine_listen(handle C.uint64_t, subject, queue *C.char, token C.uint64_t, message **C.char) C.int {
 	name, group, id := C.GoString(subject), C.GoString(queue), uint64(token)
-	return call(handle, message, func(e *engine, _ context.Context) error {
+	return call(handle, message, func(e *engine, ctx context.Context) error {
 		deliver := func(m *nats.Msg) { e.deliver(id, m.Reply, m.Data) }
 		var err error
 		if group != "" {
@@ -97,6 +110,9 @@ func engine_listen(handle C.uint64_t, subject, queue *C.char, token C.uint64_t, 
 		} else {
 			_, err = e.conn.Subscribe(name, deliver)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return e.conn.FlushWithContext(ctx)
 	})
 }

@@ -68,7 +68,8 @@ type engine struct {
 	batches  chan batch
 	outgoing outgoing
 
-	declared declared
+	declared      declared
+	subscriptions subscriptions
 }
 
 var (
@@ -252,7 +253,10 @@ func (e *engine) connect(o options) error {
 				e.warning("NATS: disconnected: %v", err)
 			}
 		}),
-		nats.ReconnectHandler(func(c *nats.Conn) { e.info("NATS: connected again to %s", c.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(c *nats.Conn) {
+			e.info("NATS: connected again to %s", c.ConnectedUrlRedacted())
+			e.complete(0, statusBack, nil)
+		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.warning("NATS: %v", err) }),
 	}
 	if o.User != "" {

@@ -17,6 +17,8 @@ const (
 	statusFailed  = 1
 	statusMessage = 2 // of a subscription: uvarint length of the reply subject, the subject, the payload
 	statusLog     = 4 // token 0: a line for the log; first byte is the level
+	statusTimeout = 8 // a request's deadline is over
+	statusBack    = 9 // token 0: the connection was lost and is there again
 )
 
 // Kinds of records from C++. A message is u16 length of the subject, u32 length of the payload (little endian), both.
@@ -25,6 +27,7 @@ const (
 	kindAck     = 2 // reply subjects, each ended by a newline
 	kindHint    = 3 // a message
 	kindRequest = 4 // u32 milliseconds, a message; its answer completes the token
+	kindRefuse  = 5 // reply subjects as above, of messages to be delivered again at once
 )
 
 // queue holds records for C++ until the giver hands them over. Only deliver waits for room: results and log lines come from
@@ -151,10 +154,12 @@ func (e *engine) act(token uint64, kind uint32, data []byte) {
 			e.complete(token, statusFailed, []byte("too much is being published"))
 		}
 	case kindAck:
-		e.outgoing.add(data)
+		e.outgoing.add(data, nil)
+	case kindRefuse:
+		e.outgoing.add(nil, data)
 	case kindHint:
 		subject, payload, _ := cutMessage(data)
-		e.outgoing.add(nil, hint{subject, payload})
+		e.outgoing.add(nil, nil, hint{subject, payload})
 	case kindRequest:
 		deadline := time.Duration(binary.LittleEndian.Uint32(data)) * time.Millisecond
 		subject, payload, _ := cutMessage(data[4:])

@@ -202,8 +202,32 @@ func (e *engine) await(futures []jetstream.PubAckFuture, failure error, token ui
 
 // ---- subscriptions
 
-// engine_subscribe delivers a durable consumer's messages to the token, for ever: a subscription that ends is made again,
-// and so are its stream and consumer.
+// subscriptions holds what gives each up, by token.
+type subscriptions struct {
+	mu     sync.Mutex
+	giveUp map[uint64]context.CancelFunc
+}
+
+func (s *subscriptions) add(token uint64, giveUp context.CancelFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.giveUp == nil {
+		s.giveUp = map[uint64]context.CancelFunc{}
+	}
+	s.giveUp[token] = giveUp
+}
+
+func (s *subscriptions) end(token uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if giveUp := s.giveUp[token]; giveUp != nil {
+		giveUp()
+		delete(s.giveUp, token)
+	}
+}
+
+// engine_subscribe delivers a durable consumer's messages to the token until engine_unsubscribe: a subscription that ends is
+// made again, and so are its stream and consumer.
 //
 //export engine_subscribe
 func engine_subscribe(handle C.uint64_t, streamName, consumerName *C.char, prefetch C.int, token C.uint64_t) {
@@ -212,19 +236,30 @@ func engine_subscribe(handle C.uint64_t, streamName, consumerName *C.char, prefe
 		return
 	}
 	stream, name := C.GoString(streamName), C.GoString(consumerName)
+	wanted, giveUp := context.WithCancel(e.alive)
+	e.subscriptions.add(uint64(token), giveUp)
 	go func() {
 		defer e.guard(uint64(token))
-		e.keepConsuming(stream, name, int(prefetch), uint64(token))
+		e.keepConsuming(wanted, stream, name, int(prefetch), uint64(token))
 	}()
 }
 
-func (e *engine) keepConsuming(stream, name string, prefetch int, token uint64) {
+// engine_unsubscribe does not wait: what is on its way to C++ when it returns is refused there.
+//
+//export engine_unsubscribe
+func engine_unsubscribe(handle C.uint64_t, token C.uint64_t) {
+	if e := find(handle); e != nil {
+		e.subscriptions.end(uint64(token))
+	}
+}
+
+func (e *engine) keepConsuming(wanted context.Context, stream, name string, prefetch int, token uint64) {
 	const shortest, longest = 50 * time.Millisecond, 2 * time.Second
 	pause, said := shortest, ""
-	for e.alive.Err() == nil {
+	for wanted.Err() == nil {
 		started := time.Now()
-		err := e.consume(stream, name, prefetch, token)
-		if e.alive.Err() != nil {
+		err := e.consume(wanted, stream, name, prefetch, token)
+		if wanted.Err() != nil {
 			return
 		}
 		if time.Since(started) > longest {
@@ -235,7 +270,7 @@ func (e *engine) keepConsuming(stream, name string, prefetch int, token uint64) 
 			e.warning("NATS: the subscription of %s to %s is made again: %v", name, stream, err)
 		}
 		select {
-		case <-e.alive.Done():
+		case <-wanted.Done():
 			return
 		case <-time.After(pause):
 		}
@@ -265,16 +300,22 @@ func (e *engine) provisionAgain(stream string) error {
 	return nil
 }
 
-// consume returns when the subscription must be made again, and why.
-func (e *engine) consume(stream, name string, prefetch int, token uint64) error {
-	ctx, cancel := context.WithTimeout(e.alive, answerTime)
+// consume returns when the subscription must be made again, and why; or when it is not wanted any more.
+func (e *engine) consume(wanted context.Context, stream, name string, prefetch int, token uint64) error {
+	ctx, cancel := context.WithTimeout(wanted, answerTime)
 	defer cancel()
 	consumer, err := e.js.Consumer(ctx, stream, name)
 	if err != nil {
 		return err
 	}
 	ended := make(chan error, 1)
-	deliver := func(m jetstream.Msg) { e.deliver(token, m.Reply(), m.Data()) }
+	deliver := func(m jetstream.Msg) {
+		if wanted.Err() != nil {
+			m.Nak() // for who subscribes now, or next
+			return
+		}
+		e.deliver(token, m.Reply(), m.Data())
+	}
 	failed := func(_ jetstream.ConsumeContext, err error) {
 		if !endsSubscription(err) {
 			return
@@ -295,8 +336,20 @@ func (e *engine) consume(stream, name string, prefetch int, token uint64) error 
 		return err
 	case <-consuming.Closed():
 		return errors.New("closed")
+	case <-wanted.Done():
+		e.drain(consuming)
+		return wanted.Err()
+	}
+}
+
+// drain ends the pulls, and waits until everything that came before the server knew of it has been refused.
+func (e *engine) drain(consuming jetstream.ConsumeContext) {
+	closed := consuming.Closed()
+	consuming.Drain()
+	select {
+	case <-closed:
+	case <-time.After(answerTime):
 	case <-e.alive.Done():
-		return e.alive.Err()
 	}
 }
 

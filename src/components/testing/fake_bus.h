@@ -14,6 +14,7 @@ class FakeBus final : public bus::Bus {
   explicit FakeBus(db::Database& db) : db_(db) {}
 
   void declare(bus::ConsumerSpec spec) override { consumers_.push_back(std::move(spec)); }
+  void follow(bus::FollowerSpec spec) override { followers.push_back(std::move(spec)); }
   void on_hint(std::string subject, bus::HintHandler handler) override {
     handlers_.emplace(std::move(subject), std::move(handler));
   }
@@ -23,7 +24,7 @@ class FakeBus final : public bus::Bus {
     auto [first, last] = handlers_.equal_range(subject);
     for (auto it = first; it != last; ++it) it->second(payload);
   }
-  Task<Result<void>> start() override {
+  Task<Result<void>> start(bus::Consumers = bus::Consumers::kActive) override {
     if (silent_starts-- > 0) co_return fail(Code::kTimeout, "no server answers");
     co_return Result<void>{};
   }
@@ -38,6 +39,8 @@ class FakeBus final : public bus::Bus {
   Task<Result<std::vector<bus::Parked>>> parked() override { co_return std::vector<bus::Parked>{}; }
   Task<Result<void>> unpark(std::string, std::string) override { co_return Result<void>{}; }
   Task<bool> settled(std::chrono::steady_clock::time_point) override { co_return true; }
+  void activate(std::string_view, const bus::Topic&) override {}
+  Task<> rest(std::string, bus::Topic) override { co_return; }
   Task<> stop() override { co_return; }
 
   // Every message of the topic so far, in order within a partition.
@@ -79,6 +82,7 @@ class FakeBus final : public bus::Bus {
   // The same messages again, from the first: what a consumer does after its cursor was lost.
   void rewind() { cursors_.clear(); }
 
+  std::vector<bus::FollowerSpec> followers;  // for the test to call
   std::vector<std::string> hints;
   bool is_silent = false;                // answers no request
   int silent_starts = 0;                 // that fail before the first that does not

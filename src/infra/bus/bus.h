@@ -49,6 +49,17 @@ struct ConsumerSpec {
   std::function<std::string(const Message&)> key;
 };
 
+// Hears of every message of a topic as it is published, by whichever process: no cursor, no acknowledgement, no order
+// between partitions. For caches: each number of a partition is given once, rising; what does not come is told.
+struct FollowerSpec {
+  Topic topic;
+  std::function<void(const Message&)> seen;
+  // Any message that was committed before this call may be one that seen() was not called with, and will not be. Once
+  // at the start; when a number is jumped over; when the heads show one that has still not come at the next head poll;
+  // when the connection is back.
+  std::function<void()> missed;
+};
+
 struct Parked {  // a key whose messages wait, for the administrator
   std::string consumer, key, reason;
   uint64_t messages = 0;
@@ -56,27 +67,46 @@ struct Parked {  // a key whose messages wait, for the administrator
 
 // Losable, coalescing notices (typing, wake-ups): core NATS. Lost ones must cost only time.
 using HintHandler = std::function<void(std::string payload)>;
-// Commands: request/reply, answered by the owner (docs/spine.md, rule B2).
+// Commands: request/reply, answered by the owner (docs/spine.md, rule B2). Both ways up to 1 MiB, an answer less a
+// byte. One that throws is logged and answered with kInternal.
 using CommandHandler = std::function<Task<std::string>(std::string payload)>;
+
+// Of this process, at its start.
+enum class Consumers {
+  kActive,  // all of them: there is no other process
+  kAtRest,  // until activate()
+};
 
 class Bus {
  public:
   virtual ~Bus() = default;
   // Before start(): every consumer of every topic is declared, so no message is published to nobody.
   virtual void declare(ConsumerSpec) = 0;
+  // Before start(). Nothing ever comes of it on a database that only one process may use (SQLite): what this one
+  // commits, whoever commits it knows.
+  virtual void follow(FollowerSpec) = 0;
   virtual void on_hint(std::string subject, HintHandler) = 0;
   virtual void serve(std::string subject, CommandHandler) = 0;
   // Provisions streams and durable consumers (never deletes one), registers new cursors at their heads, removes none,
   // starts the supervised consumer loops, the publisher and the head poll.
-  virtual Task<Result<void>> start() = 0;
+  virtual Task<Result<void>> start(Consumers = Consumers::kActive) = 0;
+  // From start() on, for a consumer that is declared. At rest one takes nothing from the stream, reads no messages from
+  // the outbox, has no lag and need not settle; another process applies, from where the cursors are. Two that are
+  // active at once do no harm: their cursors' compare-and-swap lets one of them apply a message (rule A4).
+  virtual void activate(std::string_view consumer, const Topic&) = 0;
+  // Returns once nothing of it is under way (for an unpark() one message counts), at the latest after 10 s with a
+  // warning. Nothing is cut off halfway; what is applied then is acknowledged, the rest is for the next one.
+  virtual Task<> rest(std::string consumer, Topic) = 0;
   virtual void hint(std::string subject, std::string payload) = 0;
-  // kUnavailable at once when too many are under way, or nobody serves.
+  // kUnavailable at once when too many are under way, or nobody serves; kTimeout at the deadline, when it may have been
+  // served, or still be; what is answered later is dropped.
   virtual Task<Result<std::string>> request(std::string subject, std::string payload,
                                             std::chrono::milliseconds deadline) = 0;
   virtual Task<Result<std::vector<Parked>>> parked() = 0;
   // Applies them in order; stops at the first that still fails, with its error.
   virtual Task<Result<void>> unpark(std::string consumer, std::string key) = 0;
-  // True once every declared consumer has applied everything that was committed before the call (tests, draining).
+  // True once every consumer that is active here has applied everything that was committed before the call (tests,
+  // draining).
   virtual Task<bool> settled(std::chrono::steady_clock::time_point deadline) = 0;
   virtual Task<> stop() = 0;
 };

@@ -13,6 +13,9 @@ constexpr size_t kBatch = 256;        // messages in one transaction
 constexpr size_t kMaxWaiting = 8192;  // held in memory; beyond, the outbox has them
 constexpr auto kShortestPause = std::chrono::milliseconds(20);
 constexpr auto kLongestPause = std::chrono::milliseconds(5'000);
+constexpr auto kStalePause = std::chrono::milliseconds(160);  // the longest
+constexpr int kStaleWithoutWord = 50;                         // in a row
+constexpr auto kLongestRest = std::chrono::seconds(10);
 
 // Would fail the same way again, whatever the world does.
 bool is_deterministic(Code code) {
@@ -32,12 +35,14 @@ Result<void> move_cursor(db::Tx& tx, const std::string& consumer, std::string_vi
 }
 }  // namespace
 
-Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Acknowledge acknowledge)
+Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Answer acknowledge, Answer refuse)
     : spec_(std::move(spec)),
       db_(db),
       generation_(db.generation()),
       acknowledge_(std::move(acknowledge)),
+      refuse_(std::move(refuse)),
       ring_(loop),
+      changed_(loop),
       turn_(loop),
       lag_(metrics::gauge("myelin_bus_lag", "Messages committed but not yet applied",
                           {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})),
@@ -122,6 +127,7 @@ Result<void> Consumer::stop_for_good(uint32_t p, uint64_t seen, uint64_t next_se
 }
 
 void Consumer::received(std::string_view reply, std::string_view payload) {
+  if (!active_) return;
   crash_point("consume.fetched");
   auto wire = decode_wire(payload);
   if (!wire || wire->generation != generation_) return acknowledge_({std::string(reply)});  // of a former life
@@ -136,6 +142,7 @@ void Consumer::received(std::string_view reply, std::string_view payload) {
 }
 
 void Consumer::head_is(uint32_t p, uint64_t next_seq) {
+  if (!active_) return;
   auto& partition = partitions_[p];
   if (next_seq > 0) partition.head = std::max(partition.head, next_seq - 1);
   if (partition.head > partition.cursor) ring_.ring();
@@ -148,39 +155,75 @@ uint64_t Consumer::lag() const {
   return sum;
 }
 
+void Consumer::activate() {
+  if (std::exchange(active_, true)) return;
+  reload_ = true;
+  throws_ = 0;
+  pause_ = {};
+  ring_.ring();
+  changed_.ring();
+}
+
+Task<> Consumer::rest() {
+  active_ = false;
+  ring_.ring();
+  changed_.ring();
+  auto end = std::chrono::steady_clock::now() + kLongestRest;
+  for (auto seen = changed_.generation(); under_way_ > 0; seen = changed_.generation())
+    if (!co_await changed_.wait(seen, end)) break;
+  if (under_way_ > 0) log::warning("{}: what it does with {} does not end", spec_.name, spec_.topic.name);
+  if (active_) co_return;  // again
+  std::vector<std::string> unused;
+  for (auto& partition : partitions_)
+    for (auto& [seq, message] : std::exchange(partition.waiting, {}))
+      if (!message.second.empty()) unused.push_back(std::move(message.second));
+  waiting_ = 0;
+  refuse_(std::move(unused));
+}
+
 Task<> Consumer::run() {
   reload_ = true;
-  std::chrono::milliseconds pause(0);
+  pause_ = {};
   while (true) {
     auto seen = ring_.generation();
     Result<bool> stepped = false;
-    if (!stopped_) stepped = co_await step();
-    lag_.Set(static_cast<double>(lag()));
+    if (active_ && !stopped_) stepped = co_await step();
+    lag_.Set(active_ ? static_cast<double>(lag()) : 0.0);
     if (stepped) {
-      pause = {};
+      pause_ = {};
+      stale_ = 0;
       if (!*stepped) co_await ring_.wait(seen, std::chrono::steady_clock::now() + std::chrono::seconds(30));
       continue;
     }
     reload_ = true;
-    const auto& error = stepped.error();
-    if (error.code == Code::kStale && pause.count() == 0) {  // another process was faster, or parked keys changed
-      pause = kShortestPause;
-      continue;
-    }
-    auto text =
-        fmt::format("{}: {} cannot be applied now and is tried again: {}", spec_.name, spec_.topic.name, error.message);
-    log::write(error.code == Code::kCorrupt ? log::Level::kError : log::Level::kWarning, text);
-    pause = std::clamp(pause, kShortestPause, kLongestPause);
-    co_await sleep_for(pause);
-    pause *= 2;
+    if (active_) co_await pause_after(stepped.error());
   }
+}
+
+// That another process was faster, or that parked keys changed, is no trouble; that it never ends is.
+Task<> Consumer::pause_after(const Error& error) {
+  bool is_stale = error.code == Code::kStale;
+  stale_ = is_stale ? stale_ + 1 : 0;
+  auto level = error.code == Code::kCorrupt             ? log::Level::kError
+               : is_stale && stale_ < kStaleWithoutWord ? log::Level::kDebug
+                                                        : log::Level::kWarning;
+  log::write(level, fmt::format("{}: {} cannot be applied now and is tried again: {}", spec_.name, spec_.topic.name,
+                                error.message));
+  auto seen = changed_.generation();
+  auto longest = is_stale ? kStalePause : kLongestPause;
+  auto pause = is_stale ? std::min(pause_, longest) : std::max(pause_, kShortestPause);
+  pause_ = std::clamp(pause * 2, kShortestPause, longest);
+  auto end = std::chrono::steady_clock::now() + pause;
+  while (active_ && pause_.count() > 0 && co_await changed_.wait(seen, end)) seen = changed_.generation();
 }
 
 Task<Result<bool>> Consumer::step() {
   auto turn = co_await turn_.lock();
+  if (!active_) co_return false;
+  UnderWay under_way(*this);
   if (reload_) MYELIN_CO_CHECK(co_await load());
   MYELIN_CO_TRY(auto batch, co_await collect());
-  if (batch.messages.empty()) co_return false;
+  if (batch.messages.empty() || !active_) co_return false;
   MYELIN_CO_CHECK(co_await apply(std::move(batch)));
   co_return true;
 }
@@ -188,7 +231,7 @@ Task<Result<bool>> Consumer::step() {
 // The next messages of every partition, each from its cursor on without a hole.
 Task<Result<Consumer::Batch>> Consumer::collect() {
   Batch batch;
-  for (uint32_t p = 0; p < kPartitions && batch.messages.size() < kBatch; ++p) {
+  for (uint32_t p = 0; p < kPartitions && batch.messages.size() < kBatch && active_; ++p) {
     auto& partition = partitions_[p];
     auto& waiting = partition.waiting;
     while (!waiting.empty() && waiting.begin()->first <= partition.cursor) {  // came twice
@@ -269,6 +312,7 @@ Task<Result<void>> Consumer::apply_one_by_one(Batch batch) {
   std::map<uint32_t, uint64_t> at;
   for (auto& [p, move] : batch.moves) at[p] = move.first;
   for (auto& message : batch.messages) {
+    if (!active_) co_return fail(Code::kStale, "it went to rest");
     Batch one;
     auto p = message.partition;
     one.moves[p] = {at[p], message.seq};

@@ -15,14 +15,18 @@ namespace myelin::bus {
 
 class Consumer {
  public:
-  using Acknowledge = std::function<void(std::vector<std::string> replies)>;
-  Consumer(ConsumerSpec, db::Database&, Executor loop, Acknowledge);
+  using Answer = std::function<void(std::vector<std::string> replies)>;
+  Consumer(ConsumerSpec, db::Database&, Executor loop, Answer acknowledge, Answer refuse);
 
   const ConsumerSpec& spec() const { return spec_; }
   Task<Result<void>> register_cursors();  // new ones at the head, with the head's row locked (rule A10)
   void received(std::string_view reply, std::string_view payload);
   void head_is(uint32_t partition, uint64_t next_seq);  // from the head poll
-  Task<> run();                                         // for TaskSet::supervise
+  Task<> run();                                         // for TaskSet::supervise; waits while it is at rest
+  // It begins at rest. Who calls these subscribes before the one and unsubscribes before the other.
+  bool is_active() const { return active_; }
+  void activate();
+  Task<> rest();
   Task<Result<void>> unpark(std::string key);
   uint64_t cursor(uint32_t partition) const { return partitions_[partition].cursor; }
   uint64_t lag() const;
@@ -43,7 +47,21 @@ class Consumer {
     std::string reason;
     bool behind;  // another one of its key, which must still be there
   };
+  // While one lives, something is under way that rest() waits for.
+  class UnderWay {
+   public:
+    explicit UnderWay(Consumer& consumer) : consumer_(consumer) { ++consumer_.under_way_; }
+    ~UnderWay() {
+      --consumer_.under_way_;
+      consumer_.changed_.ring();
+    }
+    UnderWay(const UnderWay&) = delete;
+
+   private:
+    Consumer& consumer_;
+  };
   Task<Result<bool>> step();  // false: there was nothing to do
+  Task<> pause_after(const Error&);
   Task<Result<void>> load();
   Result<void> stop_for_good(uint32_t partition, uint64_t seen, uint64_t next_seq);
   Task<Result<Batch>> collect();
@@ -63,13 +81,18 @@ class Consumer {
   ConsumerSpec spec_;
   db::Database& db_;
   std::string generation_;
-  Acknowledge acknowledge_;
-  Doorbell ring_;
-  Mutex turn_;  // apply is not called twice at once
+  Answer acknowledge_, refuse_;
+  Doorbell ring_;     // there may be something to do
+  Doorbell changed_;  // it became active, or went to rest, or something ended that was under way
+  Mutex turn_;        // apply is not called twice at once
   std::array<Partition, kPartitions> partitions_;
   std::set<std::string> parked_keys_;
   size_t waiting_ = 0;
-  int throws_ = 0;  // of apply, one after the other
+  int throws_ = 0;     // of apply, one after the other
+  int stale_ = 0;      // steps in which another process was faster, one after the other
+  int under_way_ = 0;  // things that rest() waits for
+  std::chrono::milliseconds pause_{0};
+  bool active_ = false;
   bool reload_ = true;
   bool stopped_ = false;  // for good
   prometheus::Gauge& lag_;

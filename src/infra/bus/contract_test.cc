@@ -8,6 +8,7 @@ namespace {
 
 using db::testing::Kind;
 using testing::Carrier;
+using testing::Gate;
 using testing::key_of_body;
 using testing::kTopic;
 using Bodies = std::vector<std::string>;
@@ -22,17 +23,6 @@ INSTANTIATE_TEST_SUITE_P(Everywhere, BusContract,
                                                               Carrier::kEmbedded, Carrier::kExternal),
                                             ::testing::Values(Kind::kSqlite, Kind::kPostgres)),
                          testing::name_of);
-
-// A door that a test opens: apply waits before it.
-struct Gate {
-  Task<> pass() {
-    ++waiting;
-    while (!open) co_await sleep_for(std::chrono::milliseconds(1));
-    --waiting;
-  }
-  bool open = false;
-  int waiting = 0;
-};
 
 TEST_P(BusContract, EveryConsumerAppliesEverythingOnceAndInOrder) {
   testing::World world(GetParam());
@@ -409,42 +399,6 @@ TEST_P(BusContract, HintsReachEveryProcess) {
     return !heard.empty() && (alone || !heard_elsewhere.empty());
   }));
   EXPECT_EQ(heard.front(), "x");
-}
-
-TEST_P(BusContract, CommandsAreAnsweredByOneOfTheirOwners) {
-  int served = 0;
-  std::vector<Result<std::string>> all;
-  testing::World world(GetParam());
-  auto& node = world.make_node();
-  node.bus->serve("rooms.7", [&](std::string payload) -> Task<std::string> {
-    ++served;
-    co_await sleep_for(std::chrono::milliseconds(1));
-    co_return "done " + payload;
-  });
-  node.bus->serve("silent", [&](std::string) -> Task<std::string> {
-    co_await sleep_for(std::chrono::hours(1));
-    co_return "";
-  });
-  world.start(node);
-  auto ask = [&](std::string subject, std::string payload, std::chrono::milliseconds deadline) {
-    return world.run(node.bus->request(std::move(subject), std::move(payload), deadline));
-  };
-  Result<std::string> answer = fail(Code::kTimeout);
-  for (int i = 0; !answer && i < 50; ++i)  // its id makes repeating a command safe (rule B2)
-    answer = ask("rooms.7", "a", has_faults() ? std::chrono::milliseconds(100) : std::chrono::milliseconds(30'000));
-  ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_EQ(*answer, "done a");
-  if (!has_faults()) EXPECT_EQ(served, 1);
-  EXPECT_FALSE(ask("silent", "x", std::chrono::milliseconds(50))) << "a deadline ends the wait";
-  EXPECT_FALSE(ask("nobody", "x", std::chrono::seconds(30))) << "nobody serves it";
-
-  for (int i = 0; i < 300; ++i)
-    boost::asio::co_spawn(world.loop, node.bus->request("silent", "x", std::chrono::milliseconds(200)),
-                          [&](std::exception_ptr, Result<std::string> one) { all.push_back(std::move(one)); });
-  world.loop.restart();
-  world.loop.poll();
-  EXPECT_GE(all.size(), 44u) << "only so many are under way at once";
-  EXPECT_TRUE(world.until([&] { return all.size() == 300; }));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "base/log.h"
 #include "infra/bus/topic_bus.h"
@@ -35,12 +36,22 @@ class JetStream final : public JetStreamTransport {
     return {};
   }
   void subscribe(const Topic& topic, const std::string& consumer, Handler handler) override {
-    engine_->subscribe(stream_of(topic), consumer, kPrefetch, std::move(handler));
+    subscriptions_[{std::string(topic.name), consumer}] =
+        engine_->subscribe(stream_of(topic), consumer, kPrefetch, std::move(handler));
+  }
+  void unsubscribe(const Topic& topic, const std::string& consumer) override {
+    auto subscription = subscriptions_.extract({std::string(topic.name), consumer});
+    if (subscription) engine_->unsubscribe(subscription.mapped());
   }
   void publish(std::vector<Outgoing> messages, std::function<void(Result<void>)> done) override {
     engine_->publish(messages, std::move(done));
   }
   void acknowledge(std::vector<std::string> replies) override { engine_->acknowledge(replies); }
+  void refuse(std::vector<std::string> replies) override { engine_->refuse(replies); }
+  Result<void> follow(const Topic& topic, Handler handler) override {
+    return engine_->listen(subjects_of(topic), "", std::move(handler));
+  }
+  void on_reconnected(std::function<void()> handler) override { reconnected_ = std::move(handler); }
   void hint(const std::string& subject, std::string_view payload) override { engine_->hint(subject, payload); }
   Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
     return engine_->listen(subject, queue, std::move(handler));
@@ -53,12 +64,14 @@ class JetStream final : public JetStreamTransport {
  private:
   Result<void> open_engine() {
     MYELIN_TRY(engine_, engine::Engine::open(options_.engine, loop_));
+    engine_->on_reconnected(reconnected_);
+    subscriptions_.clear();
     return {};
   }
+  static std::string subjects_of(const Topic& topic) { return std::string(topic.name) + ".*"; }
   Result<void> ensure(const Topic& topic, const std::string& consumer) {
     bool in_memory = options_.streams_in_memory;
-    engine::StreamSpec spec{
-        stream_of(topic), {std::string(topic.name) + ".*"}, in_memory, in_memory ? kInMemory : kInFiles};
+    engine::StreamSpec spec{stream_of(topic), {subjects_of(topic)}, in_memory, in_memory ? kInMemory : kInFiles};
     MYELIN_CHECK(engine_->ensure_stream(spec));
     return engine_->ensure_consumer(spec.name, consumer);
   }
@@ -84,7 +97,9 @@ class JetStream final : public JetStreamTransport {
   JetStreamOptions options_;
   Executor loop_;
   std::unique_ptr<engine::Engine> engine_;
+  std::function<void()> reconnected_;
   std::vector<std::pair<Topic, std::string>> provisioned_;
+  std::map<std::pair<std::string, std::string>, uint64_t> subscriptions_;  // by topic and consumer
   bool set_aside_ = false;
 };
 

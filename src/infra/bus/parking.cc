@@ -61,6 +61,7 @@ Task<Result<void>> Consumer::unpark(std::string key) {
 Task<Result<bool>> Consumer::replay_first(std::string key) {
   auto turn = co_await turn_.lock();
   if (stopped_) co_return fail(Code::kCorrupt, spec_.name + " has stopped");
+  UnderWay under_way(*this);
   struct Row {
     int64_t id;
     Message message;

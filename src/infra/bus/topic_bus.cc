@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+
 #include "base/log.h"
 #include "infra/bus/consumer.h"
+#include "infra/bus/follower.h"
 #include "infra/bus/heads.h"
 #include "infra/bus/publisher.h"
+#include "infra/bus/wire.h"
 
 namespace myelin::bus {
 namespace {
@@ -24,7 +30,9 @@ class TopicBus final : public Bus {
         missed_(loop),
         trimmer_(db),
         tasks_(loop),
-        memory_(metrics::gauge("myelin_engine_memory_bytes", "Memory that the engine has from the system")) {}
+        memory_(metrics::gauge("myelin_engine_memory_bytes", "Memory that the engine has from the system")) {
+    transport_->on_reconnected([this] { reconnected(); });
+  }
   ~TopicBus() override {
     tasks_.cancel();
     if (publisher_) publisher_->stop();
@@ -32,10 +40,19 @@ class TopicBus final : public Bus {
   }
 
   void declare(ConsumerSpec spec) override {
-    consumers_.push_back(
-        std::make_unique<Consumer>(std::move(spec), db_, loop_, [this](std::vector<std::string> replies) {
-          if (open_ && !replies.empty()) transport_->acknowledge(std::move(replies));
-        }));
+    auto acknowledge = [this](std::vector<std::string> replies) {
+      if (open_ && !replies.empty()) transport_->acknowledge(std::move(replies));
+    };
+    auto refuse = [this](std::vector<std::string> replies) {
+      if (open_ && !replies.empty()) transport_->refuse(std::move(replies));
+    };
+    consumers_.push_back(std::make_unique<Consumer>(std::move(spec), db_, loop_, acknowledge, refuse));
+  }
+  void follow(FollowerSpec spec) override {
+    if (db_.is_sqlite()) return;
+    auto it = std::ranges::find(followers_, spec.topic.name, [](const auto& each) { return each->topic().name; });
+    if (it == followers_.end()) it = followers_.insert(it, std::make_unique<Follower>(spec.topic, db_.generation()));
+    (*it)->add(std::move(spec));
   }
   void on_hint(std::string subject, HintHandler handler) override {
     hints_.emplace_back(std::move(subject), std::move(handler));
@@ -44,7 +61,7 @@ class TopicBus final : public Bus {
     commands_.emplace_back(std::move(subject), std::move(handler));
   }
 
-  Task<Result<void>> start() override {
+  Task<Result<void>> start(Consumers at_first) override {
     MYELIN_CO_TRY(auto opened, co_await WorkerPool("open", 1, 1).run([this] { return transport_->open(); }));
     MYELIN_CO_CHECK(opened);
     open_ = true;
@@ -59,9 +76,7 @@ class TopicBus final : public Bus {
     for (auto& each : consumers_) {
       auto consumer = each.get();
       const auto& spec = consumer->spec();
-      transport_->subscribe(spec.topic, spec.name, [consumer](std::string_view reply, std::string_view payload) {
-        consumer->received(reply, payload);
-      });
+      if (at_first == Consumers::kActive) activate(*consumer);
       tasks_.supervise(fmt::format("consumer {} of {}", spec.name, spec.topic.name),
                        [consumer] { return consumer->run(); });
     }
@@ -69,6 +84,16 @@ class TopicBus final : public Bus {
     tasks_.supervise("bus: head poll", [this] { return head_poll(); });
     tasks_.supervise("bus: trim", [this] { return trim(); });
     co_return Result<void>{};
+  }
+
+  void activate(std::string_view name, const Topic& topic) override {
+    if (auto* consumer = find(name, topic); consumer && !consumer->is_active()) activate(*consumer);
+  }
+  Task<> rest(std::string name, Topic topic) override {
+    auto* consumer = find(name, topic);
+    if (consumer == nullptr) co_return;
+    if (consumer->is_active()) transport_->unsubscribe(topic, name);
+    co_await consumer->rest();
   }
 
   void hint(std::string subject, std::string payload) override {
@@ -92,7 +117,8 @@ class TopicBus final : public Bus {
     });
     co_await waiting->bell.wait(0, clock_.steady() + deadline + std::chrono::seconds(1));
     if (!waiting->answer) co_return fail(Code::kTimeout, "no answer to a command");
-    co_return *waiting->answer;
+    MYELIN_CO_TRY(auto answer, std::move(*waiting->answer));
+    co_return decode_answer(std::move(answer));
   }
 
   Task<Result<std::vector<Parked>>> parked() override {
@@ -133,7 +159,26 @@ class TopicBus final : public Bus {
   }
 
  private:
+  Consumer* find(std::string_view name, const Topic& topic) {
+    if (!open_) return nullptr;
+    for (auto& consumer : consumers_)
+      if (consumer->spec().name == name && consumer->spec().topic.name == topic.name) return consumer.get();
+    log::error("bus: there is no consumer {} of {}", name, topic.name);
+    return nullptr;
+  }
+  void activate(Consumer& consumer) {
+    const auto& spec = consumer.spec();
+    consumer.activate();
+    transport_->subscribe(spec.topic, spec.name, [&consumer](std::string_view reply, std::string_view payload) {
+      consumer.received(reply, payload);
+    });
+  }
+
   Result<void> listen() {
+    for (auto& each : followers_)
+      MYELIN_CHECK(transport_->follow(
+          each->topic(),
+          [follower = each.get()](std::string_view, std::string_view payload) { follower->received(payload); }));
     for (auto& [subject, handler] : hints_)
       MYELIN_CHECK(transport_->listen("hint." + subject, "", [handler](std::string_view, std::string_view payload) {
         handler(std::string(payload));
@@ -142,20 +187,46 @@ class TopicBus final : public Bus {
       MYELIN_CHECK(transport_->listen(
           "cmd." + subject, "owners",
           [this, handler, name = subject](std::string_view reply, std::string_view payload) {
-            tasks_.spawn("command " + name, answer(handler, std::string(reply), std::string(payload)));
+            tasks_.spawn("command " + name, answer(name, handler, std::string(reply), std::string(payload)));
           }));
     return {};
   }
 
-  Task<> answer(CommandHandler handler, std::string reply, std::string payload) {
-    auto text = co_await handler(std::move(payload));
-    if (open_) transport_->hint(reply, text);
+  Task<> answer(std::string name, CommandHandler handler, std::string reply, std::string payload) {
+    std::string answer;
+    try {
+      answer = encode_answer(kAnswered, co_await handler(std::move(payload)));
+    } catch (const boost::system::system_error& e) {
+      if (e.code() == boost::asio::error::operation_aborted) throw;
+      answer = encode_answer(kFailed, e.what());
+    } catch (const std::exception& e) {
+      answer = encode_answer(kFailed, e.what());
+    }
+    if (answer.front() == kFailed) log::error("command {} threw: {}", name, answer.substr(1));
+    if (open_) transport_->hint(reply, answer);
   }
 
   Task<Result<void>> poll_heads() {
     MYELIN_CO_TRY(auto heads, co_await read_heads(db_));
     tell(heads);
+    tell_followers(heads);
     co_return Result<void>{};
+  }
+  // Polls come sooner than they should when a publish failed: what is on its way then is not missed yet.
+  void tell_followers(const Heads& heads) {
+    auto now = clock_.steady();
+    if (followers_.empty() || now < followers_next_) return;
+    followers_next_ = now + options_.head_poll / 2;
+    static constexpr std::array<uint64_t, kPartitions> kNone{};
+    for (auto& follower : followers_) {
+      auto it = heads.find(follower->topic().name);
+      follower->heads_are(it == heads.end() ? kNone : it->second);
+    }
+  }
+  void reconnected() {
+    for (auto& follower : followers_) follower->disconnected();
+    followers_next_ = {};
+    missed_.ring();
   }
   void tell(const Heads& heads) {
     for (auto& consumer : consumers_) {
@@ -167,7 +238,7 @@ class TopicBus final : public Bus {
   bool reached(const Heads& goals) const {
     for (const auto& consumer : consumers_) {
       auto it = goals.find(consumer->spec().topic.name);
-      if (it == goals.end()) continue;
+      if (it == goals.end() || !consumer->is_active()) continue;
       for (uint32_t p = 0; p < kPartitions; ++p)
         if (consumer->cursor(p) + 1 < it->second[p]) return false;
     }
@@ -201,6 +272,8 @@ class TopicBus final : public Bus {
   std::unique_ptr<Transport> transport_;
   std::shared_ptr<Publisher> publisher_;
   std::vector<std::unique_ptr<Consumer>> consumers_;
+  std::vector<std::unique_ptr<Follower>> followers_;  // one per topic
+  std::chrono::steady_clock::time_point followers_next_;
   std::vector<std::pair<std::string, HintHandler>> hints_;
   std::vector<std::pair<std::string, CommandHandler>> commands_;
   Doorbell missed_;

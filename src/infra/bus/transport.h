@@ -27,8 +27,16 @@ class Transport {
   // acknowledged them.
   virtual Result<void> provision(const Topic&, const std::string& consumer) = 0;
   virtual void subscribe(const Topic&, const std::string& consumer, Handler) = 0;
+  // The handler is not called again; what was on its way to it is delivered to who subscribes now, or next.
+  virtual void unsubscribe(const Topic&, const std::string& consumer) = 0;
   virtual void publish(std::vector<Outgoing>, std::function<void(Result<void> stored)> done) = 0;
   virtual void acknowledge(std::vector<std::string> replies) = 0;
+  virtual void refuse(std::vector<std::string> replies) = 0;  // to be delivered again
+
+  // Every message of the topic as it is published, by whomever; not kept for who does not listen at the moment.
+  virtual Result<void> follow(const Topic&, Handler) = 0;
+  // Before open(). Called when the connection was lost and is back: what is not kept has passed by.
+  virtual void on_reconnected(std::function<void()>) = 0;
 
   // Not kept: who does not listen at the moment does not hear it. With a queue name one listener of it gets each.
   virtual void hint(const std::string& subject, std::string_view payload) = 0;

@@ -7,22 +7,26 @@
 namespace myelin::bus::testing {
 namespace {
 
-using Alive = std::shared_ptr<bool>;  // of a connection; false: closed
+struct End {  // of a connection, or of one subscription on it
+  Executor loop;
+  bool open = true;
+};
+using EndPtr = std::shared_ptr<End>;
 
 struct Listener {
-  Alive alive;
+  EndPtr at;
   std::string queue;
   Transport::Handler handler;
 };
 
 struct Subscriber {
-  Alive alive;
+  EndPtr at;
   Transport::Handler handler;
 };
 
 struct Durable {
   std::deque<std::string> waiting;
-  std::map<uint64_t, std::pair<std::string, Alive>> unacknowledged;  // by id, with whom it was delivered to
+  std::map<uint64_t, std::pair<std::string, EndPtr>> unacknowledged;  // by id, with whom it was delivered to
 };
 
 }  // namespace
@@ -30,14 +34,16 @@ struct Durable {
 struct MemoryStreams::State {
   explicit State(Executor executor) : loop(std::move(executor)) {}
 
-  Executor loop;
+  Executor loop;  // of who names none
   uint64_t last_id = 0, turn = 0;
   std::map<std::string, std::map<std::string, Durable>, std::less<>> streams;  // topic, consumer
   std::map<std::pair<std::string, std::string>, std::vector<Subscriber>> subscribers;
   std::map<std::string, std::vector<Listener>, std::less<>> listeners;
 
   bool publish(const Outgoing& message) {
-    auto stream = streams.find(message.subject.substr(0, message.subject.rfind('.')));
+    auto topic = message.subject.substr(0, message.subject.rfind('.'));
+    send(topic + ".*", "", message.payload);
+    auto stream = streams.find(topic);
     if (stream == streams.end()) return false;
     for (auto& [name, durable] : stream->second) {
       durable.waiting.push_back(message.payload);
@@ -49,30 +55,36 @@ struct MemoryStreams::State {
   // Hands what waits to the subscribers in turn, each message in a step of the loop of its own.
   void deliver(const std::string& topic, const std::string& consumer) {
     auto& all = subscribers[{topic, consumer}];
-    std::erase_if(all, [](const Subscriber& one) { return !*one.alive; });
+    std::erase_if(all, [](const Subscriber& one) { return !one.at->open; });
     auto& durable = streams[topic][consumer];
     while (!all.empty() && !durable.waiting.empty()) {
       auto& to = all[turn++ % all.size()];
       auto id = ++last_id;
       auto reply = fmt::format("{} {} {}", topic, consumer, id);
-      boost::asio::post(loop, [to, reply, payload = durable.waiting.front()] {
-        if (*to.alive) to.handler(reply, payload);
+      boost::asio::post(to.at->loop, [to, reply, payload = durable.waiting.front()] {
+        if (to.at->open) to.handler(reply, payload);
       });
-      durable.unacknowledged.emplace(id, std::pair(std::move(durable.waiting.front()), to.alive));
+      durable.unacknowledged.emplace(id, std::pair(std::move(durable.waiting.front()), to.at));
       durable.waiting.pop_front();
     }
   }
 
-  void acknowledge(const std::string& reply) {
+  // Acknowledged, or else refused: then it waits again.
+  void answer(const std::string& reply, bool acknowledged) {
     auto first = reply.find(' '), second = reply.rfind(' ');
     auto stream = streams.find(reply.substr(0, first));
     if (stream == streams.end()) return;
-    auto durable = stream->second.find(reply.substr(first + 1, second - first - 1));
-    if (durable != stream->second.end()) durable->second.unacknowledged.erase(std::stoull(reply.substr(second + 1)));
+    auto name = reply.substr(first + 1, second - first - 1);
+    auto durable = stream->second.find(name);
+    if (durable == stream->second.end()) return;
+    auto message = durable->second.unacknowledged.extract(std::stoull(reply.substr(second + 1)));
+    if (!message || acknowledged) return;
+    durable->second.waiting.push_front(std::move(message.mapped().first));
+    deliver(stream->first, name);
   }
 
-  // What went to a connection that has closed waits again.
-  void take_back(const Alive& gone) {
+  // What went to an end that has closed waits again.
+  void take_back(const EndPtr& gone) {
     for (auto& [topic, consumers] : streams)
       for (auto& [name, durable] : consumers) {
         for (auto it = durable.unacknowledged.rbegin(); it != durable.unacknowledged.rend(); ++it)
@@ -87,7 +99,7 @@ struct MemoryStreams::State {
     std::map<std::string, std::vector<Listener>> queues;
     std::vector<Listener> chosen;
     for (const auto& listener : listeners[subject]) {
-      if (!*listener.alive) continue;
+      if (!listener.at->open) continue;
       if (listener.queue.empty())
         chosen.push_back(listener);
       else
@@ -95,8 +107,8 @@ struct MemoryStreams::State {
     }
     for (auto& [name, members] : queues) chosen.push_back(members[turn++ % members.size()]);
     for (auto& listener : chosen)
-      boost::asio::post(loop, [listener, reply, text = std::string(payload)] {
-        if (*listener.alive) listener.handler(reply, text);
+      boost::asio::post(listener.at->loop, [listener, reply, text = std::string(payload)] {
+        if (listener.at->open) listener.handler(reply, text);
       });
     return !chosen.empty();
   }
@@ -106,16 +118,17 @@ namespace {
 
 class Connection final : public Transport {
  public:
-  explicit Connection(std::shared_ptr<MemoryStreams::State> state) : state_(std::move(state)) {}
+  Connection(std::shared_ptr<MemoryStreams::State> state, Executor loop)
+      : state_(std::move(state)), loop_(std::move(loop)) {}
   ~Connection() override { close(); }
 
   Result<void> open() override {
-    alive_ = std::make_shared<bool>(true);
+    end_ = std::make_shared<End>(loop_);
     return {};
   }
   void close() override {
-    if (!alive_ || !std::exchange(*alive_, false)) return;
-    state_->take_back(alive_);
+    if (!end_ || !std::exchange(end_->open, false)) return;
+    for (auto& [key, end] : std::exchange(subscriptions_, {})) give_up(end);
     auto unanswered = std::exchange(requests_, {});
     for (auto& [inbox, request] : unanswered) request.done(fail(Code::kUnavailable, "closed"));
   }
@@ -124,33 +137,45 @@ class Connection final : public Transport {
     return {};
   }
   void subscribe(const Topic& topic, const std::string& consumer, Handler handler) override {
-    state_->subscribers[{std::string(topic.name), consumer}].push_back({alive_, std::move(handler)});
-    state_->deliver(std::string(topic.name), consumer);
+    std::pair key(std::string(topic.name), consumer);
+    auto end = subscriptions_[key] = std::make_shared<End>(loop_);
+    state_->subscribers[key].push_back({end, std::move(handler)});
+    state_->deliver(key.first, consumer);
+  }
+  void unsubscribe(const Topic& topic, const std::string& consumer) override {
+    if (auto subscription = subscriptions_.extract({std::string(topic.name), consumer})) give_up(subscription.mapped());
   }
   void publish(std::vector<Outgoing> messages, std::function<void(Result<void>)> done) override {
     bool stored = true;
     for (const auto& message : messages) stored = state_->publish(message) && stored;
-    boost::asio::post(state_->loop, [done = std::move(done), stored] {
+    boost::asio::post(loop_, [done = std::move(done), stored] {
       done(stored ? Result<void>() : fail(Code::kUnavailable, "there is no such stream"));
     });
   }
   void acknowledge(std::vector<std::string> replies) override {
-    for (const auto& reply : replies) state_->acknowledge(reply);
+    for (const auto& reply : replies) state_->answer(reply, true);
   }
+  void refuse(std::vector<std::string> replies) override {
+    for (auto it = replies.rbegin(); it != replies.rend(); ++it) state_->answer(*it, false);
+  }
+  Result<void> follow(const Topic& topic, Handler handler) override {
+    return listen(std::string(topic.name) + ".*", "", std::move(handler));
+  }
+  void on_reconnected(std::function<void()>) override {}
   void hint(const std::string& subject, std::string_view payload) override { state_->send(subject, "", payload); }
   Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
-    state_->listeners[subject].push_back({alive_, queue, std::move(handler)});
+    state_->listeners[subject].push_back({end_, queue, std::move(handler)});
     return {};
   }
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done) override {
     auto inbox = fmt::format("inbox.{}", ++state_->last_id);
-    auto timer = std::make_shared<boost::asio::steady_timer>(state_->loop, deadline);
+    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, deadline);
     requests_.emplace(inbox, Request{std::move(done), timer});
     state_->listeners[inbox] = {
-        {alive_, "", [this, inbox](std::string_view, std::string_view answer) { finish(inbox, std::string(answer)); }}};
-    timer->async_wait([this, inbox, alive = alive_](boost::system::error_code error) {
-      if (!error && *alive) finish(inbox, fail(Code::kUnavailable, "timeout"));
+        {end_, "", [this, inbox](std::string_view, std::string_view answer) { finish(inbox, std::string(answer)); }}};
+    timer->async_wait([this, inbox, end = end_](boost::system::error_code error) {
+      if (!error && end->open) finish(inbox, fail(Code::kTimeout, "timeout"));
     });
     if (!state_->send(subject, inbox, payload)) finish(inbox, fail(Code::kUnavailable, "nobody serves it"));
   }
@@ -160,25 +185,34 @@ class Connection final : public Transport {
     std::function<void(Result<std::string>)> done;
     std::shared_ptr<boost::asio::steady_timer> timer;
   };
+  void give_up(const EndPtr& subscription) {
+    subscription->open = false;
+    state_->take_back(subscription);
+  }
   void finish(const std::string& inbox, Result<std::string> answer) {
     auto it = requests_.find(inbox);
     if (it == requests_.end()) return;
     auto request = std::move(it->second);
     requests_.erase(it);
-    boost::asio::post(state_->loop, [state = state_, inbox] { state->listeners.erase(inbox); });
+    boost::asio::post(loop_, [state = state_, inbox] { state->listeners.erase(inbox); });
     request.timer->cancel();
     request.done(std::move(answer));
   }
 
   std::shared_ptr<MemoryStreams::State> state_;
-  Alive alive_;
+  Executor loop_;
+  EndPtr end_;
+  std::map<std::pair<std::string, std::string>, EndPtr> subscriptions_;  // by topic and consumer
   std::map<std::string, Request> requests_;
 };
 
 }  // namespace
 
 MemoryStreams::MemoryStreams(Executor loop) : state_(std::make_shared<State>(std::move(loop))) {}
-std::unique_ptr<Transport> MemoryStreams::connect() { return std::make_unique<Connection>(state_); }
+std::unique_ptr<Transport> MemoryStreams::connect() { return connect(state_->loop); }
+std::unique_ptr<Transport> MemoryStreams::connect(Executor loop) {
+  return std::make_unique<Connection>(state_, std::move(loop));
+}
 
 void MemoryStreams::wipe() {
   state_->streams.clear();

@@ -14,7 +14,9 @@ class MemoryStreams {
  public:
   explicit MemoryStreams(Executor loop);
   std::unique_ptr<Transport> connect();  // once per bus; what it has not acknowledged when it closes is delivered again
-  void wipe();                           // every stream and consumer goes; subscriptions make theirs again
+  // The same for a process with a loop of its own, which the same thread runs.
+  std::unique_ptr<Transport> connect(Executor loop);
+  void wipe();  // every stream and consumer goes; subscriptions make theirs again
 
   struct State;  // shared with the connections
 

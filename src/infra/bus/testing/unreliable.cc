@@ -26,26 +26,21 @@ class Unreliable final : public Transport {
       done(told ? fail(Code::kUnavailable, "lost on purpose") : std::move(stored));
     });
   }
-  // Lost, repeated or held back on the way from the stream. What is held back comes after one of the next messages.
   void subscribe(const Topic& topic, const std::string& consumer, Handler handler) override {
-    auto held = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
-    real_->subscribe(topic, consumer, [this, held, handler](std::string_view reply, std::string_view payload) {
-      if (happens(faults_.lose)) return;
-      if (happens(faults_.delay))
-        held->emplace_back(reply, payload);
-      else
-        handler(reply, payload);
-      if (happens(faults_.repeat)) handler(reply, payload);
-      if (held->empty() || !happens(30)) return;
-      auto one = held->begin() + static_cast<std::ptrdiff_t>(random_.next() % held->size());
-      auto late = std::move(*one);
-      held->erase(one);
-      handler(late.first, late.second);
-    });
+    real_->subscribe(topic, consumer, with_faults(std::move(handler)));
   }
+  void unsubscribe(const Topic& topic, const std::string& consumer) override { real_->unsubscribe(topic, consumer); }
+  Result<void> follow(const Topic& topic, Handler handler) override {
+    return real_->follow(topic, with_faults(std::move(handler)));
+  }
+  void on_reconnected(std::function<void()> handler) override { real_->on_reconnected(std::move(handler)); }
   void acknowledge(std::vector<std::string> replies) override {
     std::erase_if(replies, [&](const std::string&) { return happens(faults_.lose); });
     real_->acknowledge(std::move(replies));
+  }
+  void refuse(std::vector<std::string> replies) override {
+    std::erase_if(replies, [&](const std::string&) { return happens(faults_.lose); });
+    real_->refuse(std::move(replies));
   }
   void hint(const std::string& subject, std::string_view payload) override {
     if (!happens(faults_.lose)) real_->hint(subject, payload);
@@ -59,6 +54,23 @@ class Unreliable final : public Transport {
   }
 
  private:
+  // Lost, repeated or held back on the way from the stream. What is held back comes after one of the next messages.
+  Handler with_faults(Handler handler) {
+    auto held = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
+    return [this, held, handler = std::move(handler)](std::string_view reply, std::string_view payload) {
+      if (happens(faults_.lose)) return;
+      if (happens(faults_.delay))
+        held->emplace_back(reply, payload);
+      else
+        handler(reply, payload);
+      if (happens(faults_.repeat)) handler(reply, payload);
+      if (held->empty() || !happens(30)) return;
+      auto one = held->begin() + static_cast<std::ptrdiff_t>(random_.next() % held->size());
+      auto late = std::move(*one);
+      held->erase(one);
+      handler(late.first, late.second);
+    };
+  }
   bool happens(int of_a_hundred) {
     return of_a_hundred > 0 && random_.next() % 100 < static_cast<unsigned>(of_a_hundred);
   }

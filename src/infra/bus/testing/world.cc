@@ -51,33 +51,64 @@ World::World(Setting setting, Files database, uint64_t seed)
   }
 }
 
+Process::~Process() {
+  if (db) db->stop();
+}
+
 World::~World() {
-  for (auto& node : nodes)
+  for (auto& node : nodes) {
+    if (node->process) node->process->is_paused = false;
     if (node->running) stop(*node);
+  }
   nodes.clear();
   db->stop();
 }
 
 void World::open_database(const db::Options& options) {
   if (db) db->stop();
-  auto with_table = options;
-  with_table.migrations = migrations;
-  db = db::testing::TemporaryDatabase::open(with_table, loop.get_executor(), clock);
+  db = open(options, loop.get_executor());
+}
+std::unique_ptr<db::Database> World::open(db::Options options, Executor executor) {
+  options.migrations = migrations;
+  return db::testing::TemporaryDatabase::open(options, executor, clock);
 }
 
-Node& World::make_node(Options options) {
+Node& World::make_node(Options options) { return add_bus(nullptr, options); }
+Node& World::make_process(Options options) {
+  auto process = std::make_unique<Process>();
+  process->db = open(files->options(), process->loop.get_executor());
+  auto& node = add_bus(std::move(process), options);
+  if (!std::exchange(runs_others_, true)) boost::asio::co_spawn(loop, run_others(), [](std::exception_ptr) {});
+  return node;
+}
+
+Task<> World::run_others() {
+  while (true) {
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      auto* process = nodes[i]->process.get();
+      if (process == nullptr || process->is_paused) continue;
+      process->loop.restart();
+      process->loop.poll();
+    }
+    co_await sleep_for(std::chrono::microseconds(300));
+  }
+}
+
+Node& World::add_bus(std::unique_ptr<Process> process, Options options) {
   auto& node = *nodes.emplace_back(std::make_unique<Node>());
+  node.process = std::move(process);
+  Executor its_loop = node.process ? node.process->loop.get_executor() : loop.get_executor();
   std::unique_ptr<Transport> transport;
   if (carrier == Carrier::kEmbedded && jetstream.engine.store_dir.empty())
     jetstream.engine.store_dir = fmt::format("{}/jetstream{}", directory.path(), nodes.size());
   if (carrier == Carrier::kMemory || carrier == Carrier::kUnreliable)
-    transport = memory->connect();
+    transport = memory->connect(its_loop);
   else
-    transport = make_jetstream_transport(jetstream, loop.get_executor());
+    transport = make_jetstream_transport(jetstream, its_loop);
   if (carrier == Carrier::kEmbedded) jetstream.engine.store_dir.clear();
   node.wire = transport.get();
   if (carrier == Carrier::kUnreliable) transport = make_unreliable(std::move(transport), kFaults, random);
-  node.bus = make_bus(std::move(transport), *db, loop.get_executor(), clock, options);
+  node.bus = make_bus(std::move(transport), database_of(node), its_loop, clock, options);
   return node;
 }
 
@@ -99,15 +130,16 @@ ConsumerSpec World::recorder(std::string name, Check check) {
   return {std::move(name), kTopic, apply, key_of_body};
 }
 
-void World::start(Node& node) {
-  auto started = run(node.bus->start());
+void World::start(Node& node, Consumers at_first) {
+  auto started = run_at(node, node.bus->start(at_first));
   ASSERT_TRUE(started) << started.error().message;
   node.running = true;
 }
 void World::stop(Node& node) {
-  run(node.bus->stop());
+  run_at(node, node.bus->stop());
   node.running = false;
 }
+void World::rest(Node& node, const std::string& consumer) { run_at(node, node.bus->rest(consumer, kTopic)); }
 Node& World::start_with(std::vector<ConsumerSpec> consumers) {
   auto& node = make_node();
   for (auto& spec : consumers) node.bus->declare(std::move(spec));
@@ -115,10 +147,10 @@ Node& World::start_with(std::vector<ConsumerSpec> consumers) {
   return node;
 }
 
-Task<Result<void>> World::send(std::string key) {
+Task<Result<void>> World::send_by(db::Database& through, std::string key) {
   auto body = body_of(key, ++last[key]);
-  co_return co_await db->write({.lane = partition_of(key)},
-                               [key, body](db::Tx& tx) { tx.publish(kTopic.name, partition_of(key), body); });
+  co_return co_await through.write({.lane = partition_of(key)},
+                                   [key, body](db::Tx& tx) { tx.publish(kTopic.name, partition_of(key), body); });
 }
 void World::send_all(const std::vector<std::string>& keys) {
   for (const auto& key : keys) {
@@ -137,9 +169,9 @@ void World::send_many(int each, int keys) {
         [&left](std::exception_ptr) { --left; });
   EXPECT_TRUE(until([&] { return left == 0; }));
 }
-Task<> World::keep_sending(std::string key, bool& stop) {
+Task<> World::keep_sending_by(db::Database& through, std::string key, bool& stop) {
   while (!stop) {
-    EXPECT_TRUE(co_await send(key));
+    EXPECT_TRUE(co_await send_by(through, key));
     co_await sleep_for(std::chrono::milliseconds(1));
   }
 }
@@ -157,7 +189,7 @@ void World::publish_raw(Node& node, std::string_view generation, uint32_t partit
 }
 
 bool World::settles(Node& node, std::chrono::milliseconds within) {
-  return run(node.bus->settled(clock.steady() + within));
+  return run_at(node, node.bus->settled(clock.steady() + within));
 }
 
 std::vector<Applied> World::applied(const std::string& consumer) {
@@ -196,7 +228,7 @@ void World::expect_all_applied(const std::string& consumer) {
     by_key[row.body.substr(0, row.body.find('/'))].push_back(row.body);
   }
   for (const auto& [key, number] : last) EXPECT_EQ(by_key[key], sent(key)) << consumer << ", key " << key;
-  auto parked = run(nodes.back()->bus->parked());
+  auto parked = run_at(*nodes.back(), nodes.back()->bus->parked());
   EXPECT_TRUE(parked && parked->empty());
 }
 
