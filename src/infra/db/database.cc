@@ -12,15 +12,15 @@ namespace {
 class EngineDatabase final : public Database {
  public:
   EngineDatabase(std::unique_ptr<Engine> engine, std::unique_ptr<Witness> witness,
-                 std::vector<std::unique_ptr<Session>> writers, std::vector<std::unique_ptr<Session>> readers,
-                 const Options& options)
+                 std::vector<std::unique_ptr<Session>> writers, std::unique_ptr<Session> urgent,
+                 std::vector<std::unique_ptr<Session>> readers, const Options& options)
       : engine_(std::move(engine)),
         witness_(std::move(witness)),
         readers_(std::make_unique<Readers>(std::move(readers))) {
-    for (auto& writer : writers) {
-      lanes_.push_back(std::make_unique<Lane>(std::move(writer), LaneLimits{options.batch_closures, options.batch_time},
-                                              committed_, witness_.get()));
-    }
+    LaneLimits limits{options.batch_closures, options.batch_time};
+    for (auto& writer : writers)
+      lanes_.push_back(std::make_unique<Lane>(std::move(writer), limits, committed_, witness_.get()));
+    if (urgent) urgent_ = std::make_unique<Lane>(std::move(urgent), limits, committed_, witness_.get());
   }
   ~EngineDatabase() override { stop(); }
 
@@ -34,16 +34,18 @@ class EngineDatabase final : public Database {
   void stop() override {
     if (stopped_.exchange(true)) return;
     for (auto& lane : lanes_) lane->stop();
+    if (urgent_) urgent_->stop();
     readers_->stop();
     engine_->stop();
     lanes_.clear();  // closes their connections
+    urgent_.reset();
     readers_.reset();
   }
 
  protected:
   void submit(Write write) override {
     if (stopped_) return write.done(fail(Code::kUnavailable, "the database is closed"));
-    auto& lane = *lanes_[write.options.lane % lanes_.size()];
+    auto& lane = write.options.urgent && urgent_ ? *urgent_ : *lanes_[write.options.lane % lanes_.size()];
     lane.submit({write.options, std::move(write.run), std::move(write.done)});
   }
   void submit(Read read) override {
@@ -56,6 +58,7 @@ class EngineDatabase final : public Database {
   std::unique_ptr<Witness> witness_;
   Committed committed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<Lane> urgent_;  // null: they go to lanes_ like all
   std::unique_ptr<Readers> readers_;
   std::atomic<bool> stopped_ = false;
 };
@@ -137,12 +140,16 @@ Result<std::unique_ptr<Database>> Database::open(Options options, Executor, cons
   MYELIN_CHECK(migrate(*writers.front(), options.migrations.empty() ? all_migrations() : options.migrations, clock));
   MYELIN_TRY(auto witness, ask_witness(*engine, *writers.front(), options));
   if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), clock));
+  std::unique_ptr<Session> urgent;
+  if (!sqlite && !options.beside_a_server) {
+    MYELIN_TRY(urgent, engine->connect_writer());
+  }
   for (int i = 0; i < std::max(1, options.readers); ++i) {
     MYELIN_TRY(auto session, engine->connect_reader());
     readers.push_back(std::move(session));
   }
-  return std::make_unique<EngineDatabase>(std::move(engine), std::move(witness), std::move(writers), std::move(readers),
-                                          options);
+  return std::make_unique<EngineDatabase>(std::move(engine), std::move(witness), std::move(writers), std::move(urgent),
+                                          std::move(readers), options);
 }
 
 Task<Result<void>> renew_history(Database& db) {

@@ -161,12 +161,14 @@ struct WriteOptions {
   uint32_t lane = 0;  // any number; PostgreSQL takes it modulo its lanes, SQLite has one
   std::optional<Fence> fence{};
   bool is_batch = false;  // of messages, each of which may have a foreign head
+  // Small, and must not be late: behind no batch of others. PostgreSQL has one more lane for these, instead of `lane`.
+  bool urgent = false;
 };
 
 struct Options {
   std::string url;  // "sqlite:PATH" or "postgres://…"
   int readers = 4;
-  int lanes = 4;  // PostgreSQL connections that write
+  int lanes = 4;  // PostgreSQL connections that write, beside the one for what is urgent
   // What brings the schema up to date; empty means every file under src/.
   std::span<const Migration> migrations{};
   // A lane's transaction ends with this many closures, or when it has run closures for this long.
@@ -174,7 +176,7 @@ struct Options {
   std::chrono::milliseconds batch_time{10};
   // PostgreSQL: no lock is waited for longer, no transaction stands idle longer, no silent peer is believed longer.
   // Below half a lease (docs/spine.md, rule A3).
-  std::chrono::milliseconds session_timeout{4'000};
+  std::chrono::milliseconds session_timeout{1'400};
   int checkpoint_pages = 4'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
   bool beside_a_server = false;  // which may run on this database: its sync position and its witness are left alone
   std::string witness{};         // a file of this machine's that knows when the database went back in time; "" = none

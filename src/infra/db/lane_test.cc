@@ -107,6 +107,27 @@ TEST_P(Contract, SpineRuleA2AMissedFenceFailsItsPartitionOnly) {
 }
 
 // Numbers are dense, in commit order, and delivered in that order, whatever fails beside them.
+// What must not be late waits for no batch of others: PostgreSQL has a lane for it, SQLite has one for all.
+TEST_P(Contract, WhatIsUrgentPassesLanesThatStandStill) {
+  if (GetParam() == Kind::kSqlite) {
+    EXPECT_EQ(write(insert(1, 1), {.urgent = true}), 1);
+    return;
+  }
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  int left = options_.lanes;
+  for (uint32_t lane = 0; lane < static_cast<uint32_t>(options_.lanes); ++lane)
+    boost::asio::co_spawn(loop_, db_->write({lane}, [gate](Tx&) { gate.wait(); }),
+                          [&](std::exception_ptr, auto) { --left; });
+  loop_.restart();
+  loop_.poll();
+  EXPECT_EQ(write(insert(1, 1), {.urgent = true}), 1);
+  EXPECT_EQ(left, options_.lanes);
+  go.set_value();
+  loop_.restart();
+  while (left > 0) loop_.run_one();
+}
+
 TEST_P(Contract, SpineRuleA2TheOutboxIsDenseAndInCommitOrder) {
   std::mt19937 dice(7);
   std::map<uint32_t, int> expected;

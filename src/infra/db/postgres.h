@@ -25,7 +25,7 @@ using PgResult = std::unique_ptr<PGresult, ClearResult>;
 
 struct PostgresSettings {
   std::string url;
-  std::chrono::milliseconds session_timeout{4'000};
+  std::chrono::milliseconds session_timeout{1'400};
 };
 
 // Connects, sets the session up and checks what the spine demands of the server (docs/spine.md, rule A3).

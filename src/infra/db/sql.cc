@@ -56,6 +56,11 @@ void append_token(std::string_view token, Dialect dialect, std::string& out) {
     out += sqlite ? "MAX" : "GREATEST";
   } else if (token == "min") {
     out += sqlite ? "MIN" : "LEAST";
+  } else if (token.starts_with("clock $")) {
+    if (sqlite)
+      out += fmt::format("?{}", token.substr(token.find('$') + 1));
+    else
+      out += "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
   } else if (token.starts_with("ints $") || token.starts_with("texts $")) {
     auto space = token.find(' ');
     append_set(token.substr(0, space), token.substr(space + 1), dialect, out);

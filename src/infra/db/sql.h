@@ -4,7 +4,8 @@
 //   IN {texts $1}    the strings of a JSON array text: text_set()
 //   {for_update}     at the end of a SELECT: locks its rows
 //   {skip_locked}    the same, passing over rows that another transaction holds
-//   {max}(a, b)      the greater of two values that are not null; {min} the lesser
+//   {clock $1}       milliseconds since the epoch: by the server's clock where there is one, at this moment; on SQLite
+//   $1 {max}(a, b)      the greater of two values that are not null; {min} the lesser
 // Elsewhere than after IN, {ints $1} and {texts $1} are subqueries with one column, `value`.
 #pragma once
 #include <string>

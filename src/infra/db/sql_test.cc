@@ -37,6 +37,12 @@ TEST(Sql, Locks) {
   EXPECT_EQ(postgres("SELECT 1 {for_update} {skip_locked}"), "SELECT 1  FOR UPDATE SKIP LOCKED");
 }
 
+TEST(Sql, TheClockIsTheServersWhereThereIsOne) {
+  EXPECT_EQ(sqlite("SELECT {clock $2} + $1"), "SELECT ?2 + ?1");
+  EXPECT_EQ(postgres("SELECT {clock $2} + $1"),
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $1");
+}
+
 TEST(Sql, UnknownTokensAreRefused) {
   EXPECT_THROW(sqlite("SELECT {now}"), Failure);
   EXPECT_THROW(postgres("SELECT {ints"), Failure);

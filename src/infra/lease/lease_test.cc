@@ -80,12 +80,11 @@ TEST_P(LeaseTest, TheTableNamesTheOwnerAndItsEpoch) {
   clock_.advance(1'000);
   auto second = take("second");
   ASSERT_TRUE(second);
-  EXPECT_EQ(
-      number("SELECT count(*) FROM lease l JOIN outbox_head h ON h.topic = l.topic AND h.partition = l.partition AND "
-             "h.epoch = l.epoch WHERE l.topic = 'room.out' AND l.holder = 'second'"),
-      bus::kPartitions);
+  EXPECT_EQ(number("SELECT count(*) FROM lease l JOIN outbox_head h ON h.topic = l.name AND h.partition = l.part AND "
+                   "h.epoch = l.epoch WHERE l.name = 'room.out' AND l.holder = 'second'"),
+            bus::kPartitions);
   EXPECT_EQ(number("SELECT min(taken_at) FROM lease"), clock_.now());
-  EXPECT_EQ(number("SELECT epoch FROM lease WHERE partition = 9"), (*second)->fence(9)->epoch);
+  EXPECT_EQ(number("SELECT epoch FROM lease WHERE part = 9"), (*second)->fence(9)->epoch);
 }
 
 // Many take over from each other while all of them write. Whoever is last owns everything; numbers have no hole.

@@ -41,8 +41,8 @@ Task<Result<std::unique_ptr<Owner>>> Owner::take_all(db::Database& db, const Clo
         "UPDATE outbox_head SET epoch = epoch + 1 WHERE topic = $1 RETURNING partition, epoch",
         [&](const db::Row& row) { out.at(static_cast<size_t>(row.i64(0))) = row.i64(1); }, topic);
     tx.exec(
-        "INSERT INTO lease (topic, partition, holder, epoch, taken_at) SELECT topic, partition, $2, epoch, $3 FROM "
-        "outbox_head WHERE topic = $1 ON CONFLICT (topic, partition) DO UPDATE SET holder = excluded.holder, epoch = "
+        "INSERT INTO lease (name, part, holder, epoch, taken_at) SELECT topic, partition, $2, epoch, $3 FROM "
+        "outbox_head WHERE topic = $1 ON CONFLICT (name, part) DO UPDATE SET holder = excluded.holder, epoch = "
         "excluded.epoch, taken_at = excluded.taken_at",
         topic, holder, now);
     return out;
