@@ -458,6 +458,19 @@ INSTANTIATE_TEST_SUITE_P(
       return std::string(info.param.first ? "InMemory" : info.param.second ? "Emptied" : "InFiles");
     });
 
+// As a machine that stands still, or a network that is cut: nothing closes the connection.
+TEST_F(Engines, AServerThatIsSilentIsLeftWithinSeconds) {
+  NatsServer server;
+  auto engine = open(server.client());
+  int told = 0;
+  engine->on_reconnected([&] { ++told; });
+  server.pause();
+  auto resume = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  (void)until([&] { return std::chrono::steady_clock::now() > resume; });
+  server.resume();
+  EXPECT_TRUE(until([&] { return told == 1; })) << "that another connection was made";
+}
+
 TEST_F(Engines, MemoryAndThreadsStayWithinWhatIsAskedFor) {
   auto options = embedded();
   options.memory_mb = 32;

@@ -96,6 +96,18 @@ func (e *engine) request(subject string, payload []byte, deadline time.Duration,
 	}
 }
 
+// engine_leave_server goes over to the next server of the cluster, and does not wait for it.
+//
+//export engine_leave_server
+func engine_leave_server(handle C.uint64_t) {
+	if e := find(handle); e != nil && e.server == nil && len(e.conn.Servers()) > 1 {
+		go func() {
+			defer e.guard(0)
+			e.conn.ForceReconnect()
+		}()
+	}
+}
+
 // engine_listen delivers core messages of a subject to the token; with a queue group each goes to one of its members. When it
 // returns the server knows.
 //

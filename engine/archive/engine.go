@@ -37,6 +37,11 @@ func main() {}
 const (
 	startTime  = 20 * time.Second
 	answerTime = 10 * time.Second // for what C++ waits for
+	pingTime   = time.Second      // a server that has answered none of two is left for another
+	dialTime   = 2 * time.Second
+	silence    = 1500 * time.Millisecond // of a server, to what was sent to it
+
+	tcpUserTimeout = 18 // of Linux's tcp.h
 )
 
 type options struct {
@@ -103,6 +108,9 @@ func storeFailed(err error) bool {
 	return errors.As(err, &refusal) && slices.Contains(codes, refusal.ErrorCode)
 }
 
+// tooFewServers of a cluster are alive for a stream's replicas.
+const tooFewServers jetstream.ErrorCode = 10005
+
 // silent: nobody is there to answer, which may change by itself.
 func silent(err error) bool {
 	for _, each := range []error{nats.ErrNoServers, nats.ErrTimeout, nats.ErrNoResponders, context.DeadlineExceeded} {
@@ -113,7 +121,8 @@ func silent(err error) bool {
 	var dial *net.OpError
 	var name *net.DNSError
 	var refusal *jetstream.APIError
-	return errors.As(err, &name) || errors.As(err, &dial) && (dial.Op == "dial" || dial.Timeout()) || errors.As(err, &refusal) && refusal.Code == 503
+	return errors.As(err, &name) || errors.As(err, &dial) && (dial.Op == "dial" || dial.Timeout()) ||
+		errors.As(err, &refusal) && (refusal.Code == 503 || refusal.ErrorCode == tooFewServers)
 }
 
 // result says to C++ how a step ended: 1 is success, 2 errDeclared, 3 silence, 4 damage, 0 any other failure.
@@ -244,10 +253,21 @@ func withoutSecrets(urls string) string {
 	return strings.Join(out, ",")
 }
 
+// dialer makes connections that are lost with what they have not delivered within silence: a command shall not arrive when its
+// sender has long given it up.
+func dialer() *net.Dialer {
+	return &net.Dialer{Timeout: dialTime, Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(silence.Milliseconds()))
+		})
+	}}
+}
+
 func (e *engine) connect(o options) error {
 	opts := []nats.Option{
 		nats.Name("myelin"), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond),
-		nats.Timeout(5 * time.Second), nats.RetryOnFailedConnect(false),
+		nats.SetCustomDialer(dialer()), nats.ReconnectBufSize(-1), nats.RetryOnFailedConnect(false),
+		nats.PingInterval(pingTime), nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				e.warning("NATS: disconnected: %v", err)

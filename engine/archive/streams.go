@@ -64,11 +64,38 @@ func (d *declared) of(stream string) (streamSpec, []string, bool) {
 	return s, slices.Clone(d.consumers[stream]), known
 }
 
+// replicas of a stream: three where the server is one of a cluster, which must have as many.
+func (e *engine) replicas() int {
+	if e.server == nil && e.conn.ConnectedClusterName() != "" {
+		return 3
+	}
+	return 1
+}
+
+// insist asks JetStream again while nobody answers: when several processes make the same stream at the same time, a cluster
+// answers some of them and forgets the others.
+func insist(ctx context.Context, ask func(context.Context) error) error {
+	const patience, pause = 2 * time.Second, 100 * time.Millisecond
+	for {
+		once, cancel := context.WithTimeout(ctx, patience)
+		err := ask(once)
+		cancel()
+		if !silent(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
+
 // ensureStream makes a stream, or brings an existing one up to date without loss. It never deletes one.
 func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
 	config := jetstream.StreamConfig{
 		Name: s.Name, Subjects: s.Subjects, Retention: jetstream.InterestPolicy, Storage: jetstream.FileStorage,
-		MaxBytes: s.MaxBytes, Discard: jetstream.DiscardOld, MaxMsgs: -1,
+		MaxBytes: s.MaxBytes, Discard: jetstream.DiscardOld, MaxMsgs: -1, Replicas: e.replicas(),
 	}
 	if s.Memory {
 		config.Storage = jetstream.MemoryStorage
@@ -87,10 +114,13 @@ func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
 			"by itself: stop the server and remove it (nothing in it is lost: the database has it)",
 			errDeclared, s.Name, have.Storage, have.Retention, config.Storage, config.Retention)
 	}
-	if slices.Equal(have.Subjects, config.Subjects) && have.MaxBytes == config.MaxBytes && have.Discard == config.Discard {
+	// More replicas than ours are the administrator's wish.
+	replicas := max(have.Replicas, config.Replicas)
+	if slices.Equal(have.Subjects, config.Subjects) && have.MaxBytes == config.MaxBytes && have.Discard == config.Discard &&
+		have.Replicas == replicas {
 		return nil
 	}
-	have.Subjects, have.MaxBytes, have.Discard = config.Subjects, config.MaxBytes, config.Discard
+	have.Subjects, have.MaxBytes, have.Discard, have.Replicas = config.Subjects, config.MaxBytes, config.Discard, replicas
 	_, err = e.js.UpdateStream(ctx, have)
 	return err
 }
@@ -112,7 +142,7 @@ func engine_ensure_stream(handle C.uint64_t, spec *C.char, length C.int, message
 			return err
 		}
 		e.declared.add(s)
-		return e.ensureStream(ctx, s)
+		return insist(ctx, func(once context.Context) error { return e.ensureStream(once, s) })
 	})
 }
 
@@ -125,7 +155,7 @@ func engine_ensure_consumer(handle C.uint64_t, spec *C.char, length C.int, messa
 			return err
 		}
 		e.declared.addConsumer(s)
-		return e.ensureConsumer(ctx, s.Stream, s.Name)
+		return insist(ctx, func(once context.Context) error { return e.ensureConsumer(once, s.Stream, s.Name) })
 	})
 }
 

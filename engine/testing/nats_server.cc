@@ -109,6 +109,8 @@ void NatsServer::end(int signal) {
 }
 void NatsServer::kill() { end(SIGKILL); }
 void NatsServer::stop() { end(SIGTERM); }
+void NatsServer::pause() { ::kill(process_, SIGSTOP); }
+void NatsServer::resume() { ::kill(process_, SIGCONT); }
 
 void NatsServer::empty_store() { std::filesystem::remove_all(directory_.path() + "/store"); }
 

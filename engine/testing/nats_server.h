@@ -22,7 +22,9 @@ class NatsServer {
   void start();            // again, on the same port; ends the test program when it does not start
   void kill();             // -9
   void stop();             // SIGTERM, and its end
-  void empty_store();      // while it is down
+  void pause();            // it stands still until resume(), its connections open
+  void resume();
+  void empty_store();  // while it is down
 
  private:
   void end(int signal);

@@ -3,6 +3,7 @@
 #include "app/components.h"
 #include "app/run_to_end.h"
 #include "app/signing_key.h"
+#include "app/status.h"
 #include "components/accounts/identity.h"
 #include "infra/lease/lease.h"
 
@@ -32,11 +33,12 @@ class Offline {
     MYELIN_TRY(auto name,
                run_to_end(io_, accounts::settle_server_name(*db, ServerName::trusted(config_.server_name), wish)));
     config_.server_name = name.str();
-    MYELIN_TRY(auto key, load_or_make_signing_key(config_.data_dir + "/signing.key", random_));
+    MYELIN_TRY(auto key, load_or_make_signing_key(signing_key_path(config_), random_));
     auto loop = Executor(io_.get_executor());
     auto bus = bus::make_jetstream_bus(bus_options(config_), *db, loop, clock_);  // never started
-    auto queues = work::Queues::make(*db, loop, clock_, random_);
-    auto rooms = rooms::Rooms::make(rooms_config(config_), *db, *bus, loop, clock_, random_, key);
+    auto queues = work::Queues::make(*db, *bus, loop, clock_, random_);
+    auto leases = lease::Leases::make(*db, *bus, loop, clock_, random_, "offline", {});  // never started
+    auto rooms = rooms::Rooms::make(rooms_config(config_), *db, *bus, *leases, loop, clock_, random_, key);
     auto accounts =
         accounts::make_accounts(accounts_config(config_), *db, *bus, *queues, *rooms, loop, clock_, random_);
     auto out = run_to_end(io_, action(*accounts, name));
@@ -89,6 +91,12 @@ Task<Result<std::string>> renew(db::Database& db) {
   co_return "noted: from the next start on, what left this server before is taken for known outside";
 }
 
+Task<Result<std::string>> describe(db::Database& db, bool as_json) {
+  SystemClock clock;
+  MYELIN_CO_TRY(auto status, co_await read_status(db, clock));
+  co_return as_json ? json::serialize(to_json(status)) : to_table(status);
+}
+
 }  // namespace
 
 Result<std::string> add_user(const Config& config, std::string name, std::string password, bool admin) {
@@ -105,6 +113,10 @@ Result<std::string> list_users(const Config& config) { return Offline(config).ru
 Result<std::string> set_password(const Config& config, std::string name, std::string password) {
   return Offline(config).run(
       [&](accounts::Accounts& accounts, const ServerName& server) { return change(accounts, server, name, password); });
+}
+
+Result<std::string> status(const Config& config, bool as_json) {
+  return Offline(config).on_database([&](db::Database& db) { return describe(db, as_json); });
 }
 
 Result<std::string> restored(const Config& config) {

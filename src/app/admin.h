@@ -11,6 +11,7 @@ Result<std::string> add_user(const Config&, std::string name, std::string passwo
 Result<std::string> list_users(const Config&);
 Result<std::string> set_password(const Config&, std::string name, std::string password);
 Result<std::string> new_token(const Config&, int uses);
-Result<std::string> restored(const Config&);  // the database went back in time; the server must not run
+Result<std::string> status(const Config&, bool as_json);  // of every process
+Result<std::string> restored(const Config&);              // the database went back in time; the server must not run
 
 }  // namespace myelin::app

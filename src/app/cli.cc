@@ -15,12 +15,11 @@
 #include "app/components.h"
 #include "app/config.h"
 #include "app/server.h"
+#include "app/version.h"
 #include "matrix/explain.h"
 
 namespace myelin::app {
 namespace {
-
-constexpr std::string_view kVersion = "0.1.0";
 
 int complain(const Error& error) {
   fmt::print(stderr, "myelin: {}\n", error.message);
@@ -132,7 +131,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App program("Myelin, a Matrix homeserver", "myelin");
   program.require_subcommand(1);
   int status = 0;
-  ConfigOptions options[7];
+  ConfigOptions options[8];
 
   auto* serve = program.add_subcommand("serve", "run the server");
   options[0].add_to(*serve);
@@ -192,6 +191,14 @@ int run_command_line(int argc, char** argv) {
   options[6].add_to(*back);
   back->callback(
       [&] { status = with_config(options[6], [](const Config& config) { return report(restored(config)); }); });
+
+  auto* state = program.add_subcommand("status", "say which processes are alive, what each does, and how far all is");
+  options[7].add_to(*state);
+  bool as_json = false;
+  state->add_flag("--json", as_json, "as JSON, as /_myelin/admin/status has it");
+  state->callback([&] {
+    status = with_config(options[7], [&](const Config& config) { return report(app::status(config, as_json)); });
+  });
 
   ExplainCommand explain;
   explain.add_to(program, status);

@@ -1,10 +1,14 @@
 #include "app/components.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "app/addresses.h"
+#include "app/roles.h"
+#include "app/version.h"
 
 namespace myelin::app {
 
@@ -20,7 +24,7 @@ db::Options database_options(const Config& config) {
 
 bus::JetStreamOptions bus_options(const Config& config) {
   bus::JetStreamOptions out;
-  out.streams_in_memory = !config.streams_in_files;
+  out.streams_in_memory = config.nats == "embedded" && !config.streams_in_files;  // decision 0007
   auto& engine = out.engine;
   if (config.nats != "embedded") engine.url = config.nats;
   engine.store_dir = config.data_dir + "/jetstream";
@@ -51,7 +55,14 @@ accounts::Config accounts_config(const Config& config) {
 }
 
 rooms::Config rooms_config(const Config& config) {
-  return {ServerName::trusted(config.server_name), static_cast<size_t>(config.cache_mb) * 1024 * 1024 / 2};
+  return {ServerName::trusted(config.server_name), static_cast<size_t>(config.cache_mb) * 1024 * 1024 / 2,
+          Roles::of(config.roles).rooms, config.instance};
+}
+
+lease::Process about_process(const Config& config) {
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  return {host, fmt::format("{}", fmt::join(config.roles, ",")), std::string(kVersion)};
 }
 
 // On loopback, a server of another name is behind a proxy, whose address we do not know.
@@ -73,6 +84,10 @@ Result<void> make_data_directory(const Config& config) {
   std::filesystem::create_directories(config.data_dir, error);
   if (error) return fail(Code::kUnavailable, "the data directory " + config.data_dir + ": " + error.message());
   return {};
+}
+
+std::string signing_key_path(const Config& config) {
+  return config.signing_key.empty() ? config.data_dir + "/signing.key" : config.signing_key;
 }
 
 Result<void> check_data_directory(const Config& config) {

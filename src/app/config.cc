@@ -1,5 +1,7 @@
 #include "app/config.h"
 
+#include "app/roles.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -236,13 +238,31 @@ Result<Config> load(const Sources& sources) {
   return config;
 }
 
+namespace {
+std::string place_of(const Config& config, std::string_view key) {
+  auto place = config.places.find(key);
+  return place == config.places.end() ? "configuration" : place->second;
+}
+}  // namespace
+
+Result<void> check_roles(const Config& config) {
+  auto roles = Roles::of(config.roles);
+  bool alone = config.database == "sqlite" || config.nats == "embedded";
+  if (roles.client && roles.rooms && roles.sync && roles.background) return {};
+  if (config.roles.empty()) return wrong(place_of(config, "roles"), "roles: this process would do nothing");
+  if (!alone) return {};
+  return wrong(place_of(config, "roles"),
+               fmt::format("roles: with {} there is no other process that could do the rest: several need PostgreSQL "
+                           "and an external NATS",
+                           config.database == "sqlite" ? "sqlite" : "the embedded engine"));
+}
+
 Result<void> check_nats(const Config& config) {
   for (const auto& key : keys()) {
     bool is_file = key.name == "nats_credentials" || key.name == "nats_nkey" || key.name.starts_with("nats_tls_");
     auto value = key.get(config);
     if (!key.name.starts_with("nats_") || value.empty()) continue;
-    auto place = config.places.find(key.name);
-    auto at = place == config.places.end() ? "configuration" : place->second;
+    auto at = place_of(config, key.name);
     if (config.nats == "embedded")
       return wrong(at, fmt::format("{} is for an external NATS, and nats is \"embedded\"", key.name));
     if (is_file && !std::ifstream(value)) return wrong(at, fmt::format("{}: {} cannot be read", key.name, value));

@@ -17,9 +17,10 @@ namespace myelin::app {
 struct Config {
   std::string file;                   // that it was read from; "" = none
   bool server_name_is_given = false;  // somewhere; else server_name is the default
-  std::string server_name, data_dir, database, nats, registration, registration_secret, public_base_url, log_level,
-      default_room_version;
-  std::vector<std::string> listen, trusted_proxies;
+  std::string server_name, data_dir, signing_key, database, nats, registration, registration_secret, public_base_url,
+      log_level, default_room_version;
+  std::string instance = "one";  // this process's among those over one database; kept in data_dir
+  std::vector<std::string> listen, trusted_proxies, roles;
   bool rate_limits = true, push_allow_private_addresses = false;
   std::string nats_user, nats_password, nats_token, nats_credentials, nats_nkey, nats_tls_ca, nats_tls_cert,
       nats_tls_key;
@@ -58,6 +59,8 @@ struct Sources {
 // Flags over environment over file over defaults. kInvalidParam, with the place and the nearest right name.
 Result<Config> load(const Sources&);
 
+// Whether the roles can be used: less than all of them need PostgreSQL and an external NATS. For the start.
+Result<void> check_roles(const Config&);
 // Whether what is said of NATS can be used: nothing with the embedded engine, files that can be read else. For the
 // start.
 Result<void> check_nats(const Config&);

@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "app/addresses.h"
 #include "app/config.h"
+#include "app/roles.h"
 #include "matrix/ids.h"
 
 namespace myelin::app {
@@ -70,6 +72,7 @@ bool is_database(std::string_view text) {
   return text == "sqlite" || text.starts_with("postgres://") || text.starts_with("postgresql://");
 }
 bool is_nats(std::string_view text) { return text == "embedded" || are_urls(text, "nats,tls,ws,wss"); }
+bool is_role(std::string_view text) { return std::ranges::find(role_names(), text) != role_names().end(); }
 Key list(std::string_view name, std::vector<std::string> Config::* field, std::string_view initial,
          std::string_view option, std::string_view comment) {
   return {name,
@@ -109,7 +112,10 @@ std::span<const Key> keys() {
                    "out then, and another name is refused."),
               is_server_name, "a name as in DNS, an IP address, or either with a port"),
       text("data_dir", &C::data_dir, "./data", "--data",
-           "Where everything is kept: database, signing key, the engine's streams. One process at a time."),
+           "Where everything is kept: database, signing key, the engine's streams. Of one process: no two share it."),
+      text("signing_key", &C::signing_key, "", "",
+           "Path of the server's signing key. Empty: signing.key in data_dir, made at the first start. Where several "
+           "processes are one server, each is given the same key."),
       checked(
           list("listen", &C::listen, "127.0.0.1:8008", "--listen",
                "Addresses to serve HTTP on. Put a TLS-terminating proxy in front of anything that is not loopback."),
@@ -118,6 +124,12 @@ std::span<const Key> keys() {
                    "The URL that clients reach this server at, published in /.well-known/matrix/client and at login. "
                    "Empty: clients are told none, but for a server named localhost on loopback addresses."),
               is_public_base_url, "an http or https URL, as in https://matrix.example.org"),
+      checked(
+          list("roles", &C::roles, "client,rooms,sync,background", "--roles",
+               "What this process does: client (HTTP), rooms (owns a share of the rooms), sync (the order of /sync, "
+               "and HTTP), background (push and other work that waits). Several processes need PostgreSQL and an "
+               "external NATS; each role may run in any number of them."),
+          is_role, "client, rooms, sync or background"),
       checked(list("trusted_proxies", &C::trusted_proxies, "", "",
                    "IP addresses of reverse proxies whose X-Forwarded-For is believed, or ranges of them: 10.0.0.0/8."),
               is_ip_range, "IP addresses or ranges as 10.0.0.0/8"),

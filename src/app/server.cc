@@ -10,6 +10,7 @@
 #include "app/addresses.h"
 #include "app/components.h"
 #include "app/house.h"
+#include "app/instance.h"
 #include "app/run_to_end.h"
 #include "app/signing_key.h"
 #include "base/log.h"
@@ -76,11 +77,17 @@ class Server {
 
  private:
   Task<Result<void>> greet() {
+    auto listens = fmt::format("http://{}", fmt::join(config_.listen, ", http://"));
     auto url = public_base_url(config_);
-    if (url.empty()) url = fmt::format("http://{}", fmt::join(config_.listen, ", http://"));
-    log::info("Myelin serves {} on {}; stop with Ctrl-C or SIGTERM", config_.server_name, url);
+    if (config_.roles.size() < role_names().size())
+      log::info("Myelin works for {} as {}, and listens on {}; stop with Ctrl-C or SIGTERM", config_.server_name,
+                fmt::join(config_.roles, ", "), listens);
+    else
+      log::info("Myelin serves {} on {}; stop with Ctrl-C or SIGTERM", config_.server_name,
+                url.empty() ? listens : url);
     log::info("data: {}; configuration: {}", config_.data_dir,
               config_.file.empty() ? "built in (see `myelin config`; give a file with --config)" : config_.file);
+    if (!Roles::of(config_.roles).serve_clients()) co_return Result<void>{};
     auto mode = house_.accounts().registration_mode();
     if (mode == accounts::RegistrationMode::kOpen) co_return Result<void>{};
     MYELIN_CO_TRY(auto token, co_await house_.accounts().start_token());
@@ -148,17 +155,27 @@ Task<int> run(Server& server, boost::asio::signal_set& signals) {
   co_return started ? 0 : 1;
 }
 
+// Whether no other process is alive over the database.
+Task<Result<bool>> is_alone_at(db::Database& db, const Clock& clock) {
+  if (db.is_sqlite()) co_return true;
+  MYELIN_CO_TRY(auto all, co_await lease::Leases::status(db, clock));
+  co_return std::ranges::none_of(all, [](const auto& each) { return each.alive; });
+}
+
 Result<int> serve(Config config) {
+  MYELIN_CHECK(check_roles(config));
   MYELIN_CHECK(check_nats(config));
   MYELIN_CHECK(make_data_directory(config));
   MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
   SystemRandom random;
   SystemClock clock;
-  MYELIN_TRY(auto key, load_or_make_signing_key(config.data_dir + "/signing.key", random));
+  MYELIN_TRY(config.instance, load_or_make_instance(config.data_dir + "/instance", random));
+  MYELIN_TRY(auto key, load_or_make_signing_key(signing_key_path(config), random));
   boost::asio::io_context io(1);
   MYELIN_TRY(auto db, db::Database::open(database_options(config), io.get_executor(), clock));
+  MYELIN_TRY(bool is_alone, run_to_end(io, is_alone_at(*db, clock)));
   using enum accounts::Wish;
-  auto wish = config.server_name_is_given ? kAtStart : kDefault;
+  auto wish = !config.server_name_is_given ? kDefault : is_alone ? kAtStart : kDemanded;
   MYELIN_TRY(auto name,
              run_to_end(io, accounts::settle_server_name(*db, ServerName::trusted(config.server_name), wish)));
   config.server_name = name.str();

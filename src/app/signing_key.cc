@@ -1,39 +1,20 @@
 #include "app/signing_key.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <fstream>
-#include <sstream>
 
+#include "app/data_file.h"
 #include "base/bytes.h"
 
 namespace myelin::app {
-namespace {
-
-Result<void> write_durably(const std::string& path, const std::string& text) {
-  int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(Code::kUnavailable, fmt::format("{} cannot be made: {}", path, std::strerror(errno)));
-  bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  ::close(fd);
-  if (!ok) return fail(Code::kUnavailable, fmt::format("{} cannot be written", path));
-  return {};
-}
-
-}  // namespace
 
 Result<SigningKey> load_or_make_signing_key(const std::string& path, Random& random, const BannedKeys& banned) {
   if (::access(path.c_str(), F_OK) != 0) {
     auto version = "a_" + random.token(6);
     auto key = SigningKey::generate(random, version);
-    auto unfinished = path + ".new";  // a crash before the rename leaves no half key behind
-    ::unlink(unfinished.c_str());
-    MYELIN_CHECK(write_durably(unfinished, fmt::format("ed25519 {} {}\n", version, base64(key.seed()))));
-    if (::rename(unfinished.c_str(), path.c_str()) != 0)
-      return fail(Code::kUnavailable, fmt::format("{} cannot be made: {}", path, std::strerror(errno)));
-    return key;
+    MYELIN_CHECK(make_file(path, fmt::format("ed25519 {} {}\n", version, base64(key.seed()))));
   }
   std::ifstream in(path);
   std::string algorithm, version, seed;

@@ -7,7 +7,8 @@
 
 namespace myelin::app {
 
-// `path` holds one line, "ed25519 VERSION SEED" with the seed in unpadded base64, and is readable by its owner only.
+// `path` holds one line, "ed25519 VERSION SEED" with the seed in unpadded base64, and is readable by its owner only. Of
+// several processes that make it at once, all have the same.
 // kInvalidParam: its public key is banned, which no other server would believe.
 Result<SigningKey> load_or_make_signing_key(const std::string& path, Random&, const BannedKeys& = BannedKeys::known());
 

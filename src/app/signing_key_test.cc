@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include "base/bytes.h"
 
@@ -32,6 +34,21 @@ TEST(SigningKeyFile, IsMadeOnceAndKept) {
   struct stat info{};
   ::stat((folder.path + "/signing.key").c_str(), &info);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST(SigningKeyFile, IsTheSameForAllWhoMakeItAtOnce) {
+  Folder folder;
+  std::vector<std::string> seeds(8);
+  {
+    std::vector<std::jthread> makers;
+    for (auto& seed : seeds)
+      makers.emplace_back([&] {
+        SystemRandom random;
+        if (auto key = load_or_make_signing_key(folder.path + "/signing.key", random)) seed = key->seed();
+      });
+  }
+  EXPECT_EQ(std::set(seeds.begin(), seeds.end()).size(), 1u);
+  EXPECT_NE(seeds.front(), "");
 }
 
 TEST(SigningKeyFile, RefusesWhatIsNoKey) {

@@ -38,6 +38,16 @@ class Lru {
     if (auto it = index_.find(key); it != index_.end()) drop(it->second);
     publish();
   }
+  void for_each(const std::function<void(const Key&, Value&)>& each) {
+    for (auto& entry : order_) each(entry.key, entry.value);
+  }
+  void erase_if(const std::function<bool(const Key&, Value&)>& goes) {
+    for (auto it = order_.begin(); it != order_.end();) {
+      auto entry = it++;
+      if (goes(entry->key, entry->value)) drop(entry);
+    }
+    publish();
+  }
   void clear() {
     index_.clear();
     order_.clear();

@@ -1,14 +1,10 @@
 // Messages that could not be applied and wait, with those behind them, for a server administrator (docs/spine.md, rule
 // A11).
+#include "api/admin/administrator.h"
 #include "api/client/routes.h"
 
 namespace myelin::api {
 namespace {
-
-Result<void> check_administrator(const Call& call) {
-  if (!call.session().is_admin) return fail(Code::kForbidden, "only a server administrator may do this");
-  return {};
-}
 
 Task<Result<std::string>> list(bus::Bus& bus, Call call) {
   MYELIN_CO_CHECK(check_administrator(call));

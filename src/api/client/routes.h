@@ -26,7 +26,8 @@ struct Components {
   presence::Presence& presence;
   sync::Sync& sync;
   push::Push& push;
-  std::function<Task<Result<void>>()> ready;  // else why requests cannot be served well; kUnavailable
+  std::function<Task<Result<json::Object>>()> status;  // of all processes, for administrators
+  std::function<Task<Result<void>>()> ready;           // else why requests cannot be served well; kUnavailable
 };
 
 namespace client {
@@ -59,6 +60,7 @@ void add_all(Router&, Components&);  // every one of them
 
 void add_operations(Router&, Components&);  // /_myelin/health, /_myelin/metrics (api/admin)
 void add_parked(Router&, Components&);      // /_myelin/admin/parked
+void add_status(Router&, Components&);      // /_myelin/admin/status
 void add_unserved(Router&);                 // what the spec has and this server not yet
 
 }  // namespace myelin::api

@@ -3,19 +3,20 @@
 #include "base/log.h"
 #include "components/accounts/accounts_impl.h"
 #include "components/accounts/tables.h"
+#include "components/accounts/user_out.h"
 
 namespace myelin::accounts {
 namespace {
 
-// How long a session is believed without asking the database: where other processes serve requests too, and where only
-// an administrator's command may have ended one, whose message on user.out comes sooner.
+// How long a session is believed without asking the database: where other processes may end one too, and where only an
+// administrator's command may. Its message on user.out comes sooner.
 constexpr std::chrono::seconds kSharedSessionAge{5}, kOwnSessionAge{60};
 constexpr std::chrono::seconds kHouseworkEvery{60};
 constexpr Milliseconds kRemembered = 24 * 3'600'000;  // revoked refresh tokens
 
 }  // namespace
 
-AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Queues& queues, rooms::Rooms& rooms,
+AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus& bus, work::Queues& queues, rooms::Rooms& rooms,
                            Executor loop, const Clock& clock, Random& random)
     : config_(std::move(config)),
       db_(db),
@@ -33,12 +34,20 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus&, work::Que
       push_rules_("push_rules", 8u << 20),
       nonce_key_(config_.registration_secret.value_or("")),
       tasks_(loop) {
+  bus.follow({kUserOut, [this](const bus::Message& message) { heard(message); }, [this] { sessions_.forget_all(); }});
   queues.declare({.name = std::string(kProfileQueue),
                   .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
   queues.declare({.name = std::string(kDeactivationQueue),
                   .attempt = [this](work::Item item) { return leave_every_room(std::move(item)); }});
   queues.declare({.name = std::string(kDeviceQueue),
                   .attempt = [this](work::Item item) { return forget_device(std::move(item)); }});
+}
+
+// From other processes: a device that is gone takes its sessions along.
+void AccountsImpl::heard(const bus::Message& message) {
+  auto decoded = decode_user_out(message.body);
+  const auto* deleted = decoded ? std::get_if<DeviceDeleted>(&decoded->what) : nullptr;
+  if (deleted != nullptr) sessions_.forget(decoded->user, deleted->device);
 }
 
 std::optional<UserId> AccountsImpl::local_user(const std::string& name) const {

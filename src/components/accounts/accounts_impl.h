@@ -76,6 +76,7 @@ class AccountsImpl final : public Accounts {
   Task<work::Outcome> propagate_profile(UserId);
   Task<work::Outcome> leave_every_room(work::Item);  // and erases
   Task<work::Outcome> forget_device(work::Item);     // of erase_devices()
+  void heard(const bus::Message&);
   void devices_ended(const std::vector<std::string>& token_hashes);
   Task<> keep_house();  // writes what LastSeen holds and deletes what has expired, again and again
 

@@ -29,7 +29,7 @@ class AccountsTest : public OnBothDatabases {
     config.argon2_passes = 1;
     db_ = database_->open(loop.executor(), clock);
     bus_ = std::make_unique<FakeBus>(*db_);
-    queues_ = work::Queues::make(*db_, loop.executor(), clock, random_);
+    queues_ = work::Queues::make(*db_, *bus_, loop.executor(), clock, random_);
     accounts = make_accounts(config, *db_, *bus_, *queues_, rooms_, loop.executor(), clock, random_);
     check(loop.run(accounts->start()));
   }

@@ -1,11 +1,11 @@
 #include "components/accounts/user_out.h"
 
-#include "base/bytes.h"
+#include "base/fields.h"
 
 namespace myelin::accounts {
 namespace {
 
-// First byte of the body after the user: which kind. Never renumbered: messages outlive a restart.
+// Numbers of forms: one that changes gets another (docs/upgrades.md).
 constexpr uint64_t kAccountData = 1, kDeviceList = 2, kDeviceGone = 3, kKeyCounts = 4, kToDevice = 5;
 
 struct Encoder {
@@ -35,29 +35,7 @@ struct Encoder {
   }
 };
 
-// Reads fields one after the other; after the first that is cut short everything reads as empty and ok() is false.
-class Reader {
- public:
-  explicit Reader(std::string_view in) : in_(in) {}
-  bool ok() const { return ok_; }
-  bool at_end() const { return in_.empty(); }
-  uint64_t number() {
-    auto value = ok_ ? read_varint(in_) : std::nullopt;
-    ok_ = value.has_value();
-    return value.value_or(0);
-  }
-  std::string text() {
-    auto value = ok_ ? read_string(in_) : std::nullopt;
-    ok_ = value.has_value();
-    return std::string(value.value_or(""));
-  }
-
- private:
-  std::string_view in_;
-  bool ok_ = true;
-};
-
-ToDeviceSent read_to_device(Reader& in) {
+ToDeviceSent read_to_device(FieldReader& in) {
   ToDeviceSent out;
   for (auto left = in.number(); left > 0 && in.ok(); --left) {
     ToDeviceMessage message;
@@ -79,11 +57,11 @@ std::string encode(const UserOut& message) {
 }
 
 Result<UserOut> decode_user_out(std::string_view body) {
-  Reader in(body);
+  FieldReader in(body);
   UserOut out;
   out.user = UserId::trusted(in.text());
-  bool known = true;
-  switch (in.number()) {
+  auto form = in.number();
+  switch (form) {
     case kAccountData: {
       AccountDataChanged change;
       change.room = in.text();
@@ -104,9 +82,9 @@ Result<UserOut> decode_user_out(std::string_view body) {
       out.what = read_to_device(in);
       break;
     default:
-      known = false;
+      if (in.ok()) return fail(Code::kUnavailable, fmt::format("user.out: form {} is of a newer program", form));
   }
-  if (!known || !in.ok() || !in.at_end()) return fail(Code::kCorrupt, "a malformed message on user.out");
+  if (!in.ok()) return fail(Code::kCorrupt, "user.out: a message cut short");
   return out;
 }
 

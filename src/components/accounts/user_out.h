@@ -36,6 +36,6 @@ struct UserOut {
 };
 
 std::string encode(const UserOut&);
-Result<UserOut> decode_user_out(std::string_view);  // kCorrupt
+Result<UserOut> decode_user_out(std::string_view);  // kCorrupt; kUnavailable: of a newer program
 
 }  // namespace myelin::accounts

@@ -1,42 +1,13 @@
 #include "components/rooms/room_out.h"
 
-#include "base/bytes.h"
+#include "base/fields.h"
 #include "components/rooms/state_root.h"
 
 namespace myelin::rooms {
 namespace {
 
+// Numbers of forms: one that changes gets another (docs/upgrades.md).
 constexpr uint64_t kEvent = 1, kReceipt = 2;
-
-// Numbers may be negative (backfilled orders): zigzag.
-void append_signed(std::string& out, int64_t value) {
-  append_varint(out, static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63));
-}
-
-// Reads fields one after the other; after the first that is cut short everything reads as empty and ok() is false.
-class Reader {
- public:
-  explicit Reader(std::string_view in) : in_(in) {}
-  bool ok() const { return ok_; }
-  uint64_t number() {
-    auto value = read_varint(in_);
-    ok_ &= value.has_value();
-    return value.value_or(0);
-  }
-  int64_t signed_number() {
-    auto value = number();
-    return static_cast<int64_t>(value >> 1) ^ -static_cast<int64_t>(value & 1);
-  }
-  std::string text() {
-    auto value = read_string(in_);
-    ok_ &= value.has_value();
-    return std::string(value.value_or(""));
-  }
-
- private:
-  std::string_view in_;
-  bool ok_ = true;
-};
 
 void append(std::string& out, const EventAdded& event) {
   append_varint(out, static_cast<uint64_t>(event.ref.row()));
@@ -63,7 +34,7 @@ void append(std::string& out, const EventAdded& event) {
   append_varint(out, event.redacts ? static_cast<uint64_t>(event.redacts->row()) : 0);
 }
 
-EventAdded read_event(Reader& in) {
+EventAdded read_event(FieldReader& in) {
   EventAdded event;
   event.ref = EventRef::from_row(static_cast<int64_t>(in.number()));
   event.order = in.signed_number();
@@ -103,7 +74,7 @@ void append(std::string& out, const ReceiptAdded& receipt) {
   append_signed(out, receipt.ts);
 }
 
-ReceiptAdded read_receipt(Reader& in) {
+ReceiptAdded read_receipt(FieldReader& in) {
   ReceiptAdded receipt;
   receipt.user = UserId::trusted(in.text());
   receipt.type = in.text();
@@ -128,7 +99,7 @@ std::string encode(const RoomOut& message) {
 }
 
 Result<RoomOut> decode_room_out(std::string_view bytes) {
-  Reader in(bytes);
+  FieldReader in(bytes);
   RoomOut message;
   auto kind = in.number();
   message.room_no = static_cast<uint32_t>(in.number());
@@ -137,7 +108,9 @@ Result<RoomOut> decode_room_out(std::string_view bytes) {
     message.what = read_event(in);
   else if (kind == kReceipt)
     message.what = read_receipt(in);
-  if (!in.ok() || (kind != kEvent && kind != kReceipt)) return fail(Code::kCorrupt, "room.out: a message cut short");
+  else if (in.ok())
+    return fail(Code::kUnavailable, fmt::format("room.out: form {} is of a newer program", kind));
+  if (!in.ok()) return fail(Code::kCorrupt, "room.out: a message cut short");
   return message;
 }
 

@@ -50,6 +50,6 @@ struct RoomOut {
 };
 
 std::string encode(const RoomOut&);
-Result<RoomOut> decode_room_out(std::string_view);  // kCorrupt
+Result<RoomOut> decode_room_out(std::string_view);  // kCorrupt; kUnavailable: of a newer program
 
 }  // namespace myelin::rooms

@@ -16,6 +16,7 @@
 #include "base/task.h"
 #include "infra/bus/bus.h"
 #include "infra/db/db.h"
+#include "infra/lease/lease.h"
 #include "matrix/event.h"
 #include "matrix/state_map.h"
 #include "matrix/tokens.h"
@@ -57,6 +58,9 @@ struct Transaction {  // client-server API, Transaction identifiers: scope = dev
   std::string path, id;
 };
 
+// Names one command on its way to its owner, so that asking once more is answered the same; "": it goes nowhere.
+using CommandId = std::string;
+
 struct SendEvent {
   RoomId room;
   UserId sender;
@@ -65,6 +69,7 @@ struct SendEvent {
   json::Object content;
   std::optional<EventId> redacts{};
   std::optional<Transaction> transaction{};
+  CommandId command{};
 };
 struct MemberProfile {
   std::optional<std::string> displayname{}, avatar_url{};
@@ -90,6 +95,7 @@ struct JoinRoom {
   std::optional<std::string> reason{};
   json::Object third_party_signed{};
   json::Object more_content{};  // further keys for the member event
+  CommandId command{};
 };
 enum class MembershipAction : uint8_t { kLeave, kInvite, kKick, kBan, kUnban, kProfile };
 struct ChangeMembership {
@@ -99,6 +105,7 @@ struct ChangeMembership {
   MemberProfile profile{};  // of the target (invite, profile)
   std::optional<std::string> reason{};
   bool is_direct = false;
+  CommandId command{};
 };
 
 // Answered by the owner of the room's partition; a repeated call of the same transaction answers the same.
@@ -202,14 +209,17 @@ class Queries {
 struct Config {
   ServerName server_name;
   size_t cache_bytes = 32u << 20;
+  bool owns_rooms = true;     // takes its share of the partitions
+  std::string instance = {};  // this process's, among the leases
 };
 
 class Rooms {  // what app constructs
  public:
   virtual ~Rooms() = default;
-  static std::unique_ptr<Rooms> make(Config, db::Database&, bus::Bus&, Executor loop, const Clock&, Random&,
-                                     const SigningKey&);
-  virtual Task<Result<void>> start() = 0;  // takes ownership of the partitions
+  // Before the bus and the leases start.
+  static std::unique_ptr<Rooms> make(Config, db::Database&, bus::Bus&, lease::Leases&, Executor loop, const Clock&,
+                                     Random&, const SigningKey&);
+  virtual Task<Result<void>> start() = 0;  // before the leases start: then partitions come
   virtual Task<> stop() = 0;
   // One listener: sync. Called when a command's event is committed, before the command answers.
   virtual void on_written(std::function<void(const UserId& sender, uint32_t room_no, int64_t order)>) = 0;

@@ -23,6 +23,7 @@ void Feed::weigh(ptrdiff_t bytes) {
 }
 
 void Feed::complete(int64_t first, int64_t last) {
+  noted_ = std::max(noted_, last);
   ahead_[first] = last;
   bool moved = false;
   while (!ahead_.empty() && ahead_.begin()->first <= position_ + 1) {
@@ -102,7 +103,7 @@ void Feed::enter(Subscriber* subscriber, uint32_t room_no) {
   if (at != subscriber->rooms.end() && *at == room_no) return;
   subscriber->rooms.insert(at, room_no);
   auto& room = rooms_[room_no];
-  room.last_change = std::max(room.last_change, position_);
+  room.last_change = std::max({room.last_change, position_, noted_});
   room.subscribers.push_back(subscriber);
   weigh(kRoomBytes);
 }
@@ -132,7 +133,8 @@ SubscriberPtr Feed::finish_load(const UserId& user, uint64_t ticket, std::vector
   loading_.erase(load);
   if (auto known = find(user)) return known;
   auto subscriber = std::make_shared<Subscriber>(user, loop_);
-  subscriber->known_from = subscriber->last_change = position_;
+  // What was noted before it came is lost, also what is still behind a gap.
+  subscriber->known_from = subscriber->last_change = std::max(position_, noted_);
   recent_.push_front(subscriber);
   by_user_[user] = recent_.begin();
   weigh(kSubscriberBytes);

@@ -85,6 +85,7 @@ class Feed {
   prometheus::Gauge &bytes_gauge_, &entries_gauge_;
   int64_t position_ = 0;
   std::map<int64_t, int64_t> ahead_;  // completed ranges behind a gap
+  int64_t noted_ = 0;                 // the highest position completed
   Doorbell advanced_;
   std::unordered_map<UserId, std::list<SubscriberPtr>::iterator> by_user_;
   std::list<SubscriberPtr> recent_;  // most recently used first

@@ -60,6 +60,24 @@ TEST_F(FeedTest, WhatWasBeforeTheLoadIsNotKnown) {
   EXPECT_TRUE(changed(subscriber, 10).empty());
 }
 
+// Between what came first and what fills the gap before it, somebody loads: nobody noted for them what came first.
+TEST_F(FeedTest, WhatIsBehindAGapIsNotKnownToWhoLoadsNow) {
+  feed.jump(10);
+  feed.room_changed(1, 13);
+  feed.complete(13, 14);
+  auto subscriber = load(alice, {1});
+  feed.complete(11, 12);
+  EXPECT_EQ(feed.position(), 14);
+  EXPECT_FALSE(feed.changed_rooms(*subscriber, 10));
+  feed.room_changed(1, 17);
+  feed.complete(17, 17);
+  feed.jump(15);  // what the database had said a while ago
+  subscriber = load(alice, {1});
+  feed.complete(16, 16);
+  EXPECT_EQ(feed.position(), 17);
+  EXPECT_FALSE(feed.changed_rooms(*subscriber, 15));
+}
+
 TEST_F(FeedTest, RingsForRoomsUsersAndTyping) {
   auto subscriber = load(alice, {1});
   auto heard = [&, seen = subscriber->bell.generation()]() mutable {

@@ -93,6 +93,10 @@ void Judge::rules_changed() {
   rules_->rooms.clear();
   rules_->own.clear();
 }
+void Judge::forget_all() {
+  rules_changed();
+  rules_->pending.clear();
+}
 
 Task<Result<std::shared_ptr<const Judge::Room>>> Judge::room(uint32_t room_no) {
   if (auto* known = rules_->rooms.find(room_no)) co_return *known;

@@ -33,6 +33,7 @@ class Judge {
   void membership_changed(uint32_t room_no, const rooms::MembershipChange&);
   void batch_committed();
   void rules_changed();
+  void forget_all();  // another process may have applied meanwhile
   // What the user's rules make of the room's verdicts from now on.
   Task<Result<UnreadClass>> class_of(UserId, RoomId);
 

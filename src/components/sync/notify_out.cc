@@ -1,6 +1,6 @@
 #include "components/sync/notify_out.h"
 
-#include "base/bytes.h"
+#include "base/fields.h"
 
 namespace myelin::sync {
 
@@ -14,21 +14,14 @@ std::string encode(const NotifyOut& message) {
   return out;
 }
 
-Result<NotifyOut> decode_notify_out(std::string_view in) {
-  auto corrupt = [] { return fail(Code::kCorrupt, "notify.out: message cut short"); };
+Result<NotifyOut> decode_notify_out(std::string_view body) {
+  FieldReader in(body);
   NotifyOut message;
-  auto room = read_string(in);
-  auto ref = read_varint(in);
-  auto count = read_varint(in);
-  if (!room || !ref || !count) return corrupt();
-  message.room = RoomId::trusted(std::string(*room));
-  message.ref = rooms::EventRef::from_row(static_cast<int64_t>(*ref));
-  for (uint64_t i = 0; i < *count; ++i) {
-    auto reader = read_string(in);
-    if (!reader) return corrupt();
-    message.readers.push_back(UserId::trusted(std::string(*reader)));
-  }
-  message.taken_back = read_varint(in).value_or(0) != 0;  // older messages end before it
+  message.room = RoomId::trusted(in.text());
+  message.ref = rooms::EventRef::from_row(static_cast<int64_t>(in.number()));
+  for (auto left = in.number(); left > 0 && in.ok(); --left) message.readers.push_back(UserId::trusted(in.text()));
+  if (!in.ok()) return fail(Code::kCorrupt, "notify.out: a message cut short");
+  message.taken_back = !in.at_end() && in.number() != 0;  // older messages end before it
   return message;
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "base/bytes.h"
 #include "base/fault.h"
 #include "components/accounts/user_out.h"
 #include "components/sync/apply/room_apply.h"
@@ -11,6 +12,7 @@
 #include "components/sync/notify_out.h"
 #include "components/sync/own_writes.h"
 #include "components/sync/presence_news.h"
+#include "components/sync/rule_changes.h"
 #include "components/sync/typing.h"
 #include "components/sync/v3/answer.h"
 #include "components/sync/v3/snapshot.h"
@@ -20,7 +22,9 @@ namespace {
 
 constexpr size_t kSubscriberBytes = 16u << 20;  // of what memory knows about those who sync here
 constexpr auto kPositionPoll = std::chrono::milliseconds(500);
-constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind the database
+constexpr const char* kNewsSubject = "sync.news";
+constexpr size_t kMaxHint = 512 * 1024;             // beyond, its positions are missed and found out
+constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind a client's token
 
 using std::chrono::steady_clock;
 
@@ -31,15 +35,19 @@ class SyncImpl final : public Sync {
            Options options)
       : options_(options),
         db_(db),
+        bus_(bus),
         clock_(clock),
+        is_shared_(!db.is_sqlite()),
+        process_(is_shared_ ? random.token(12) : ""),
         feed_(loop, kSubscriberBytes),
         own_writes_(loop),
         rule_changes_(loop),
         mailboxes_(db),
         judge_(name, db, accounts, rooms.queries()),
-        room_apply_(name, rooms.queries(), presence, judge_, feed_, own_writes_),
-        user_apply_(name, accounts, judge_, rule_changes_, feed_),
+        room_apply_(name, rooms.queries(), judge_, [this](News news) { tell(news); }),
+        user_apply_(name, accounts, [this](News news) { tell(news); }),
         typing_(presence, random),
+        statuses_(presence),
         presence_(presence, typing_, clock),
         answers_(db, accounts, keys, rooms.queries(), typing_, presence_, clock),
         tasks_(loop) {
@@ -48,13 +56,15 @@ class SyncImpl final : public Sync {
                  [](const bus::Message& message) {
                    auto decoded = rooms::decode_room_out(message.body);
                    return decoded ? decoded->room.str() : std::string();
-                 }});
+                 },
+                 [this] { judge_.forget_all(); }});
     bus.declare({"sync", accounts::kUserOut,
                  [this](std::vector<bus::Message> batch) { return user_apply_.apply(std::move(batch)); },
                  [](const bus::Message& message) {
                    auto decoded = accounts::decode_user_out(message.body);
                    return decoded ? decoded->user.str() : std::string();
                  }});
+    if (is_shared_) bus_.on_hint(kNewsSubject, [this](std::string payload) { heard(payload); });
     presence.on_status_changed(
         [this](UserId user) { tasks_.spawn("sync: presence", presence_changed(std::move(user))); });
     presence.on_typing_changed([this](RoomId room) { tasks_.spawn("sync: typing", typing_changed(std::move(room))); });
@@ -70,7 +80,7 @@ class SyncImpl final : public Sync {
   Task<Result<void>> start() override {
     MYELIN_CO_TRY(auto position, co_await read_position());
     feed_.jump(position);
-    if (!db_.is_sqlite()) tasks_.supervise("sync: position poll", [this] { return poll_position(); });
+    if (is_shared_) tasks_.supervise("sync: position poll", [this] { return poll_position(); });
     co_return Result<void>{};
   }
 
@@ -211,6 +221,34 @@ class SyncImpl final : public Sync {
     co_return co_await room_apply_.apply(std::move(batch));
   }
 
+  // ---- news
+
+  void tell(const News& news) {
+    take(news);
+    if (!is_shared_) return;
+    std::string payload;
+    append_string(payload, process_);
+    payload += encode(news);
+    if (payload.size() <= kMaxHint) bus_.hint(kNewsSubject, std::move(payload));
+  }
+  void heard(std::string_view payload) {
+    if (read_string(payload) == process_) return;
+    auto news = decode_news(payload);
+    if (news) take(*news);
+  }
+  void take(const News& news) {
+    for (const auto& each : news.rooms) feed_.room_changed(each.room_no, each.pos);
+    for (const auto& each : news.members)
+      each.is_joined ? feed_.joined(each.user, each.room_no) : feed_.left(each.user, each.room_no);
+    for (const auto& each : news.messages) feed_.message_sent(each.user, each.device, each.pos);
+    for (const auto& each : news.users) feed_.user_changed(each.user, each.pos);
+    feed_.complete(news.first, news.last);
+    for (const auto& each : news.written) own_writes_.applied(each.user, each.room_no, each.order);
+    for (const auto& each : news.gone) statuses_.left(each.room, each.user);
+    if (!news.new_rules.empty()) judge_.rules_changed();
+    for (const auto& user : news.new_rules) rule_changes_.applied(user);
+  }
+
   Task<Result<int64_t>> read_position() {
     co_return co_await db_.read([](db::ReadTx& tx) {
       return tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); })
@@ -284,8 +322,11 @@ class SyncImpl final : public Sync {
 
   Options options_;
   db::Database& db_;
+  bus::Bus& bus_;
   rooms::Queries* rooms_ = nullptr;
   const Clock& clock_;
+  bool is_shared_;  // by several processes
+  std::string process_;
   Feed feed_;
   OwnWrites own_writes_;
   RuleChanges rule_changes_;
@@ -294,6 +335,7 @@ class SyncImpl final : public Sync {
   RoomApply room_apply_;
   UserApply user_apply_;
   Typing typing_;
+  presence::Presence& statuses_;
   PresenceNews presence_;
   Answers answers_;
   TaskSet tasks_;

@@ -14,7 +14,14 @@ class FakeBus final : public bus::Bus {
   explicit FakeBus(db::Database& db) : db_(db) {}
 
   void declare(bus::ConsumerSpec spec) override { consumers_.push_back(std::move(spec)); }
+  std::vector<std::pair<std::string, bus::Topic>> consumers() const override {
+    std::vector<std::pair<std::string, bus::Topic>> out;
+    for (const auto& spec : consumers_) out.emplace_back(spec.name, spec.topic);
+    return out;
+  }
   void follow(bus::FollowerSpec spec) override { followers.push_back(std::move(spec)); }
+  void activate(std::string_view, const bus::Topic&) override {}
+  Task<> rest(std::string, bus::Topic) override { co_return; }
   void on_hint(std::string subject, bus::HintHandler handler) override {
     handlers_.emplace(std::move(subject), std::move(handler));
   }
@@ -39,8 +46,6 @@ class FakeBus final : public bus::Bus {
   Task<Result<std::vector<bus::Parked>>> parked() override { co_return std::vector<bus::Parked>{}; }
   Task<Result<void>> unpark(std::string, std::string) override { co_return Result<void>{}; }
   Task<bool> settled(std::chrono::steady_clock::time_point) override { co_return true; }
-  void activate(std::string_view, const bus::Topic&) override {}
-  Task<> rest(std::string, bus::Topic) override { co_return; }
   Task<> stop() override { co_return; }
 
   // Every message of the topic so far, in order within a partition.
@@ -91,7 +96,7 @@ class FakeBus final : public bus::Bus {
  private:
   Task<Result<void>> apply(const bus::ConsumerSpec& spec, std::vector<bus::Message> batch) {
     MYELIN_CO_TRY(auto effects, co_await spec.apply(std::move(batch)));
-    if (effects.write) MYELIN_CO_CHECK(co_await db_.write({}, effects.write));
+    if (effects.write) MYELIN_CO_CHECK(co_await db_.write({.is_batch = true}, effects.write));
     if (effects.write && after_commit) co_await after_commit();
     if (effects.committed) effects.committed();
     co_return Result<void>{};

@@ -18,6 +18,9 @@ class WatchedDatabase final : public db::Database {
     fails_at_ = writes_ + skipped + 1;
   }
 
+  // The next write of an owner is done, and is said to be `code`: its answer was lost.
+  void lose_answer(Code code) { lost_ = code; }
+
   void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
     real_->on_committed(std::move(receiver));
   }
@@ -40,6 +43,10 @@ class WatchedDatabase final : public db::Database {
         MYELIN_CHECK(run(tx));
         return std::unexpected(error);
       };
+    if (lost_ && write.options.fence)
+      write.done = [done = std::move(write.done), code = *std::exchange(lost_, std::nullopt)](Result<void> status) {
+        done(status ? fail(code, "the answer was lost") : std::move(status));
+      };
     Inside::hand(*real_, std::move(write));
   }
   void submit(Read read) override {
@@ -50,6 +57,7 @@ class WatchedDatabase final : public db::Database {
   std::unique_ptr<db::Database> real_;
   size_t reads_ = 0, writes_ = 0, fails_at_ = 0;
   Error error_{};
+  std::optional<Code> lost_;
 };
 
 }  // namespace myelin::testing

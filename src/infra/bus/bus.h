@@ -47,6 +47,8 @@ struct ConsumerSpec {
   std::function<Task<Result<Effects>>(std::vector<Message>)> apply;
   // The room or user that a message belongs to: what waits behind a parked message.
   std::function<std::string(const Message&)> key;
+  // It becomes active here, before anything is applied: what another process applied meanwhile is in the database only.
+  std::function<void()> activated{};
 };
 
 // Hears of every message of a topic as it is published, by whichever process: no cursor, no acknowledgement, no order
@@ -82,6 +84,7 @@ class Bus {
   virtual ~Bus() = default;
   // Before start(): every consumer of every topic is declared, so no message is published to nobody.
   virtual void declare(ConsumerSpec) = 0;
+  virtual std::vector<std::pair<std::string, Topic>> consumers() const = 0;  // that are declared
   // Before start(). Nothing ever comes of it on a database that only one process may use (SQLite): what this one
   // commits, whoever commits it knows.
   virtual void follow(FollowerSpec) = 0;
@@ -102,6 +105,8 @@ class Bus {
   // served, or still be; what is answered later is dropped.
   virtual Task<Result<std::string>> request(std::string subject, std::string payload,
                                             std::chrono::milliseconds deadline) = 0;
+  // Goes over to another server of the NATS cluster, if there is one: for who hears nobody on this one.
+  virtual void leave_server() {}
   virtual Task<Result<std::vector<Parked>>> parked() = 0;
   // Applies them in order; stops at the first that still fails, with its error.
   virtual Task<Result<void>> unpark(std::string consumer, std::string key) = 0;

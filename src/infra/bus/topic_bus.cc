@@ -48,6 +48,11 @@ class TopicBus final : public Bus {
     };
     consumers_.push_back(std::make_unique<Consumer>(std::move(spec), db_, loop_, acknowledge, refuse));
   }
+  std::vector<std::pair<std::string, Topic>> consumers() const override {
+    std::vector<std::pair<std::string, Topic>> out;
+    for (const auto& consumer : consumers_) out.emplace_back(consumer->spec().name, consumer->spec().topic);
+    return out;
+  }
   void follow(FollowerSpec spec) override {
     if (db_.is_sqlite()) return;
     auto it = std::ranges::find(followers_, spec.topic.name, [](const auto& each) { return each->topic().name; });
@@ -121,6 +126,10 @@ class TopicBus final : public Bus {
     co_return decode_answer(std::move(answer));
   }
 
+  void leave_server() override {
+    if (open_) transport_->leave_server();
+  }
+
   Task<Result<std::vector<Parked>>> parked() override {
     co_return co_await db_.read([](db::ReadTx& tx) {
       return tx.all(
@@ -168,6 +177,7 @@ class TopicBus final : public Bus {
   }
   void activate(Consumer& consumer) {
     const auto& spec = consumer.spec();
+    if (spec.activated) spec.activated();
     consumer.activate();
     transport_->subscribe(spec.topic, spec.name, [&consumer](std::string_view reply, std::string_view payload) {
       consumer.received(reply, payload);

@@ -18,6 +18,7 @@ class EngineDatabase final : public Database {
         witness_(std::move(witness)),
         readers_(std::make_unique<Readers>(std::move(readers))) {
     LaneLimits limits{options.batch_closures, options.batch_time};
+    if (!is_sqlite()) limits.patience = options.write_patience;
     for (auto& writer : writers)
       lanes_.push_back(std::make_unique<Lane>(std::move(writer), limits, committed_, witness_.get()));
     if (urgent) urgent_ = std::make_unique<Lane>(std::move(urgent), limits, committed_, witness_.get());
@@ -68,6 +69,8 @@ class EngineDatabase final : public Database {
 Result<void> move_position(Session& session, const Clock& clock) {
   constexpr int64_t kPositionsPerMillisecond = 1'000;
   return in_transaction(session, [&] {
+    // Processes at work hold it as long as their commits take. This one holds nothing that they wait for.
+    if (session.dialect() == Dialect::kPostgres) session.post("SET LOCAL lock_timeout = '30s'", {});
     Value floor = clock.now() * kPositionsPerMillisecond;
     session.post("UPDATE sync_head SET pos = $1 WHERE id = 1 AND pos < $1", {&floor, 1});
   });

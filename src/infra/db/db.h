@@ -177,6 +177,8 @@ struct Options {
   // PostgreSQL: no lock is waited for longer, no transaction stands idle longer, no silent peer is believed longer.
   // Below half a lease (docs/spine.md, rule A3).
   std::chrono::milliseconds session_timeout{1'400};
+  // PostgreSQL: what has not begun to be written by then is refused (docs/spine.md, rule A17).
+  std::chrono::milliseconds write_patience{2'000};
   int checkpoint_pages = 4'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
   bool beside_a_server = false;  // which may run on this database: its sync position and its witness are left alone
   std::string witness{};         // a file of this machine's that knows when the database went back in time; "" = none

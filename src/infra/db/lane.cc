@@ -107,6 +107,7 @@ void Lane::submit(Job job) {
   {
     std::lock_guard lock(mutex_);
     if (!stopping_) {
+      job.submitted = std::chrono::steady_clock::now();
       queue_.push_back(std::move(job));
       queue_depth_.Increment();
       if (queue_.size() == wake_at_) wake_.notify_one();
@@ -200,6 +201,7 @@ Lane::End Lane::attempt(std::vector<Entry>& entries, bool careful) {
   try {
     session_->begin_write();
     crash_point("lane.begin");
+    refuse_late(entries);
     check_fences(entries);
     crash_point("lane.fence_taken");
     if (auto end = run_closures(entries, careful)) {
@@ -243,6 +245,17 @@ Lane::End Lane::settle_commit(std::vector<Entry>& entries) {
   if (witness_ != nullptr) witness_->committed(rows_.size());
   committed_.deliver(std::move(rows_));
   return End::kCommitted;
+}
+
+// Who asked may have asked another process since, and have been told that it is done, and gone on from there.
+void Lane::refuse_late(std::vector<Entry>& entries) {
+  if (limits_.patience.count() == 0) return;
+  auto late = std::chrono::steady_clock::now() - limits_.patience;
+  for (auto& entry : entries) {
+    if (entry.job.submitted >= late) continue;
+    entry.refuse({Code::kUnavailable, "the database was busy or away for too long"});
+    entry.settled = true;
+  }
 }
 
 // A missed fence fails its partition's closures only.

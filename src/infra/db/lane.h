@@ -29,11 +29,13 @@ struct Job {  // Database::Write, outside of Database
   WriteOptions options;
   std::function<Result<void>(Tx&)> run;
   std::function<void(Result<void>)> done;
+  std::chrono::steady_clock::time_point submitted{};  // set by the lane
 };
 
 struct LaneLimits {
   int batch_closures = 128;
   std::chrono::milliseconds batch_time{10};
+  std::chrono::milliseconds patience{0};  // a closure that has not begun by then is refused; 0: none is
 };
 
 class Lane {
@@ -59,6 +61,7 @@ class Lane {
   void commit(std::vector<Entry> entries);
   End attempt(std::vector<Entry>& entries, bool careful);
   End settle_commit(std::vector<Entry>& entries);
+  void refuse_late(std::vector<Entry>& entries);
   void check_fences(std::vector<Entry>& entries);
   std::optional<End> run_closures(std::vector<Entry>& entries, bool careful);
   std::optional<End> run_one(Entry&, bool alone, bool careful);

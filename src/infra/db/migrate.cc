@@ -1,5 +1,7 @@
 #include "infra/db/migrate.h"
 
+#include <algorithm>
+#include <charconv>
 #include <map>
 
 #include "base/fault.h"
@@ -9,9 +11,11 @@
 namespace myelin::db {
 namespace {
 
-// Of another program that starts at the same time, one waits for the other here (PostgreSQL; SQLite has one writer).
+// Of programs that start at the same time, all wait for one here (PostgreSQL; SQLite has one writer). The number is
+// ours for this alone; a lock of the table itself would need the table.
 void lock_versions(Session& session) {
-  if (session.dialect() == Dialect::kPostgres) session.script("LOCK TABLE schema_version IN EXCLUSIVE MODE");
+  if (session.dialect() == Dialect::kPostgres)
+    session.run("SELECT pg_advisory_xact_lock(5270465)", {}, [](const Row&) {});
 }
 
 std::map<std::string, int64_t> applied_versions(Session& session) {
@@ -21,7 +25,30 @@ std::map<std::string, int64_t> applied_versions(Session& session) {
   return versions;
 }
 
-Result<void> check_not_newer(const std::map<std::string, int64_t>& applied, std::span<const Migration> migrations) {
+int64_t runs_with(const Migration& migration) {
+  constexpr std::string_view kLine = "-- runs with: ";
+  int64_t out = migration.number;
+  auto at = migration.text.find(kLine);
+  if (at != std::string_view::npos && (at == 0 || migration.text[at - 1] == '\n')) {
+    auto rest = migration.text.substr(at + kLine.size());
+    std::from_chars(rest.data(), rest.data() + rest.size(), out);
+  }
+  return out;
+}
+
+// What a program must know of the component to work on migrations later than `known`.
+int64_t least_known(Session& session, const std::string& component, int64_t known) {
+  int64_t least = 0;
+  Value values[] = {component, to_value(known)};
+  session.run(
+      "SELECT COALESCE(s.runs_with, v.version) FROM schema_version v LEFT JOIN schema_step s ON s.component = "
+      "v.component AND s.version = v.version WHERE v.component = $1 AND v.version > $2",
+      values, [&](const Row& row) { least = std::max(least, row.i64(0)); });
+  return least;
+}
+
+Result<void> check_not_newer(Session& session, const std::map<std::string, int64_t>& applied,
+                             std::span<const Migration> migrations) {
   std::map<std::string, int64_t> known;
   for (const auto& migration : migrations) {
     auto& version = known[std::string(migration.component)];
@@ -32,24 +59,36 @@ Result<void> check_not_newer(const std::map<std::string, int64_t>& applied, std:
     version = migration.number;
   }
   for (const auto& [component, version] : applied) {
-    if (version > known[component]) {
+    auto mine = known[component];
+    if (version <= mine) continue;
+    int64_t least = version;
+    MYELIN_CHECK(in_transaction(session, [&] { least = least_known(session, component, mine); }));
+    if (least > mine) {
       return fail(Code::kUnavailable,
                   fmt::format("this database was written by a newer program: its schema of '{}' is version {}, this "
                               "program knows version {}. Start the newer program, or restore a backup.",
-                              component, version, known[component]));
+                              component, version, mine));
     }
+    log::info("the schema of {} is a newer program's, version {}; this program knows version {} and can work with it",
+              component, version, mine);
   }
   return {};
 }
 
 Result<void> apply(Session& session, const Migration& migration, const Clock& clock) {
+  bool is_ours = false;
   auto result = in_transaction(session, [&] {
     lock_versions(session);
     if (applied_versions(session)[std::string(migration.component)] >= migration.number) return;
+    is_ours = true;
     session.script(translate_migration(migration.text, session.dialect()));
     Value values[] = {migration.component, to_value(migration.number), clock.now()};
     session.post("INSERT INTO schema_version (component, version, applied_at) VALUES ($1, $2, $3)", values);
+    Value step[] = {migration.component, to_value(migration.number), to_value(runs_with(migration))};
+    session.post("INSERT INTO schema_step (component, version, runs_with) VALUES ($1, $2, $3)", step);
   });
+  if (result && is_ours && migration.number > 1)
+    log::info("schema of {}: version {}", migration.component, migration.number);
   if (result) return result;
   auto error = result.error();
   error.message = fmt::format("migration {}/{}: {}", migration.component, migration.name, error.message);
@@ -73,18 +112,20 @@ std::vector<Migration> migrations_of(std::initializer_list<std::string_view> com
 Result<void> migrate(Session& session, std::span<const Migration> migrations, const Clock& clock) {
   std::map<std::string, int64_t> applied;
   MYELIN_CHECK(in_transaction(session, [&] {
+    lock_versions(session);
     session.script(
         translate_migration("CREATE TABLE IF NOT EXISTS schema_version (component TEXT NOT NULL, version BIGINT NOT "
-                            "NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (component, version)) WITHOUT ROWID;",
+                            "NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (component, version)) WITHOUT ROWID; "
+                            "CREATE TABLE IF NOT EXISTS schema_step (component TEXT NOT NULL, version BIGINT NOT NULL, "
+                            "runs_with BIGINT NOT NULL, PRIMARY KEY (component, version)) WITHOUT ROWID;",
                             session.dialect()));
     applied = applied_versions(session);
   }));
-  MYELIN_CHECK(check_not_newer(applied, migrations));
+  MYELIN_CHECK(check_not_newer(session, applied, migrations));
   for (const auto& migration : migrations) {
     if (applied[std::string(migration.component)] >= migration.number) continue;
     crash_point("migrate.between");
     MYELIN_CHECK(apply(session, migration, clock));
-    if (migration.number > 1) log::info("schema of {}: version {}", migration.component, migration.number);
   }
   return {};
 }

@@ -1,4 +1,8 @@
 // The schema, forward only: numbered SQL files, each applied once, in a transaction of its own.
+//
+// A file with the line `-- runs with: N` says that a program whose last migration of this component is N or later can
+// work on the tables that it leaves (docs/upgrades.md); 0: one that does not have the component at all. Without the
+// line it is only those that know this migration.
 #pragma once
 #include <initializer_list>
 #include <span>
@@ -25,7 +29,8 @@ std::span<const Migration> all_migrations();
 // Those of infra and of the named components only.
 std::vector<Migration> migrations_of(std::initializer_list<std::string_view> components);
 
-// Applies what schema_version does not yet hold. kUnavailable when the database was written by a newer program.
+// Applies what schema_version does not yet hold. kUnavailable when the database was written by a newer program, with
+// migrations that this one does not run with.
 Result<void> migrate(Session&, std::span<const Migration>, const Clock&);
 
 }  // namespace myelin::db

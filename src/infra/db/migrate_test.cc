@@ -41,6 +41,26 @@ TEST_P(Migrations, EachIsAppliedOnce) {
   EXPECT_EQ(number("SELECT applied_at FROM schema_version WHERE component = 'test' AND version = 2"), clock_.now());
 }
 
+// Several processes of a homeserver start at the same time over a new database.
+TEST_P(Migrations, ManyAtOnceApplyThemOnce) {
+  if (GetParam() == Kind::kSqlite) GTEST_SKIP() << "one process has it";
+  testing::TemporaryPostgres fresh;
+  auto options = fresh.options();
+  options.migrations = migrations_;
+  std::vector<std::string> errors(8);
+  {
+    std::vector<std::jthread> starters;
+    for (auto& error : errors)
+      starters.emplace_back([&] {
+        boost::asio::io_context loop;
+        auto db = Database::open(options, loop.get_executor(), clock_);
+        if (db) (*db)->stop();
+        error = db ? "" : db.error().message;
+      });
+  }
+  EXPECT_EQ(std::ranges::count(errors, ""), 8) << *std::ranges::max_element(errors);
+}
+
 TEST_P(Migrations, ANewerSchemaStopsTheStart) {
   ASSERT_TRUE(open(with({kSecond})));
   auto older = open(migrations_);
@@ -51,6 +71,22 @@ TEST_P(Migrations, ANewerSchemaStopsTheStart) {
       std::string::npos)
       << older.error().message;
   EXPECT_FALSE(open(migrations_of({})));  // nor may a component be missing
+}
+
+// Of two releases that run beside each other the older one finds tables that the newer one has extended.
+TEST_P(Migrations, ANewerSchemaThatTheProgramRunsWithIsNoObstacle) {
+  constexpr Migration kExtending{"test", 2, "0002_more.sql",
+                                 "-- Adds only.\n-- runs with: 1\nALTER TABLE item ADD COLUMN more TEXT;"};
+  constexpr Migration kNewPart{"other", 1, "0001_other.sql", "-- runs with: 0\nCREATE TABLE other (a BIGINT);"};
+  ASSERT_TRUE(open(with({kExtending, kNewPart})));
+  EXPECT_TRUE(open(migrations_));
+  constexpr Migration kNarrowing{"test", 3, "0003_less.sql",
+                                 "-- runs with: 2\nALTER TABLE item DROP COLUMN version_no;"};
+  ASSERT_TRUE(open(with({kExtending, kNarrowing, kNewPart})));
+  EXPECT_TRUE(open(with({kExtending})));
+  auto oldest = open(migrations_);
+  ASSERT_FALSE(oldest) << "two releases back";
+  EXPECT_EQ(oldest.error().code, Code::kUnavailable);
 }
 
 TEST_P(Migrations, AFailedOneLeavesNothingAndStopsTheStart) {

@@ -1,6 +1,8 @@
 // PostgreSQL with trouble: lost connections, commits in doubt, deadlocks, servers that may not be used.
 #include "infra/db/postgres.h"
 
+#include <thread>
+
 #include "infra/db/fatal.h"
 #include "infra/db/testing/contract.h"
 #include "infra/db/testing/cutting_proxy.h"
@@ -179,6 +181,36 @@ TEST_F(Postgres, SpineRuleA3AVanishedTransactionIsNotWaitedForLong) {
   // One of ours that stands still is ended by the server.
   PgResult(PQexec(vanished.get(), "SET idle_in_transaction_session_timeout = 100"));
   EXPECT_EQ(write(touch), 1);
+}
+
+TEST_F(Postgres, AStartWaitsForThePositionOfThoseAtWork) {
+  options_.session_timeout = std::chrono::milliseconds(100);
+  clock_.advance(60'000);  // the start moves the position
+  PgConnection busy(PQconnectdb(server_->url().c_str()));
+  PgResult(PQexec(busy.get(), "BEGIN; UPDATE sync_head SET pos = pos + 1"));
+  std::thread commits([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    PgResult(PQexec(busy.get(), "COMMIT"));
+  });
+  auto db = open_again();
+  commits.join();
+  ASSERT_TRUE(db) << db.error().message;
+  (*db)->stop();
+}
+
+// Who asked may have been told by another process that it is done, and have gone on from there.
+TEST_F(Postgres, SpineRuleA17WhatWaitsForTooLongIsNotWritten) {
+  options_.write_patience = std::chrono::milliseconds(100);
+  reopen();
+  auto results = write_together({{[](Tx&) -> Result<int64_t> {
+                                   std::this_thread::sleep_for(std::chrono::milliseconds(300));
+                                   return 1;
+                                 }},
+                                 {insert(2)}});
+  EXPECT_EQ(results[0], 1);
+  EXPECT_EQ(code_of(results[1]), Code::kUnavailable);
+  EXPECT_TRUE(ids().empty());
+  EXPECT_TRUE(write(insert(3)));
 }
 
 TEST_F(Postgres, SpineRuleA3ServersThatLoseWhatIsAcknowledgedAreRefused) {

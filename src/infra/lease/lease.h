@@ -82,6 +82,8 @@ class Leases {
   virtual void want(Wish) = 0;             // before start()
   virtual Task<Result<void>> start() = 0;  // takes what is free, up to the share; from then on by itself
   virtual Task<> stop() = 0;               // lets everything go; the others take it at once. Ends every started one
+  // True: lets everything go and takes nothing until false: for a process that the others cannot reach.
+  virtual void rest(bool) = 0;
 
   // nullopt: it is not this process's, or could not be renewed in time. `topic`: a static string.
   virtual std::optional<db::Fence> fence(std::string_view topic, uint32_t partition) const = 0;
@@ -92,17 +94,6 @@ class Leases {
 
   // Every process, alive or over, sorted by instance. Of one that is over: what nobody has taken yet.
   static Task<Result<std::vector<Status>>> status(db::Database&, const Clock&);
-};
-
-// Every partition of a topic for one process, at once and for ever.
-class Owner {
- public:
-  virtual ~Owner() = default;
-  // Takes every partition of `topic` for this process (one process takes all): bumps the lease row and the epoch in
-  // outbox_head in one transaction. What the owner loads, it loads after this returns.
-  static Task<Result<std::unique_ptr<Owner>>> take_all(db::Database&, const Clock&, std::string_view topic,
-                                                       std::string holder);
-  virtual std::optional<db::Fence> fence(uint32_t partition) const = 0;  // nullopt: not owned here
 };
 
 }  // namespace myelin::lease

@@ -95,6 +95,11 @@ class LeasesImpl final : public Leases {
     tell_others();
   }
 
+  void rest(bool resting) override {
+    if (is_alone_ || std::exchange(resting_, resting) == resting) return;
+    wake_->ring();
+  }
+
   std::optional<db::Fence> fence(std::string_view topic, uint32_t partition) const override {
     auto wanted = find(topic);
     if (wanted == nullptr || !wanted->wish.is_topic || !is_in_time()) return std::nullopt;
@@ -163,6 +168,7 @@ class LeasesImpl final : public Leases {
               .about = about_,
               .registers = !registered_,
               .stopping = stopping_,
+              .resting = resting_,
               .is_alone = is_alone_,
               .length = is_alone_ ? kForLife : options_.length.count(),
               .clock = clock_.now(),
@@ -220,7 +226,7 @@ class LeasesImpl final : public Leases {
     crash_point("lease.bumped_before_load");
     for (auto [part, epoch] : change.taken) wanted.held[part] = epoch;
     wanted.count.Set(static_cast<double>(wanted.held.size()));
-    log::info("leases: took {} of {}", change.taken.size(), wanted.wish.name);
+    if (!is_alone_) log::info("leases: took {} of {}", change.taken.size(), wanted.wish.name);
     if (wanted.wish.taken)
       for (auto [part, epoch] : change.taken) wanted.wish.taken(part);
     crash_point("lease.loaded");
@@ -294,7 +300,7 @@ class LeasesImpl final : public Leases {
   int lives_ = 0;
   std::map<std::string, std::unique_ptr<Wanted>, std::less<>> wanted_;
   Holders holders_;
-  bool registered_ = false, stopping_ = false, is_replaced_ = false;
+  bool registered_ = false, stopping_ = false, resting_ = false, is_replaced_ = false;
   steady_clock::time_point in_time_until_{};
   std::shared_ptr<Doorbell> wake_;
   uint64_t begun_ = 0, ended_ = 0;  // rounds

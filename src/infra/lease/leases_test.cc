@@ -221,6 +221,19 @@ TEST_F(Together, ACleanStopHandsOverAtOnce) {
   EXPECT_TRUE(a.parts.empty());
 }
 
+TEST_F(Together, WhoRestsHasNothingUntilItGoesOn) {
+  auto& a = start("a");
+  auto& b = start("b");
+  ASSERT_TRUE(until([&] { return holds(a, 32) && holds(b, 32); }));
+  a.leases->rest(true);
+  EXPECT_TRUE(until([&] { return holds(b, 64); })) << "long before its lease is over";
+  EXPECT_TRUE(a.parts.empty());
+  ASSERT_TRUE(run(a, a.leases->look()));
+  EXPECT_TRUE(a.parts.empty());
+  a.leases->rest(false);
+  EXPECT_TRUE(until([&] { return holds(a, 32) && holds(b, 32); }));
+}
+
 TEST_F(Together, NobodyGetsWhatIsStillUnderWay) {
   std::set<uint32_t> asked;
   bool is_done = false;

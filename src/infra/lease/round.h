@@ -29,6 +29,7 @@ struct Round {
   Process about;
   bool registers = false;  // the first of a life
   bool stopping = false;   // wants nothing any more
+  bool resting = false;    // wants nothing for now
   bool is_alone = false;   // SQLite: whoever else is in the tables is not there
   Milliseconds length = 0;
   Milliseconds clock = 0;         // this process's own

@@ -81,6 +81,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   enum class Phase : uint8_t { kIdle, kReading, kHandling, kWriting, kClosing };
 
+  static bool is_read(const Request& request) {
+    return request.method == Method::kGet || request.method == Method::kHead;
+  }
   void expect_within(std::chrono::milliseconds time) { deadline_ = settings_->clock.steady() + time; }
 
   // False when the connection ends.
@@ -90,6 +93,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (!socket_.is_open()) co_return false;
     if (problem) {
       co_await refuse(*problem);
+      co_return false;
+    }
+    if (!is_read(head.request) && !take()) {  // long ago, perhaps: its client may have asked elsewhere since
+      close();
       co_return false;
     }
     head.request.remote_address = peer_;
@@ -154,7 +161,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     phase_ = Phase::kHandling;
     deadline_ = steady_clock::time_point::max();
     input_.shrink_to_fit();
-    watching_ = request.method == Method::kGet || request.method == Method::kHead;
+    watching_ = is_read(request);
     if (watching_) watch_for_end();
     std::optional<Response> response;
     try {

@@ -431,6 +431,16 @@ TEST(HttpServer, APutIsFinishedThoughItsClientGoes) {
   EXPECT_EQ(server.seen->finished, 2);
 }
 
+// Its client may have asked another process since, and gone on from there.
+TEST(HttpServer, SpineRuleA17APutWhoseClientIsGoneBeforeItBeginsIsNotDone) {
+  LoopbackServer server;
+  RawClient client(server.port);
+  EXPECT_EQ(client.send(kGet).read().status, 200);
+  server.stand_still_while([&] { client.send(put("Content-Length: 5\r\n", "hello")).close(); });
+  visit(server);
+  EXPECT_EQ(server.seen->runs, 2);
+}
+
 TEST(HttpServer, DrainFinishesWhatRuns) {
   LoopbackServer server;
   RawClient idle(server.port), running(server.port), half(server.port);

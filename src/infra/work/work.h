@@ -9,10 +9,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/task.h"
+#include "infra/bus/bus.h"
 #include "infra/db/db.h"
 
 namespace myelin::work {
@@ -42,17 +44,27 @@ struct QueueSpec {
 class Queues {
  public:
   virtual ~Queues() = default;
-  static std::unique_ptr<Queues> make(db::Database&, Executor loop, const Clock&, Random&);
-  virtual void declare(QueueSpec) = 0;  // before start()
-  virtual void start() = 0;
-  virtual void wake(std::string_view queue) = 0;                             // after a commit that enqueued
+  // Before the bus starts: by hints, a wake() reaches the processes that have started theirs.
+  static std::unique_ptr<Queues> make(db::Database&, bus::Bus&, Executor loop, const Clock&, Random&);
+  virtual void declare(QueueSpec) = 0;            // before start()
+  virtual void start() = 0;                       // not called: the rows wait for a process that does
+  virtual void wake(std::string_view queue) = 0;  // after a commit that enqueued
   virtual void retry_now(std::string_view queue, std::string_view key) = 0;  // however long it has to wait
   virtual Task<> stop() = 0;  // gives running attempts up; their rows stay
 };
 
+struct Waiting {  // in one queue, for administrators
+  std::string queue;
+  int64_t rows = 0;
+  Milliseconds first_due = 0;
+};
+Task<Result<std::vector<Waiting>>> read_waiting(db::Database&);
+
 inline constexpr std::chrono::milliseconds kLease{30'000};
 
-// In a transaction: append to `queue` under `key`, due at `due` (ms since the epoch).
-void enqueue(db::Tx&, std::string_view queue, std::string_view key, std::string_view body, Milliseconds due);
+// In a transaction: append to `queue` under `key`, due after `delay`. `now`: by this process's clock; where several
+// processes work, the database's counts instead.
+void enqueue(db::Tx&, std::string_view queue, std::string_view key, std::string_view body, Milliseconds now,
+             Milliseconds delay = 0);
 
 }  // namespace myelin::work

@@ -34,6 +34,9 @@ def operations(w):
     nobody.get("/_myelin/health", has=("status",))
     administrator = w.administrator()
     w.check(administrator.get("/_myelin/admin/parked", has=("parked",))["parked"] == [], "no message is parked")
+    status = administrator.get("/_myelin/admin/status", has=("position", "processes", "consumers", "queues"))
+    w.check(any(each["alive"] for each in status["processes"]), "the process that answers is alive by its own account")
+    w.user("alice").get("/_myelin/admin/status", want=(403, "M_FORBIDDEN"))
     administrator.post("/_myelin/admin/parked/retry", body={"consumer": "sync", "key": "none"})
     w.user("alice").get("/_myelin/admin/parked", want=(403, "M_FORBIDDEN"))
     deadline = time.monotonic() + 30

@@ -2,6 +2,8 @@
 //
 //	nats-server -make DIR                   writes keys, certificates and credentials of every kind into DIR
 //	nats-server -store DIR [-port N] [how]  prints "ready PORT" and serves until SIGTERM or the end of its standard input
+//	nats-server -config FILE                serves until SIGTERM as the file says, as the official server does
+//	nats-server -check FILE                 says what is wrong with such a file
 //
 // How clients prove who they are: -user with -password, -token, -nkey DIR, -tls DIR (both sides), -creds DIR.
 package main
@@ -25,10 +27,17 @@ func run() error {
 	store := flag.String("store", "", "")
 	user, password, token := flag.String("user", "", ""), flag.String("password", "", ""), flag.String("token", "", "")
 	nkey, tls, creds := flag.String("nkey", "", ""), flag.String("tls", "", ""), flag.String("creds", "", "")
-	makeIn := flag.String("make", "", "")
+	makeIn, config, check := flag.String("make", "", ""), flag.String("config", "", ""), flag.String("check", "", "")
 	flag.Parse()
 	if *makeIn != "" {
 		return makeSecrets(*makeIn)
+	}
+	if *check != "" {
+		_, err := server.ProcessConfigFile(*check)
+		return err
+	}
+	if *config != "" {
+		return serveConfigured(*config)
 	}
 	opts := &server.Options{
 		Host: "127.0.0.1", Port: *port, JetStream: true, StoreDir: *store, NoSigs: true, NoLog: true, MaxPayload: 8 << 20,
@@ -50,9 +59,33 @@ func run() error {
 	return serve(opts)
 }
 
-func serve(opts *server.Options) error {
+func untilSignalled() chan os.Signal {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	return stop
+}
+
+func serveConfigured(file string) error {
+	stop := untilSignalled()
+	opts, err := server.ProcessConfigFile(file)
+	if err != nil {
+		return err
+	}
+	opts.NoSigs = true
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return err
+	}
+	s.ConfigureLogger()
+	go s.Start()
+	<-stop
+	s.Shutdown()
+	s.WaitForShutdown()
+	return nil
+}
+
+func serve(opts *server.Options) error {
+	stop := untilSignalled()
 	s, err := server.NewServer(opts)
 	if err != nil {
 		return err

@@ -134,10 +134,17 @@ std::vector<std::string> inviters(const RoomRules& rules, const Event* create, c
 }  // namespace
 
 Task<Result<EventId>> Owner::join(JoinRoom request) {
+  Name name{{}, request.command};
+  co_return co_await once_.run(std::move(name), do_join(std::move(request)));
+}
+
+Task<Result<EventId>> Owner::do_join(JoinRoom request) {
   MYELIN_CO_TRY(auto via, co_await authoriser(request.room, request.user));
   auto id = request.room;
+  Name name{{}, request.command};
   co_return co_await append(
-      id, [request = std::move(request), via](const RoomState& room) { return plan_join(room, request, via); });
+      id, [request = std::move(request), via](const RoomState& room) { return plan_join(room, request, via); },
+      std::move(name));
 }
 
 // There is no federation that could bring an invitation to another server.
@@ -149,8 +156,10 @@ Result<void> Owner::check_invitable(const UserId& user) const {
 Task<Result<EventId>> Owner::change_membership(ChangeMembership request) {
   if (request.action == MembershipAction::kInvite) MYELIN_CO_CHECK(check_invitable(request.target));
   auto id = request.room;
-  co_return co_await append(
-      id, [request = std::move(request)](const RoomState& room) { return plan_change(room, request); });
+  Name name{{}, request.command};
+  auto change =
+      append(id, [request = std::move(request)](const RoomState& room) { return plan_change(room, request); }, name);
+  co_return co_await once_.run(name, std::move(change));
 }
 
 // Who of this server lets a user into a restricted room (rooms/v8, join rules): a member who may invite, if the user is

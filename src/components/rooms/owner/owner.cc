@@ -1,6 +1,5 @@
 #include "components/rooms/owner/owner.h"
 
-#include "base/bytes.h"
 #include "base/fault.h"
 #include "base/log.h"
 
@@ -14,17 +13,12 @@ constexpr int64_t kRoomNumberBlock = 256;
 constexpr size_t kMaxRoomBytes = 4u << 20;  // what one room may hold on to
 constexpr size_t kDoneBytes = 1u << 20;     // of transactions remembered
 
-std::string key_of(const Transaction& transaction) {
-  std::string key;
-  for (const auto* part : {&transaction.user.str(), &transaction.device.str(), &transaction.path, &transaction.id})
-    append_string(key, *part);
-  return key;
-}
+std::unexpected<Error> not_ours() { return fail(Code::kFenced, "the room has another owner"); }
 
 }  // namespace
 
 Owner::Owner(Config config, db::Database& db, PageCache& pages, Executor loop, const Clock& clock, Random& random,
-             const SigningKey& key, const FingerprintKey& fingerprint_key)
+             const SigningKey& key, const FingerprintKey& fingerprint_key, const lease::Leases& leases)
     : config_(config),
       db_(db),
       pages_(pages),
@@ -34,21 +28,46 @@ Owner::Owner(Config config, db::Database& db, PageCache& pages, Executor loop, c
       fingerprint_key_(fingerprint_key),
       loader_(db, pages, loop),
       stager_(config.server_name, key, fingerprint_key, clock),
+      leases_(leases),
       rooms_("rooms", config.cache_bytes / 2),
-      done_("transactions", kDoneBytes) {}
+      once_(loop, clock, kDoneBytes, db.is_sqlite()),
+      // Version numbers never repeat: another process or a former life of this one cannot have used these.
+      last_version_(static_cast<int64_t>(random.next() >> 2)) {}
 
-Task<Result<void>> Owner::start() {
-  MYELIN_CO_TRY(lease_, co_await lease::Owner::take_all(db_, clock_, kRoomOut.name, random_.token(12)));
-  // Version numbers never repeat: another process or a former life of this one cannot have used these.
-  last_version_ = static_cast<int64_t>(random_.next() >> 2);
-  crash_point("lease.loaded");
-  co_return Result<void>{};
+// ---- partitions
+
+std::optional<db::Fence> Owner::fence(const RoomId& room) const {
+  auto partition = bus::partition_of(room.str());
+  if (going_[partition]) return std::nullopt;
+  return leases_.fence(kRoomOut.name, partition);
+}
+
+void Owner::taken(uint32_t partition) { going_.reset(partition); }
+
+Task<> Owner::let_go(uint32_t partition) {
+  going_.set(partition);
+  std::vector<RoomStatePtr> rooms;
+  rooms_.for_each([&](const std::string& id, RoomStatePtr& room) {
+    if (bus::partition_of(id) == partition) rooms.push_back(room);
+  });
+  for (auto& room : rooms) (void)co_await settled(room);
+}
+
+void Owner::lost(uint32_t partition) {
+  going_.reset(partition);
+  rooms_.erase_if([&](const std::string& id, RoomStatePtr& room) {
+    if (bus::partition_of(id) != partition) return false;
+    room->broken = true;
+    return true;
+  });
 }
 
 // ---- rooms in memory
 
 Task<Result<RoomStatePtr>> Owner::room(RoomId id) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto mine = fence(id);
+    if (!mine) co_return not_ours();
     if (auto* known = rooms_.find(id.str())) {
       auto room = *known;
       if (!room->broken) co_return room;
@@ -74,6 +93,8 @@ Task<Result<RoomStatePtr>> Owner::room(RoomId id) {
     loading_[id.str()] = loading.bell;
     auto loaded = co_await loader_.load(id);
     if (!loaded) co_return std::unexpected(std::move(loaded).error());
+    // Read while the partition went or came: another process may have written since.
+    if (auto now = fence(id); !now || now->epoch != mine->epoch) continue;
     rooms_.put(id.str(), *loaded, (*loaded)->bytes());
     co_return *loaded;
   }
@@ -110,7 +131,7 @@ Task<Result<void>> Owner::settled(RoomStatePtr room) {
 
 // ---- writing
 
-Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged) {
+Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::optional<db::Fence> fence) {
   struct Flight {
     RoomStatePtr room;
     bool done = false;
@@ -126,8 +147,6 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged) {
   {
     Flight flight(room);
     auto partition = bus::partition_of(staged.room.str());
-    auto fence = lease_->fence(partition);
-    if (!fence) co_return fail(Code::kUnavailable, "the room has another owner");
     shared = std::make_shared<const StagedWrite>(std::move(staged));
     status = co_await db_.write({partition, fence}, [shared](db::Tx& tx) { return store(tx, *shared); });
     flight.done = status.has_value();
@@ -135,7 +154,6 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged) {
   if (status) weigh(room);
   if (const auto& newest = shared->events.back(); status && !newest.rejected)
     on_written(newest.event->sender(), shared->room_no, newest.order);
-  if (!status && status.error().code == Code::kFenced) co_return fail(Code::kUnavailable, "the room has another owner");
   co_return status;
 }
 
@@ -171,20 +189,19 @@ Task<Result<std::variant<StagedWrite, EventId>>> Owner::build(RoomStatePtr room,
   co_return fail(Code::kInternal, "a room's state cannot be brought into memory");
 }
 
-Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transaction> transaction) {
+Task<Result<EventId>> Owner::append(RoomId id, Plan plan, Name name) {
   auto deadline = clock_.steady() + kDeadline;
   for (int attempt = 0; clock_.steady() < deadline; ++attempt) {
-    // Storing finds out whether the transaction was done before. What failed to be stored looks; and what is not
-    // stored.
-    if (attempt > 0 && transaction) {
-      MYELIN_CO_TRY(auto before, co_await done_before(*transaction));
+    // Storing finds out whether the command was done before. What failed to be stored looks; and what is not stored.
+    if (attempt > 0) {
+      MYELIN_CO_TRY(auto before, co_await done_before(name));
       if (before) co_return *before;
     }
     MYELIN_CO_TRY(auto room, co_await this->room(id));
     auto built = co_await build(room, plan);
     auto* staged = built ? std::get_if<StagedWrite>(&*built) : nullptr;
-    if (staged == nullptr && attempt == 0 && transaction) {
-      MYELIN_CO_TRY(auto before, co_await done_before(*transaction));
+    if (staged == nullptr && attempt == 0) {
+      MYELIN_CO_TRY(auto before, co_await done_before(name));
       if (before) co_return *before;
     }
     Result<void> status;
@@ -194,15 +211,22 @@ Task<Result<EventId>> Owner::append(RoomId id, Plan plan, std::optional<Transact
       const auto& event = staged->events.front();
       answer = event.event->event_id();
       redacted = event.redacts;
-      status = co_await write(room, std::move(*staged));
+      if (!name.transaction) staged->command = name.command;
+      auto fence = this->fence(id);
+      status = not_ours();
+      if (fence)
+        status = co_await write(room, std::move(*staged), fence);
+      else
+        room->broken = true;  // it stands on an event that nobody stores
     } else {
-      // A refusal, or an answer that stands already: what it rests on may not be durable yet.
+      // A refusal, or an answer that stands already: what it rests on may not be durable yet, or out of date.
       if (built)
         answer = std::get<EventId>(*built);
       else
         answer = std::unexpected(built.error());
       status = co_await settled(room);
       if (status && !answer && answer.error().code == Code::kStale) status = std::unexpected(answer.error());
+      if (!fence(id)) status = not_ours();
     }
     if (status) {
       if (redacted) on_redacted(*redacted);
@@ -232,40 +256,20 @@ Task<Result<uint32_t>> Owner::new_room_number() {
 
 // ---- commands
 
-Task<Result<std::optional<EventId>>> Owner::done_before(Transaction transaction) {
-  co_return co_await db_.read([transaction](db::ReadTx& tx) {
-    return tx.one(
-        "SELECT event_id FROM txn WHERE user_id = $1 AND device_id = $2 AND path = $3 AND txn_id = $4",
-        [](const db::Row& row) { return EventId::trusted(row.str(0)); }, transaction.user.str(),
-        transaction.device.str(), transaction.path, transaction.id);
+Task<Result<std::optional<EventId>>> Owner::done_before(Name name) {
+  if (name.empty()) co_return std::nullopt;
+  co_return co_await db_.read([name](db::ReadTx& tx) {
+    auto event_id = [](const db::Row& row) { return EventId::trusted(row.str(0)); };
+    if (!name.transaction) return tx.one("SELECT event_id FROM command WHERE id = $1", event_id, name.command);
+    const auto& transaction = *name.transaction;
+    return tx.one("SELECT event_id FROM txn WHERE user_id = $1 AND device_id = $2 AND path = $3 AND txn_id = $4",
+                  event_id, transaction.user.str(), transaction.device.str(), transaction.path, transaction.id);
   });
 }
 
 Task<Result<EventId>> Owner::send(SendEvent request) {
-  if (!request.transaction) co_return co_await send_once(std::move(request));
-  auto key = key_of(*request.transaction);
-  if (const auto* done = done_.find(key)) co_return *done;
-  if (auto it = transactions_.find(key); it != transactions_.end()) {
-    auto other = it->second;  // the same transaction is being done: join it
-    auto seen = other->done.generation();
-    if (!other->result) co_await other->done.wait(seen, clock_.steady() + kDeadline);
-    if (!other->result) co_return fail(Code::kTimeout, "the same transaction is still being done");
-    co_return *other->result;
-  }
-  struct Leader {
-    Owner* owner;
-    std::string key;
-    std::shared_ptr<InFlight> mine;
-    ~Leader() {
-      if (!mine->result) mine->result = fail(Code::kUnavailable, "the transaction was given up");
-      owner->transactions_.erase(key);
-      mine->done.ring();
-    }
-  } leader{this, key, std::make_shared<InFlight>(loop_)};
-  transactions_[key] = leader.mine;
-  leader.mine->result = co_await send_once(std::move(request));
-  if (*leader.mine->result) done_.put(key, **leader.mine->result, key.size() + 150);
-  co_return *leader.mine->result;
+  Name name{request.transaction, request.command};
+  co_return co_await once_.run(std::move(name), send_in_turn(std::move(request)));
 }
 
 Task<Result<RoomId>> Owner::create(CreateRoom request) {
@@ -304,13 +308,13 @@ Task<Result<RoomId>> Owner::create_once(const CreateRoom& request, const RoomRul
   }
   all.room = room->room;
   all.head = room->head;
-  MYELIN_CO_CHECK(co_await write(room, std::move(all)));
-  rooms_.put(room->room.str(), room, room->bytes());
+  MYELIN_CO_CHECK(co_await write(room, std::move(all), std::nullopt));
+  if (fence(room->room)) rooms_.put(room->room.str(), room, room->bytes());
   co_return room->room;
 }
 
 Task<Result<void>> Owner::forget_device(UserId user, DeviceId device) {
-  done_.clear();
+  once_.forget_done();
   co_return co_await db_.write({bus::partition_of(user.str()), {}}, [user, device](db::Tx& tx) {
     tx.exec("DELETE FROM txn WHERE user_id = $1 AND device_id = $2", user.str(), device.str());
   });

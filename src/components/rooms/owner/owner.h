@@ -2,6 +2,7 @@
 // committed together with whatever else is under way; an event may be built on one that is not durable yet, and fails
 // with it (docs/spine.md, rule A1). No answer leaves before what it rests on is durable (rule A16). Thread: the loop.
 #pragma once
+#include <bitset>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "base/keyed_hash.h"
 #include "base/lru.h"
 #include "components/rooms/owner/loader.h"
+#include "components/rooms/owner/once.h"
 #include "components/rooms/owner/stage.h"
 #include "infra/lease/lease.h"
 
@@ -26,8 +28,15 @@ struct Received {
 class Owner final : public Commands {
  public:
   Owner(Config, db::Database&, PageCache&, Executor loop, const Clock&, Random&, const SigningKey&,
-        const FingerprintKey&);
-  Task<Result<void>> start();  // takes the partitions
+        const FingerprintKey&, const lease::Leases&);
+
+  // A partition comes, is to go (returns once nothing of it is under way), is gone.
+  void taken(uint32_t partition);
+  Task<> let_go(uint32_t partition);
+  void lost(uint32_t partition);
+
+  // Those below answer kFenced when the room is another process's; create, forget, forget_device and erase need no
+  // owner.
 
   Task<Result<EventId>> send(SendEvent) override;
   Task<Result<RoomId>> create(CreateRoom) override;
@@ -53,9 +62,9 @@ class Owner final : public Commands {
   // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.
   using Step = std::variant<Draft, EventId, Missing>;
   using Plan = std::function<Result<Step>(const RoomState&)>;
-  Task<Result<EventId>> append(RoomId, Plan, std::optional<Transaction> = {});
+  Task<Result<EventId>> append(RoomId, Plan, Name);
   Task<Result<std::variant<StagedWrite, EventId>>> build(RoomStatePtr, const Plan&);
-  Task<Result<EventId>> send_once(SendEvent);
+  Task<Result<EventId>> send_in_turn(SendEvent);
   Task<Result<EventId>> send_checked(SendEvent);
   Task<Result<RoomId>> create_once(const CreateRoom&, const RoomRules&);
   Result<void> check_invitable(const UserId&) const;  // kForbidden
@@ -64,9 +73,11 @@ class Owner final : public Commands {
   Task<Result<RoomStatePtr>> room(RoomId);
   Task<Result<EventPtr>> state_event(RoomStatePtr, std::string type, std::string key);
   Task<Result<void>> settled(RoomStatePtr);  // what was built so far is durable; kStale: it failed
-  Task<Result<void>> write(RoomStatePtr, StagedWrite);
+  Task<Result<void>> write(RoomStatePtr, StagedWrite, std::optional<db::Fence>);
+  std::optional<db::Fence> fence(const RoomId&) const;  // nullopt: not ours, or to go
   void weigh(const RoomStatePtr&);
-  Task<Result<std::optional<EventId>>> done_before(Transaction);
+  Task<Result<std::optional<EventId>>> done_before(Name);
+  Task<Result<EventId>> do_join(JoinRoom);
   Task<Result<uint32_t>> new_room_number();
   int64_t next_version() { return ++last_version_; }
 
@@ -79,17 +90,12 @@ class Owner final : public Commands {
   const FingerprintKey& fingerprint_key_;
   Loader loader_;
   Stager stager_;
-  std::unique_ptr<lease::Owner> lease_;
+  const lease::Leases& leases_;
+  std::bitset<bus::kPartitions> going_;
   Lru<std::string, RoomStatePtr> rooms_;
   std::unordered_map<std::string, std::shared_ptr<Doorbell>, KeyedHash> loading_;
-  struct InFlight {
-    explicit InFlight(Executor loop) : done(loop) {}
-    Doorbell done;
-    std::optional<Result<EventId>> result;
-  };
-  std::unordered_map<std::string, std::shared_ptr<InFlight>, KeyedHash> transactions_;  // being answered
   std::unordered_map<std::string, std::weak_ptr<Mutex>, KeyedHash> annotating_;
-  Lru<std::string, EventId> done_;  // lately: so that repeating one does not disturb its room
+  Once once_;
   int64_t last_version_ = 0;
   Milliseconds last_creation_ = 0;
   uint32_t next_room_no_ = 0, room_numbers_end_ = 0;

@@ -36,7 +36,9 @@ Task<Result<Received>> Owner::receive(RoomId id, VerifiedEvent verified) {
     StagedWrite all{room->room_no,    room->room,     room->rules,     false,
                     room->version_no, next_version(), reception->head, {}};
     all.events.push_back(std::move(*reception->staged));
-    status = co_await write(room, std::move(all));
+    auto fence = this->fence(id);
+    if (!fence) co_return fail(Code::kFenced, "the room has another owner");
+    status = co_await write(room, std::move(all), fence);
     room->broken = true;  // what is in memory is of before
     if (status) {
       if (redacted) on_redacted(*redacted);

@@ -131,7 +131,7 @@ std::optional<std::string> annotation_name(const SendEvent& request) {
 }  // namespace
 
 // Annotations that exclude each other take turns: so the second finds the first.
-Task<Result<EventId>> Owner::send_once(SendEvent request) {
+Task<Result<EventId>> Owner::send_in_turn(SendEvent request) {
   auto name = annotation_name(request);
   if (!name) co_return co_await send_checked(std::move(request));
   struct Place {
@@ -158,13 +158,13 @@ Task<Result<EventId>> Owner::send_checked(SendEvent request) {
     MYELIN_CO_TRY(target, co_await redaction_target(db_, request.room, *request.redacts));
   }
   auto room = request.room;
-  auto transaction = request.transaction;
+  Name name{request.transaction, request.command};
   co_return co_await append(
       room,
       [request = std::move(request), target = std::move(target), refusal](const RoomState& state) {
         return plan_send(state, request, target, refusal);
       },
-      std::move(transaction));
+      std::move(name));
 }
 
 }  // namespace myelin::rooms

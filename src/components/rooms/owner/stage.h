@@ -50,6 +50,7 @@ struct StagedWrite {
   int64_t built_on = 0, version_no = 0;
   RoomHead head;
   std::vector<StagedEvent> events;
+  CommandId command{};
 };
 
 Result<Extremity> as_extremity(const StagedEvent&, const RoomRules&);

@@ -98,6 +98,15 @@ Result<void> store_transaction(db::Tx& tx, const StagedEvent& staged) {
   return {};
 }
 
+Result<void> store_command(db::Tx& tx, const StagedWrite& write) {
+  if (write.command.empty()) return {};
+  const auto& event = *write.events.back().event;
+  int64_t added = tx.exec("INSERT INTO command (id, event_id, at) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+                          write.command, event.event_id().str(), event.origin_server_ts());
+  if (added == 0) return fail(Code::kStale, "the command was done before");
+  return {};
+}
+
 void announce(db::Tx& tx, const StagedWrite& write, const StagedEvent& staged) {
   EventAdded added;
   added.ref = staged.ref;
@@ -121,6 +130,7 @@ void announce(db::Tx& tx, const StagedWrite& write, const StagedEvent& staged) {
 
 Result<void> store(db::Tx& tx, const StagedWrite& write) {
   MYELIN_CHECK(store_room(tx, write));
+  MYELIN_CHECK(store_command(tx, write));
   for (const auto& staged : write.events) {
     MYELIN_CHECK(store_transaction(tx, staged));
     store_event(tx, staged);

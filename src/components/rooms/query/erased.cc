@@ -33,7 +33,7 @@ Result<std::vector<Asked>> kept_from(db::ReadTx& tx, PageCache& pages, const Use
 
 }  // namespace
 
-Task<Result<void>> Reader::start() {
+Task<Result<void>> Reader::read_erased() {
   MYELIN_CO_TRY(auto users, co_await db_.read([](db::ReadTx& tx) {
     return tx.all("SELECT user_id, erased_at FROM erased_user",
                   [](const db::Row& row) { return std::pair(row.str(0), row.i64(1)); });

@@ -101,6 +101,11 @@ void Reader::redacted(EventRef ref) {
   events_.erase(ref.row());
 }
 
+void Reader::forget_events() {
+  ++redactions_;
+  events_.clear();
+}
+
 Task<Result<PlacedPtr>> Reader::event(RoomId room, EventId id) {
   MYELIN_CO_TRY(auto ref, co_await db_.read([room, id](db::ReadTx& tx) {
     return tx.one(

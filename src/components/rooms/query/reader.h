@@ -40,9 +40,11 @@ class Reader final : public Queries {
 
   Task<Result<std::vector<PlacedPtr>>> as_erased(std::vector<PlacedPtr>, Viewer) override;
 
-  Task<Result<void>> start();  // reads who is erased
+  Task<Result<void>> read_erased();  // who is erased
   void erased(const UserId&, Milliseconds at);
   void redacted(EventRef);  // it is read anew
+
+  void forget_events();  // something about some of them may have changed
 
  private:
   RoomInfo remember(RoomInfo);

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "components/rooms/graph/room_head.h"
-#include "components/rooms/owner/owner.h"
+#include "components/rooms/testing/owner_of.h"
 #include "components/testing/loop.h"
 #include "matrix/auth.h"
 
@@ -79,7 +79,7 @@ class RemoteServer {
   Result<Received> try_send(const RoomId& room, RemoteEvent spec) {
     auto event = build(room, std::move(spec));
     last = event.event()->event_id();
-    return loop_.run(dynamic_cast<Owner&>(rooms_->commands()).receive(room, std::move(event)));
+    return loop_.run(owner_of(*rooms_).receive(room, std::move(event)));
   }
   EventId send(const RoomId& room, RemoteEvent spec) {
     auto received = value(try_send(room, std::move(spec)));

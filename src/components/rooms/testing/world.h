@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "components/rooms/owner/owner.h"
 #include "components/rooms/room_out.h"
 #include "components/rooms/rooms.h"
 #include "components/rooms/served.h"
+#include "components/rooms/testing/owner_of.h"
 #include "components/testing/databases.h"
 #include "components/testing/fake_bus.h"
 #include "components/testing/loop.h"
@@ -63,7 +63,7 @@ class World {
     return value(try_change(room, sender, target, action));
   }
   EventId leave(const RoomId& room, const UserId& who) { return change(room, who, who, MembershipAction::kLeave); }
-  Owner& owner() { return dynamic_cast<Owner&>(rooms->commands()); }
+  Owner& owner() { return owner_of(*rooms); }
 
   // ---- queries
   Queries& queries() { return rooms->queries(); }
@@ -143,6 +143,7 @@ class World {
   const SigningKey signing_key = SigningKey::generate(random, "test");
   std::unique_ptr<WatchedDatabase> db;
   std::unique_ptr<FakeBus> bus;
+  std::unique_ptr<lease::Leases> leases;
   std::unique_ptr<Rooms> rooms;
   const UserId alice = user("alice"), bob = user("bob"), carol = user("carol"), dave = user("dave");
 
@@ -150,12 +151,16 @@ class World {
   void open() {
     db = std::make_unique<WatchedDatabase>(database->open(loop.executor(), clock));
     bus = std::make_unique<FakeBus>(*db);
-    rooms = Rooms::make({server, 8u << 20}, *db, *bus, loop.executor(), clock, random, signing_key);
+    leases = lease::Leases::make(*db, *bus, loop.executor(), clock, random, "test", {});
+    rooms = Rooms::make({server, 8u << 20}, *db, *bus, *leases, loop.executor(), clock, random, signing_key);
     check(loop.run(rooms->start()));
+    check(loop.run(leases->start()));
   }
   void close() {
+    loop.run(leases->stop());
     loop.run(rooms->stop());
     rooms.reset();
+    leases.reset();
     bus.reset();
     db->stop();
     db.reset();

@@ -23,14 +23,8 @@ struct RoomApply::Batch {
   ServerName server_name;
 };
 
-RoomApply::RoomApply(ServerName name, rooms::Queries& rooms, presence::Presence& presence, Judge& judge, Feed& feed,
-                     OwnWrites& own_writes)
-    : server_name_(std::move(name)),
-      rooms_(rooms),
-      presence_(presence),
-      judge_(judge),
-      feed_(feed),
-      own_writes_(own_writes) {}
+RoomApply::RoomApply(ServerName name, rooms::Queries& rooms, Judge& judge, std::function<void(News)> tell)
+    : server_name_(std::move(name)), rooms_(rooms), judge_(judge), tell_(std::move(tell)) {}
 
 bool RoomApply::is_local(const UserId& user) const { return user.server() == server_name_.str(); }
 
@@ -254,25 +248,22 @@ Result<void> RoomApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
 
 void RoomApply::committed(const Batch& batch) {
   judge_.batch_committed();
+  News news{batch.items.front().pos, batch.items.back().pos};
   for (const auto& item : batch.items) {
-    feed_.room_changed(item.message.room_no, item.pos);
+    auto room_no = item.message.room_no;
+    news.rooms.push_back({room_no, item.pos});
     const auto* added = std::get_if<EventAdded>(&item.message.what);
     if (added == nullptr) continue;
+    news.written.push_back({added->sender, room_no, added->order});
     for (const auto& change : added->memberships) {
-      if (change.before == Membership::kJoin && change.after != Membership::kJoin)
-        presence_.left(item.message.room, change.user);
+      bool was = change.before == Membership::kJoin, is = change.after == Membership::kJoin;
+      if (was && !is) news.gone.push_back({item.message.room, change.user});
       if (!is_local(change.user)) continue;
-      if (change.after == Membership::kJoin)
-        feed_.joined(change.user, item.message.room_no);
-      else if (change.before == Membership::kJoin)
-        feed_.left(change.user, item.message.room_no);
-      feed_.user_changed(change.user, item.pos);
+      if (was || is) news.members.push_back({change.user, room_no, is});
+      news.users.push_back({change.user, item.pos});
     }
   }
-  feed_.complete(batch.items.front().pos, batch.items.back().pos);
-  for (const auto& item : batch.items)
-    if (const auto* added = std::get_if<EventAdded>(&item.message.what))
-      own_writes_.applied(added->sender, item.message.room_no, added->order);
+  tell_(std::move(news));
 }
 
 }  // namespace myelin::sync

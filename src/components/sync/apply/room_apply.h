@@ -4,16 +4,14 @@
 #include <memory>
 #include <vector>
 
-#include "components/presence/presence.h"
-#include "components/sync/feed.h"
 #include "components/sync/judge.h"
-#include "components/sync/own_writes.h"
+#include "components/sync/news.h"
 
 namespace myelin::sync {
 
 class RoomApply {
  public:
-  RoomApply(ServerName, rooms::Queries&, presence::Presence&, Judge&, Feed&, OwnWrites&);
+  RoomApply(ServerName, rooms::Queries&, Judge&, std::function<void(News)> tell);
   // For bus::ConsumerSpec::apply. Messages of one call get consecutive positions, in order.
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
 
@@ -26,10 +24,8 @@ class RoomApply {
   bool is_local(const UserId&) const;
   ServerName server_name_;
   rooms::Queries& rooms_;
-  presence::Presence& presence_;
   Judge& judge_;
-  Feed& feed_;
-  OwnWrites& own_writes_;
+  std::function<void(News)> tell_;
 };
 
 }  // namespace myelin::sync

@@ -17,8 +17,8 @@ struct UserApply::Batch {
   ServerName server_name;
 };
 
-UserApply::UserApply(ServerName name, Accounts& accounts, Judge& judge, RuleChanges& rule_changes, Feed& feed)
-    : server_name_(std::move(name)), accounts_(accounts), judge_(judge), rule_changes_(rule_changes), feed_(feed) {}
+UserApply::UserApply(ServerName name, Accounts& accounts, std::function<void(News)> tell)
+    : server_name_(std::move(name)), accounts_(accounts), tell_(std::move(tell)) {}
 
 Task<Result<bus::Effects>> UserApply::apply(std::vector<bus::Message> messages) {
   auto batch = std::make_shared<Batch>();
@@ -106,25 +106,24 @@ Result<void> UserApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
 }
 
 void UserApply::committed(const Batch& batch) {
+  News news{batch.first, batch.first + static_cast<int64_t>(batch.items.size()) - 1};
   int64_t pos = batch.first;
   for (const auto& item : batch.items) {
-    feed_.user_changed(item.user, pos);
+    news.users.push_back({item.user, pos});
     if (const auto* data = std::get_if<AccountDataChanged>(&item.what)) {
-      if (data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers)) {
-        judge_.rules_changed();
-        rule_changes_.applied(item.user);
-      }
+      if (data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers))
+        news.new_rules.push_back(item.user);
     } else if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
       for (const auto& message : sent->messages) {
-        feed_.message_sent(message.to, message.device, pos);
-        feed_.user_changed(message.to, pos);
+        news.messages.push_back({message.to, message.device, pos});
+        news.users.push_back({message.to, pos});
       }
     } else if (std::holds_alternative<DeviceListChanged>(item.what)) {
-      for (uint32_t room_no : batch.rooms.at(item.user)) feed_.room_changed(room_no, pos);
+      for (uint32_t room_no : batch.rooms.at(item.user)) news.rooms.push_back({room_no, pos});
     }
     ++pos;
   }
-  feed_.complete(batch.first, pos - 1);
+  tell_(std::move(news));
 }
 
 }  // namespace myelin::sync

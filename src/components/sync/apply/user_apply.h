@@ -1,18 +1,18 @@
 // The consumer of user.out: what changes for a user's devices becomes rows under one position each.
 #pragma once
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "components/accounts/user_out.h"
-#include "components/sync/feed.h"
 #include "components/sync/judge.h"
-#include "components/sync/rule_changes.h"
+#include "components/sync/news.h"
 
 namespace myelin::sync {
 
 class UserApply {
  public:
-  UserApply(ServerName, accounts::Accounts&, Judge&, RuleChanges&, Feed&);
+  UserApply(ServerName, accounts::Accounts&, std::function<void(News)> tell);
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
 
  private:
@@ -21,9 +21,7 @@ class UserApply {
   void committed(const Batch&);
   ServerName server_name_;
   accounts::Accounts& accounts_;
-  Judge& judge_;
-  RuleChanges& rule_changes_;
-  Feed& feed_;
+  std::function<void(News)> tell_;
 };
 
 inline constexpr int64_t kAccountDataKind = 1;  // of sync_user.kind

@@ -8,7 +8,7 @@
 
 #include "components/accounts/accounts.h"
 #include "components/keys/keys.h"
-#include "components/rooms/owner/owner.h"
+#include "components/rooms/testing/owner_of.h"
 #include "components/sync/sync.h"
 #include "components/testing/databases.h"
 #include "components/testing/fake_bus.h"
@@ -20,6 +20,8 @@ namespace myelin::sync::testing {
 using namespace myelin::testing;
 
 inline constexpr const char* kPassword = "correct horse";
+// Leases that are not renewed while a test counts statements.
+inline constexpr lease::Options kOneLook{.length = std::chrono::hours(2), .look = std::chrono::hours(1)};
 inline json::Object text(std::string_view body) { return {{"msgtype", "m.text"}, {"body", body}}; }
 inline json::Object object(std::string_view json) { return value(json::parse_object(json)); }
 inline json::Object mention(std::string_view body, const UserId& user) {
@@ -141,7 +143,7 @@ class World {
   EventId event_before(const RoomId& room, const EventId& event) {  // its first prev event
     return value(loop.run(queries().event(room, event)))->event->prev_events().front();
   }
-  rooms::Owner& owner() { return dynamic_cast<rooms::Owner&>(rooms->commands()); }
+  rooms::Owner& owner() { return rooms::testing::owner_of(*rooms); }
   rooms::Queries& queries() { return rooms->queries(); }
   Result<void> try_receipt(const RoomId& room, const UserId& user, const EventId& event,
                            const std::string& type = "m.read", const std::string& thread = "") {
@@ -193,6 +195,7 @@ class World {
   std::unique_ptr<WatchedDatabase> db;
   std::unique_ptr<FakeBus> bus;
   std::unique_ptr<work::Queues> queues;
+  std::unique_ptr<lease::Leases> leases;
   std::unique_ptr<rooms::Rooms> rooms;
   std::unique_ptr<accounts::Accounts> accounts;
   std::unique_ptr<keys::Keys> keys;
@@ -209,8 +212,9 @@ class World {
   void open() {
     db = std::make_unique<WatchedDatabase>(database->open(loop.executor(), clock));
     bus = std::make_unique<FakeBus>(*db);
-    queues = work::Queues::make(*db, loop.executor(), clock, random);
-    rooms = rooms::Rooms::make({server, 8u << 20}, *db, *bus, loop.executor(), clock, random, signing_key);
+    queues = work::Queues::make(*db, *bus, loop.executor(), clock, random);
+    leases = lease::Leases::make(*db, *bus, loop.executor(), clock, random, "test", {}, kOneLook);
+    rooms = rooms::Rooms::make({server, 8u << 20}, *db, *bus, *leases, loop.executor(), clock, random, signing_key);
     accounts::Config config;
     config.server_name = server;
     config.registration = accounts::RegistrationMode::kOpen;
@@ -222,6 +226,7 @@ class World {
     presence = presence::make_presence(*db, *bus, *accounts, *rooms, loop.executor(), clock, random);
     sync = make_sync(server, *db, *bus, *accounts, *keys, *presence, *rooms, loop.executor(), clock, random, options);
     check(loop.run(rooms->start()));
+    check(loop.run(leases->start()));
     check(loop.run(accounts->start()));
     check(loop.run(keys->start()));
     check(loop.run(presence->start()));
@@ -232,12 +237,14 @@ class World {
     loop.run(presence->stop());
     loop.run(keys->stop());
     loop.run(accounts->stop());
+    loop.run(leases->stop());
     loop.run(rooms->stop());
     sync.reset();
     presence.reset();
     keys.reset();
     accounts.reset();
     rooms.reset();
+    leases.reset();
     queues.reset();
     bus.reset();
     db->stop();

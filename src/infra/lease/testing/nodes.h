@@ -4,10 +4,10 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <list>
 #include <set>
 #include <thread>
 
+#include "infra/bus/testing/hint_bus.h"
 #include "infra/db/testing/databases.h"
 #include "infra/lease/lease.h"
 
@@ -22,46 +22,6 @@ class ShiftedClock final : public Clock {
  private:
   SystemClock system_;
   Milliseconds shift_;
-};
-
-// Carries hints, and nothing else.
-class HintBus final : public bus::Bus {
- public:
-  struct Ear {
-    Executor loop;
-    std::string subject;
-    bus::HintHandler handler;
-  };
-  using Ears = std::list<Ear>;
-  HintBus(std::shared_ptr<Ears> ears, Executor loop) : ears_(std::move(ears)), loop_(std::move(loop)) {}
-
-  void on_hint(std::string subject, bus::HintHandler handler) override {
-    ears_->push_back({loop_, std::move(subject), std::move(handler)});
-  }
-  void hint(std::string subject, std::string payload) override {
-    ++sent;
-    for (const auto& ear : *ears_)
-      if (ear.subject == subject) boost::asio::post(ear.loop, [handler = ear.handler, payload] { handler(payload); });
-  }
-  void declare(bus::ConsumerSpec) override {}
-  void serve(std::string, bus::CommandHandler) override {}
-  Task<Result<void>> start() override { co_return Result<void>{}; }
-  Task<Result<std::string>> request(std::string, std::string, std::chrono::milliseconds) override {
-    co_return fail(Code::kUnavailable);
-  }
-  Task<Result<std::vector<bus::Parked>>> parked() override { co_return std::vector<bus::Parked>{}; }
-  Task<Result<void>> unpark(std::string, std::string) override { co_return Result<void>{}; }
-  Task<bool> settled(std::chrono::steady_clock::time_point) override { co_return true; }
-  Task<> stop() override { co_return; }
-  void forget(const Executor& loop) {
-    ears_->remove_if([&](const Ear& ear) { return ear.loop == loop; });
-  }
-
-  int sent = 0;
-
- private:
-  std::shared_ptr<Ears> ears_;
-  Executor loop_;
 };
 
 inline constexpr std::string_view kTopic = "test.out";
@@ -82,7 +42,7 @@ struct NodeOptions {
 class Node {
  public:
   Node(const db::testing::TemporaryDatabase& files, std::span<const db::Migration> migrations,
-       std::shared_ptr<HintBus::Ears> ears, std::string name, NodeOptions options)
+       std::shared_ptr<bus::testing::HintBus::Ears> ears, std::string name, NodeOptions options)
       : instance(std::move(name)),
         clock(options.clock_shift),
         hints(std::move(ears), loop.get_executor()),
@@ -127,7 +87,7 @@ class Node {
   ShiftedClock clock;
   SystemRandom random;
   std::unique_ptr<db::Database> db;
-  HintBus hints;
+  bus::testing::HintBus hints;
   std::unique_ptr<Leases> leases;
   std::set<uint32_t> parts;  // taken and not lost
   int lost = 0;
@@ -261,7 +221,7 @@ class NodesTest : public ::testing::Test {
   size_t written_ = 0, fenced_ = 0;
   std::vector<db::Migration> migrations_;
   std::shared_ptr<db::testing::TemporaryDatabase> files_;
-  std::shared_ptr<HintBus::Ears> ears_ = std::make_shared<HintBus::Ears>();
+  std::shared_ptr<bus::testing::HintBus::Ears> ears_ = std::make_shared<bus::testing::HintBus::Ears>();
   std::vector<std::unique_ptr<Node>> nodes_;
 
  private:

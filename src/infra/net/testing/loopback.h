@@ -111,6 +111,8 @@ class LoopbackServer {
   void ring() {
     loop_.call([&] { seen->bell.ring(); });
   }
+  // What happens meanwhile the server sees at once.
+  void stand_still_while(std::function<void()> happens) { loop_.call(std::move(happens)); }
   // The server's clock stands still but for this.
   void advance(std::chrono::milliseconds time) {
     loop_.call([&] { clock_.advance(time.count()); });

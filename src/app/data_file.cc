@@ -1,0 +1,32 @@
+#include "app/data_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace myelin::app {
+namespace {
+
+std::unexpected<Error> not_made(const std::string& path, int why) {
+  return fail(Code::kUnavailable, fmt::format("{} cannot be made: {}", path, std::strerror(why)));
+}
+
+}  // namespace
+
+Result<void> make_file(const std::string& path, const std::string& text) {
+  auto unfinished = path + ".XXXXXX";
+  int fd = ::mkostemp(unfinished.data(), O_CLOEXEC);  // for its owner only
+  if (fd < 0) return not_made(path, errno);
+  bool ok = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  ok = ok && (::link(unfinished.c_str(), path.c_str()) == 0 || errno == EEXIST);
+  auto why = errno;
+  ::close(fd);
+  ::unlink(unfinished.c_str());
+  if (!ok) return not_made(path, why);
+  return {};
+}
+
+}  // namespace myelin::app

@@ -1,0 +1,13 @@
+// A small file of the data directory that is made once.
+#pragma once
+#include <string>
+
+#include "base/error.h"
+
+namespace myelin::app {
+
+// Whole and durable, readable by its owner only; a crash leaves no half of it under this name. One that is there
+// already, because another process was faster, stays as it is. kUnavailable.
+Result<void> make_file(const std::string& path, const std::string& text);
+
+}  // namespace myelin::app

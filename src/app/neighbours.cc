@@ -1,0 +1,113 @@
+#include "app/neighbours.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace myelin::app {
+namespace {
+
+constexpr std::chrono::milliseconds kAnswer{1'000}, kPause{500};
+constexpr std::chrono::seconds kPatience{10};  // some leases long
+// Of the watch.
+constexpr std::chrono::milliseconds kLook{500}, kOwnAnswer{750}, kAnotherAnswer{300};
+constexpr std::chrono::milliseconds kDeaf{1'500};  // half a lease
+constexpr size_t kAsked = 3;                       // of the others, at once
+
+std::string subject_of(const std::string& instance) { return "process." + instance; }
+
+}  // namespace
+
+Neighbours::Neighbours(db::Database& db, bus::Bus& bus, lease::Leases& leases, Executor loop, const Clock& clock,
+                       Random& random, std::string instance, std::string agreed)
+    : db_(db),
+      bus_(bus),
+      leases_(leases),
+      clock_(clock),
+      random_(random),
+      instance_(std::move(instance)),
+      agreed_(std::move(agreed)),
+      tasks_(std::move(loop)) {
+  if (db_.is_sqlite()) return;
+  bus_.serve(subject_of(instance_), [text = agreed_](const std::string&) -> Task<std::string> { co_return text; });
+}
+
+Task<Result<void>> Neighbours::check() {
+  if (db_.is_sqlite()) co_return Result<void>{};
+  MYELIN_CO_TRY(auto all, co_await lease::Leases::status(db_, clock_));
+  for (auto& each : all)
+    if (each.alive && each.instance != instance_) MYELIN_CO_CHECK(co_await check(std::move(each)));
+  co_return Result<void>{};
+}
+
+Task<Result<void>> Neighbours::check(lease::Status other) {
+  auto name = fmt::format("process {} on {}", other.instance, other.about.host);
+  for (auto end = clock_.steady() + kPatience; clock_.steady() < end;) {
+    auto answer = co_await bus_.request(subject_of(other.instance), "", kAnswer);
+    if (answer && *answer != agreed_)
+      co_return fail(Code::kConflict,
+                     fmt::format("{} has {}, and this one {}: give all processes the same", name, *answer, agreed_));
+    if (answer) co_return Result<void>{};
+    MYELIN_CO_TRY(bool alive, co_await is_alive(other.instance));
+    if (!alive) co_return Result<void>{};
+    co_await sleep_for(kPause);
+  }
+  co_return fail(Code::kConflict,
+                 fmt::format("{} is alive in this database, but is not heard over this NATS: are two clusters, or two "
+                             "embedded engines, pointed at one database?",
+                             name));
+}
+
+void Neighbours::watch() {
+  if (!db_.is_sqlite()) tasks_.supervise("neighbours", [this] { return keep_watching(); });
+}
+
+Task<> Neighbours::stop() {
+  tasks_.cancel();
+  co_await tasks_.join();
+}
+
+Task<> Neighbours::keep_watching() {
+  auto heard_myself = clock_.steady(), heard_others = heard_myself;
+  bool is_deaf = false;
+  while (true) {
+    co_await sleep_for(is_deaf ? kLook / 5 : kLook);
+    if (co_await hears(instance_, kOwnAnswer)) {
+      heard_myself = clock_.steady();
+      if (co_await hears_others()) heard_others = clock_.steady();
+    }
+    auto now = clock_.steady();
+    if (std::exchange(is_deaf, now - heard_myself > kDeaf) != is_deaf)
+      is_deaf ? log::warning("leases: they are let go while NATS does not answer") : log::info("NATS answers again");
+    leases_.rest(is_deaf);
+    if (is_deaf) heard_others = now;
+    if (now - heard_others <= kDeaf) continue;
+    log::warning("nobody else is heard over this nats-server: going over to another");
+    bus_.leave_server();
+    heard_others = now;
+  }
+}
+
+Task<bool> Neighbours::hears(std::string instance, std::chrono::milliseconds patience) {
+  co_return (co_await bus_.request(subject_of(instance), "", patience)).has_value();
+}
+
+// True also when there is nobody, or the database does not know.
+Task<bool> Neighbours::hears_others() {
+  auto all = co_await lease::Leases::status(db_, clock_);
+  if (!all) co_return true;
+  std::erase_if(*all, [&](const auto& each) { return !each.alive || each.instance == instance_; });
+  if (all->empty()) co_return true;
+  for (size_t i = 0, first = random_.next() % all->size(); i < std::min(all->size(), kAsked); ++i)
+    if (co_await hears((*all)[(first + i) % all->size()].instance, kAnotherAnswer)) co_return true;
+  co_return false;
+}
+
+Task<Result<bool>> Neighbours::is_alive(std::string instance) {
+  MYELIN_CO_TRY(auto all, co_await lease::Leases::status(db_, clock_));
+  co_return std::ranges::any_of(all, [&](const auto& each) { return each.instance == instance && each.alive; });
+}
+
+}  // namespace myelin::app

@@ -1,0 +1,31 @@
+#include "infra/bus/backlog.h"
+
+#include <map>
+
+namespace myelin::bus {
+
+Task<Result<std::vector<Backlog>>> read_backlogs(db::Database& db) {
+  co_return co_await db.read([](db::ReadTx& tx) {
+    std::map<std::pair<std::string, std::string>, Backlog> all;
+    tx.query(
+        "SELECT c.consumer, c.topic, CAST(SUM(CASE WHEN h.next_seq - 1 > c.seq THEN h.next_seq - 1 - c.seq ELSE 0 END) "
+        "AS BIGINT) FROM cursor c JOIN outbox_head h ON h.topic = c.topic AND h.partition = c.partition GROUP BY "
+        "c.consumer, c.topic",
+        [&](const db::Row& row) {
+          auto& each = all[{row.str(0), row.str(1)}];
+          each = {row.str(0), row.str(1), static_cast<uint64_t>(row.i64(2)), 0};
+        });
+    tx.query("SELECT consumer, topic, count(DISTINCT key) FROM parked GROUP BY consumer, topic",
+             [&](const db::Row& row) {
+               auto& each = all[{row.str(0), row.str(1)}];
+               each.consumer = row.str(0);
+               each.topic = row.str(1);
+               each.parked_keys = static_cast<uint64_t>(row.i64(2));
+             });
+    std::vector<Backlog> out;
+    for (auto& [name, backlog] : all) out.push_back(std::move(backlog));
+    return out;
+  });
+}
+
+}  // namespace myelin::bus

@@ -1,0 +1,18 @@
+// How far behind each consumer is, as the database has it: for administrators, in any process. Thread: the loop.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "base/task.h"
+#include "infra/db/db.h"
+
+namespace myelin::bus {
+
+struct Backlog {
+  std::string consumer, topic;
+  uint64_t lag = 0;          // messages that were committed and not applied
+  uint64_t parked_keys = 0;  // whose messages wait for an administrator (docs/spine.md, rule A11)
+};
+Task<Result<std::vector<Backlog>>> read_backlogs(db::Database&);  // sorted by consumer and topic
+
+}  // namespace myelin::bus
