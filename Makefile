@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian 12: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test check bench crash oracle fuzz tsan format clean
+.PHONY: help setup build run cluster cluster-stop test check bench crash oracle fuzz tsan format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,6 +14,12 @@ build: setup ## build the program: build/release/myelin
 run: build ## build and start a server on http://localhost:8008, data in ./data
 	@exec build/release/myelin serve --data data
 
+cluster: ## a cluster on this machine, in the background: two processes of each role behind a proxy; PORT=n
+	@scripts/setup cluster && scripts/build release myelin && scripts/cluster start $(if $(PORT),--port $(PORT))
+
+cluster-stop: ## end it; its data stays in ./cluster
+	@scripts/cluster stop
+
 test: ## install what is missing, build, and run every test
 	@scripts/test
 
@@ -24,7 +30,7 @@ check: ## format, lint of changed files, includes against the layering, file siz
 bench: build ## speed and memory tables (figures, never a pass or fail)
 	@scripts/bench
 
-crash: build ## kill -9 and power-cut audit: CYCLES=n POWER=n SEED=s
+crash: build ## kill -9 and power-cut audit: CYCLES=n POWER=n SEED=s; WORLD=cluster FAULTS=n
 	@scripts/crash
 
 oracle: ## state resolution and auth against the oracles: DAGS=n AUTH=n SEED=s

@@ -5,7 +5,7 @@ import { logger } from "matrix-js-sdk/lib/logger.js";
 import { setTimeout as sleep } from "node:timers/promises";
 
 logger.setLevel(process.env.SDK_LOG ?? "silent", false);
-for (const level of process.env.SDK_LOG ? [] : ["log", "debug", "info", "warn", "trace"]) console[level] = () => {};
+for (const level of process.env.SDK_LOG ? [] : ["log", "debug", "info", "warn", "error", "trace"]) console[level] = () => {};
 
 export async function until(what, test, seconds = 20) {
     const deadline = Date.now() + seconds * 1000;
@@ -33,7 +33,7 @@ export async function register(server, username, password) {
     if (first.status !== 401) throw new Error(`register: 401 expected, got ${first.status} ${JSON.stringify(first.body)}`);
     const stage = first.body.flows[0].stages[0];
     const auth = { type: stage, session: first.body.session };
-    if (stage === "m.login.registration_token") auth.token = server.token();
+    if (stage === "m.login.registration_token") auth.token = await server.token();
     const second = await call(server.url, "POST", "/_matrix/client/v3/register", { ...body, auth });
     if (second.status !== 200) throw new Error(`register: ${second.status} ${JSON.stringify(second.body)}`);
     return second.body.user_id;

@@ -128,8 +128,7 @@ export default async function journey(server, step) {
         await step("kill -9 and restart in the middle");
         const sent = Promise.allSettled(Array.from({ length: 5 }, (_, i) => [alice.say(room, `while it falls ${i}`),
             nio.say(`nio while it falls ${i}`)]).flat());
-        const ready = await server.killAndRestart();
-        server.say(`ready again after ${ready} ms`);
+        server.say(`killed and ready again: ${await server.killAndRestart()}`);
         await sent;
         for (const event of alice.events(room).filter((e) => e.status === "not_sent")) await alice.client.resendEvent(event, alice.room(room));
         for (let i = 0; i < 5; ++i) {

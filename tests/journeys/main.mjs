@@ -1,28 +1,34 @@
-// main.mjs PROGRAM [PORT]: runs the journeys against a server of our own, or the one at $HOMESERVER.
+// main.mjs WORLD WORLD.PY PORT: runs the journeys against a homeserver of our own, or the one at $HOMESERVER.
 import { ForeignServer, Server } from "./server.mjs";
 import encryptedChat from "./encrypted_chat.mjs";
 
-const [program, port = "18118"] = process.argv.slice(2);
+const [world, worldScript, port] = process.argv.slice(2);
 const foreign = process.env.HOMESERVER;
-const server = foreign ? new ForeignServer(foreign, process.env.TOKEN) : new Server(program, Number(port));
+const begin = Date.now();
+const seconds = (since) => ((Date.now() - since) / 1000).toFixed(1);
+const server = foreign ? new ForeignServer(foreign, process.env.TOKEN) : new Server(world, worldScript, port);
 if (foreign) server.suffix = Date.now().toString(36);
 
-let passed = 0, failed = 0, current = "";
-const begin = Date.now();
+let passed = 0, failed = 0, current = "", since = begin;
 const step = async (name) => {
-    if (current) { ++passed; process.stdout.write(`  ok ${current}\n`); }
+    if (current) { ++passed; process.stdout.write(`  ok ${current} (${seconds(since)} s)\n`); }
     current = name;
+    since = Date.now();
     server.say(name);
 };
-try {
-    await server.start();
-    await encryptedChat(server, step);
-    await step("");
-} catch (error) {
+const failure = (error) => {
     ++failed;
     process.stdout.write(`  FAILED ${current}: ${error.stack}\n`);
-    if (server.data) process.stdout.write(`  the server's log: ${server.data}/server.log\n`);
+    if (server.logs) process.stdout.write(`  logs: ${server.logs}/*.log\n`);
+};
+try {
+    current = "start";
+    await server.start();
+    await encryptedChat(server, step);
+    await step("end");
+} catch (error) {
+    failure(error);
 }
-await server.finish(failed === 0);
-process.stdout.write(`journey: ${passed} steps passed, ${failed} failed, ${((Date.now() - begin) / 1000).toFixed(1)} s\n`);
+await server.finish(failed === 0).catch(failure);
+process.stdout.write(`journey, ${world}: ${passed} steps passed, ${failed} failed, ${seconds(begin)} s\n`);
 process.exit(failed ? 1 : 0);

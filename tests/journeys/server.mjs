@@ -1,54 +1,45 @@
-// A Myelin of our own for a journey: started, killed and started again on the same data.
-import { spawn, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+// The homeserver of a journey, which world.py starts, kills and ends.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 
 export class Server {
-    constructor(program, port) {
-        this.program = program;
-        this.url = `http://127.0.0.1:${port}`;
-        this.data = mkdtempSync(join(tmpdir(), "myelin-journey-"));
-        this.log = openSync(join(this.data, "server.log"), "a");
-        this.arguments = ["serve", "--data", this.data, "--server-name", "localhost", "--listen", `127.0.0.1:${port}`,
-            "--registration", "token", "--rate-limits", "off"];
+    constructor(world, worldScript, port) {
+        this.process = spawn("python3", [worldScript, world, String(port)], { stdio: ["pipe", "pipe", "inherit"] });
+        this.waiting = new Map(); // first word of a line -> who waits for it
+        this.ended = once(this.process, "exit").then(() => {
+            for (const { reject } of this.waiting.values()) reject(new Error("the world has ended"));
+        });
+        createInterface({ input: this.process.stdout }).on("line", (line) => {
+            const [, what, rest] = /^(\w+) ?(.*)$/.exec(line);
+            if (what === "logs") this.logs = rest;
+            this.waiting.get(what)?.resolve(rest);
+            this.waiting.delete(what);
+        });
+        process.once("SIGTERM", () => { this.process.kill(); process.exit(143); });
     }
 
-    async start() {
-        const begin = Date.now();
-        this.process = spawn(this.program, this.arguments, { stdio: ["ignore", this.log, this.log] });
-        for (let i = 0; i < 400; ++i) {
-            if (this.process.exitCode !== null) throw new Error(`the server ended with ${this.process.exitCode}: see ${this.data}/server.log`);
-            const answer = await fetch(`${this.url}/_matrix/client/versions`).catch(() => null);
-            if (answer?.ok) return Date.now() - begin;
-            await sleep(25);
-        }
-        throw new Error(`the server was not ready within 10 s: see ${this.data}/server.log`);
+    #line(what) {
+        return new Promise((resolve, reject) => this.waiting.set(what, { resolve, reject }));
+    }
+    #order(order, answer = order) {
+        const line = this.#line(answer);
+        this.process.stdin.write(`${order}\n`);
+        return line;
     }
 
-    async end(signal) {
-        const gone = new Promise((resolve) => this.process.once("exit", resolve));
-        this.process.kill(signal);
-        await gone;
-    }
-
-    async killAndRestart() {
-        await this.end("SIGKILL");
-        return this.start();
-    }
-
-    token() {
-        return execFileSync(this.program, ["token", "new", "--data", this.data], { encoding: "utf8" }).trim().split(/\s+/).at(-1);
-    }
-
-    say(text) {
-        writeSync(this.log, `---- journey: ${text}\n`);
-    }
+    async start() { this.url = await this.#line("ready"); }
+    async killAndRestart() { return this.#order("kill"); } // who was killed, and how long each was away
+    async token() { return this.#order("token"); }
+    say(text) { this.process.stdin.write(`say ${text}\n`); }
 
     async finish(ok) {
-        await this.end("SIGTERM");
-        if (ok && existsSync(this.data)) rmSync(this.data, { recursive: true });
+        if (ok) {
+            const wrong = await this.#order("end", "ended");
+            if (wrong) throw new Error(wrong);
+        }
+        this.process.stdin.end();
+        await this.ended;
     }
 }
 
@@ -56,11 +47,11 @@ export class Server {
 export class ForeignServer {
     constructor(url, token) {
         this.url = url;
-        this.shared_token = token;
+        this.sharedToken = token;
     }
-    async start() { return 0; }
-    async killAndRestart() { return 0; }
-    token() { return this.shared_token; }
+    async start() {}
+    async killAndRestart() { return "nobody"; }
+    async token() { return this.sharedToken; }
     say() {}
     async finish() {}
 }
