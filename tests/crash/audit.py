@@ -17,10 +17,11 @@ from pathlib import Path
 import checks
 import tamper
 from client import Gone
+from gateway import Gateway
 from ledger import Ledger
 from load import World
 from plan import Plan, read_points
-from server import Gateway, Nats, Server
+from server import Nats, Server
 
 CYCLES_IN_A_WORLD = 100   # then everything starts afresh
 CYCLES_TO_AN_AUDIT = 10
@@ -70,7 +71,7 @@ class Run:
         self.server.kill()
         self.server.run("user", "add", "--admin", "root", text="password-of-root")
         self.start()
-        self.world.set_up(self.gateway.port)
+        self.world.set_up(self.gateway.url)
         self.world.start_workers()
         for number in range(first, first + count):
             self.rest()

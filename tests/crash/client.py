@@ -14,8 +14,8 @@ class Refused(Exception):
 class Connection:
     """One keep-alive connection."""
 
-    def __init__(self, port, token=None, on_silence=None):
-        self.port, self.token, self.on_silence, self.http = port, token, on_silence, None
+    def __init__(self, port, token=None, on_silence=None, address="127.0.0.1"):
+        self.port, self.token, self.on_silence, self.address, self.http = port, token, on_silence, address, None
 
     def answer(self, method, path, body=None, timeout=20):
         """(status, body) of whatever was answered; Gone when nothing whole came."""
@@ -24,7 +24,7 @@ class Connection:
             headers["Authorization"] = "Bearer " + self.token
         try:
             if self.http is None:
-                self.http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+                self.http = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
             self.http.request(method, path, None if body is None else json.dumps(body), headers)
             answer = self.http.getresponse()
             text = answer.read()

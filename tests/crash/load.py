@@ -6,6 +6,7 @@ import time
 from urllib.parse import quote
 
 from client import Connection, Gone, Refused
+from pauses import Pauses
 from seen import Seen
 
 CLIENT = "/_matrix/client/v3"
@@ -52,10 +53,12 @@ class Gate:
 
 
 class World:
-    """Users, rooms and workers on one server with one data directory."""
+    """Users, rooms and workers on one server: what has an address, a port, and says whether it is alive. `rest`: seconds
+    between two of a worker's steps."""
 
-    def __init__(self, server, ledger, seed):
-        self.server, self.ledger, self.seed = server, ledger, seed
+    def __init__(self, server, ledger, seed, rooms=ROOMS, rest=0.0):
+        self.server, self.ledger, self.seed, self.room_count, self.rest = server, ledger, seed, rooms, rest
+        self.pauses = Pauses()
         self.stopped = False
         self.writing, self.reading = Gate(), Gate()
         self.users, self.rooms = {}, []
@@ -65,7 +68,7 @@ class World:
 
     def connection(self, user=None):
         token = self.users[user]["access_token"] if user else None
-        return Connection(self.server.port, token, self.on_silence)
+        return Connection(self.server.port, token, self.on_silence, self.server.address)
 
     def on_silence(self, what):
         if self.server.alive():
@@ -77,25 +80,24 @@ class World:
             raise Refused(f"{status} {body}")
         return body
 
-    def set_up(self, gateway_port):
+    def set_up(self, gateway_url):
         for name in USERS:
             self.users[name] = self.must(self.connection().call("POST", f"{CLIENT}/register", {
                 "username": name, "password": "password-of-" + name, "device_id": "D" + name,
                 "auth": {"type": "m.login.dummy"}}))
-        for i in range(ROOMS):
+        for i in range(self.room_count):
             room = self.must(self.connection("alice").call("POST", f"{CLIENT}/createRoom", {
                 "preset": "public_chat", "name": f"room {i}", "power_level_content_override": {"state_default": 0}}))["room_id"]
             self.rooms.append(room)
             for other in USERS[1:]:
                 self.must(self.connection(other).call("POST", f"{CLIENT}/join/{quote(room)}", {}))
-        self.gateway_port = gateway_port
-        self.set_pusher()
+        self.gateway_url = gateway_url
+        self.must(self.set_pusher())
 
     def set_pusher(self):
-        url = f"http://127.0.0.1:{self.gateway_port}/_matrix/push/v1/notify"
         return self.connection("carol").call("POST", f"{CLIENT}/pushers/set", {
             "kind": "http", "app_id": "org.example", "pushkey": "carol", "app_display_name": "x",
-            "device_display_name": "x", "lang": "en", "data": {"url": url}})
+            "device_display_name": "x", "lang": "en", "data": {"url": self.gateway_url}})
 
     def unpark(self):
         """As the administrator; how many keys."""
@@ -103,7 +105,7 @@ class World:
             "type": "m.login.password", "user": "root", "password": "password-of-root", "device_id": "Droot"}))
         if self.connection("alice").call("GET", "/_myelin/admin/parked")[0] != 403:
             raise Refused("a user who is no administrator is shown what is parked")
-        root = Connection(self.server.port, login["access_token"])
+        root = Connection(self.server.port, login["access_token"], address=self.server.address)
         parked = self.must(root.call("GET", "/_myelin/admin/parked"))["parked"]
         for item in parked:
             self.must(root.call("POST", "/_myelin/admin/parked/retry", {"consumer": item["consumer"], "key": item["key"]}))
@@ -158,6 +160,7 @@ class Worker(threading.Thread):
         try:
             while not self.world.stopped:
                 try:
+                    time.sleep(self.world.rest)
                     self.step()
                 except Abandoned:
                     self.in_flight = None
@@ -180,7 +183,8 @@ class Worker(threading.Thread):
 
     def until_answered(self, method, path, body=None, status=200):
         """The answer, and how many attempts it took: what is not answered is sent again as it was."""
-        attempts = 0
+        self.gate.walk_through()
+        attempts, began = 0, time.monotonic()
         while True:
             attempts += 1
             try:
@@ -193,6 +197,8 @@ class Worker(threading.Thread):
                 continue
             if got != status:
                 raise Refused(f"{method} {path}: {got} {answer}")
+            if self.gate is self.world.writing:
+                self.world.pauses.note(self.name, began)
             return answer, attempts
 
 

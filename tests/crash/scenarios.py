@@ -14,9 +14,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import checks
+from gateway import Gateway
 from ledger import Ledger
 from load import CLIENT, World
-from server import Gateway, Server
+from server import Server
 
 
 class Failed(Exception):
@@ -42,7 +43,7 @@ class Stage:
 
     def __enter__(self):
         expect(self.server.start() is not None, "the server starts")
-        self.world.set_up(self.gateway.port)
+        self.world.set_up(self.gateway.url)
         self.world.start_workers()
         time.sleep(0.5)
         return self

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """The auditor audited: it finds what it is there to find."""
+import struct
 import tempfile
 import unittest
 from pathlib import Path
 
+import faults
+from commit_proxy import Commits
 from ledger import Book, Ledger
+from pauses import Pauses
 from plan import Plan, read_points
 from seen import Seen
 
@@ -105,6 +109,48 @@ class PlanTest(unittest.TestCase):
         for number in range(50):
             a, b = first.cycle(number), second.cycle(number)
             self.assertEqual((a.point, a.nth, a.early, a.life, a.streams, a.database), (b.point, b.nth, b.early, b.life, b.streams, b.database))
+
+
+    def test_a_seed_repeats_the_faults_of_a_cluster(self):
+        first, second = (faults.Plan(7) for _ in range(2))
+        drawn = [str(first.fault(number)) for number in range(len(faults.CARDS))]
+        self.assertEqual(drawn, [str(second.fault(number)) for number in range(len(faults.CARDS))])
+
+
+class CommitsTest(unittest.TestCase):
+    """As libpq says it in pipeline mode."""
+
+    STARTUP = struct.pack(">II", 8, 196608)
+
+    @staticmethod
+    def message(kind, body=b""):
+        return kind + struct.pack(">I", len(body) + 4) + body
+
+    def found(self, data, piece):
+        commits = Commits()
+        out = [each for i in range(0, len(data), piece) for each in commits.feed(data[i:i + piece])]
+        self.assertEqual(b"".join(message for message, _ in out), data)
+        return [message[:1] for message, is_commit in out if is_commit]
+
+    def test_a_prepared_commit_is_found_however_it_arrives(self):
+        data = (self.STARTUP + self.message(b"P", b"s1\0UPDATE x\0\0\0") + self.message(b"P", b"s2\0COMMIT\0\0\0") + self.message(b"B", b"\0s1\0COMMIT")
+                + self.message(b"B", b"\0s2\0") + self.message(b"S"))
+        for piece in (1, 7, len(data)):
+            self.assertEqual(self.found(data, piece), [b"B"])
+
+    def test_a_name_that_means_something_else_now(self):
+        data = (self.STARTUP + self.message(b"P", b"s2\0COMMIT\0\0\0") + self.message(b"P", b"s2\0ROLLBACK\0\0\0")
+                + self.message(b"B", b"\0s2\0") + self.message(b"Q", b"COMMIT\0"))
+        self.assertEqual(self.found(data, len(data)), [b"Q"])
+
+
+class PausesTest(unittest.TestCase):
+    def test_the_longest_wait_of_those_under_way_since(self):
+        pauses = Pauses()
+        pauses.answered = [(0.0, 9.0, "early"), (8.0, 11.0, "a"), (10.5, 12.0, "b")]
+        self.assertEqual(pauses.longest(10.0), 3.0)
+        self.assertTrue(pauses.have_all(["b"], 10.0))
+        self.assertFalse(pauses.have_all(["a", "b"], 10.0))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 import os
 import signal
 import subprocess
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from client import Connection, Gone
@@ -14,6 +12,8 @@ READY_SECONDS = 60
 
 class Server:
     """A Myelin with a data directory. `settings`: key=value, as --set takes them."""
+
+    address = "127.0.0.1"
 
     def __init__(self, program, folder, port, settings=(), arguments=(), power_seed=None, power_percent=None, log_folder=None):
         self.program, self.folder, self.port = program, Path(folder), port
@@ -121,40 +121,3 @@ class Nats:
         self.process.kill()
         self.process.wait()
         self.process.stdin.close()
-
-
-class GatewayServer(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, *_):
-        pass  # its client was killed
-
-
-class Gateway:
-    """A push gateway that takes everything."""
-
-    def __init__(self):
-        gateway = self
-        self.pushes = 0
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                gateway.pushes += 1
-                self.send_response(200)
-                self.send_header("Content-Length", "15")
-                self.end_headers()
-                self.wfile.write(b'{"rejected":[]}')
-
-            def log_message(self, *_):
-                pass
-
-        self.http = GatewayServer(("127.0.0.1", 0), Handler)
-        self.port = self.http.server_address[1]
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self.http.shutdown()
-        self.http.server_close()

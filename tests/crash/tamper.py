@@ -60,6 +60,7 @@ def older_schema(data, components=("directory", "push")):
             for file in (ROOT / "src/components" / component / "migrations").glob("*.sql"):
                 for table in re.findall(r"CREATE TABLE (\w+)", file.read_text(encoding="utf-8")):
                     database.execute(f"DROP TABLE IF EXISTS {table}")
-            database.execute("DELETE FROM schema_version WHERE component = ?", (component,))
+            for versions in ("schema_version", "schema_step"):
+                database.execute(f"DELETE FROM {versions} WHERE component = ?", (component,))
             database.execute("DELETE FROM cursor WHERE consumer = ?", (component,))
     database.close()
