@@ -22,8 +22,10 @@ void Feed::weigh(ptrdiff_t bytes) {
   entries_gauge_.Set(static_cast<double>(recent_.size()));
 }
 
+// What was noted up to there is not noted for who comes now.
+int64_t Feed::noted_upto() const { return ahead_.empty() ? position_ : std::max(position_, ahead_.rbegin()->second); }
+
 void Feed::complete(int64_t first, int64_t last) {
-  noted_ = std::max(noted_, last);
   ahead_[first] = last;
   bool moved = false;
   while (!ahead_.empty() && ahead_.begin()->first <= position_ + 1) {
@@ -103,7 +105,7 @@ void Feed::enter(Subscriber* subscriber, uint32_t room_no) {
   if (at != subscriber->rooms.end() && *at == room_no) return;
   subscriber->rooms.insert(at, room_no);
   auto& room = rooms_[room_no];
-  room.last_change = std::max({room.last_change, position_, noted_});
+  room.last_change = std::max(room.last_change, noted_upto());
   room.subscribers.push_back(subscriber);
   weigh(kRoomBytes);
 }
@@ -133,8 +135,7 @@ SubscriberPtr Feed::finish_load(const UserId& user, uint64_t ticket, std::vector
   loading_.erase(load);
   if (auto known = find(user)) return known;
   auto subscriber = std::make_shared<Subscriber>(user, loop_);
-  // What was noted before it came is lost, also what is still behind a gap.
-  subscriber->known_from = subscriber->last_change = std::max(position_, noted_);
+  subscriber->known_from = subscriber->last_change = noted_upto();
   recent_.push_front(subscriber);
   by_user_[user] = recent_.begin();
   weigh(kSubscriberBytes);
@@ -159,7 +160,7 @@ void Feed::evict() {
 }
 
 std::optional<ChangedRooms> Feed::changed_rooms(const Subscriber& subscriber, int64_t since) const {
-  if (since < subscriber.known_from) return std::nullopt;
+  if (subscriber.stale || since < subscriber.known_from) return std::nullopt;
   ChangedRooms changed{{}, position_};
   for (uint32_t room_no : subscriber.rooms)
     if (auto room = rooms_.find(room_no); room != rooms_.end() && room->second.last_change > since)

@@ -75,6 +75,7 @@ class Feed {
     int64_t last_change = 0;
     std::vector<Subscriber*> subscribers;
   };
+  int64_t noted_upto() const;
   void enter(Subscriber*, uint32_t room_no);
   void leave(Subscriber*, uint32_t room_no);
   void evict();
@@ -85,7 +86,6 @@ class Feed {
   prometheus::Gauge &bytes_gauge_, &entries_gauge_;
   int64_t position_ = 0;
   std::map<int64_t, int64_t> ahead_;  // completed ranges behind a gap
-  int64_t noted_ = 0;                 // the highest position completed
   Doorbell advanced_;
   std::unordered_map<UserId, std::list<SubscriberPtr>::iterator> by_user_;
   std::list<SubscriberPtr> recent_;  // most recently used first

@@ -125,6 +125,7 @@ TEST_F(FeedTest, WhatOtherProcessesDidMakesEverybodyLoadAnew) {
   feed.jump(5);
   EXPECT_EQ(feed.position(), 5);
   EXPECT_TRUE(subscriber->stale);
+  EXPECT_FALSE(feed.changed_rooms(*subscriber, 4)) << "its rooms are not watched any more";
   EXPECT_NE(subscriber->bell.generation(), seen);
   EXPECT_EQ(feed.find(alice), nullptr);
   EXPECT_EQ(feed.finish_load(bob, ticket, {}), nullptr) << "what it read may be of before";

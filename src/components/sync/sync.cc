@@ -191,7 +191,7 @@ class SyncImpl final : public Sync {
 
   // The answer, if there is anything to say, or no time left.
   Task<Result<std::optional<std::string>>> answer_now(Poll& poll) {
-    if (!poll.subscriber || poll.subscriber->stale) {
+    while (!poll.subscriber || poll.subscriber->stale) {  // it may become so meanwhile
       MYELIN_CO_TRY(poll.subscriber, co_await subscribe(poll.request.session.user));
       if (poll.since)
         MYELIN_CO_CHECK(
