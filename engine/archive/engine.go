@@ -134,7 +134,7 @@ func result(err error) C.int {
 		return 2
 	case errors.Is(err, errDamaged):
 		return 4
-	case silent(err):
+	case silent(err), storeFailed(err): // an external server's files are its own: they may be right again soon
 		return 3
 	}
 	return 0

@@ -95,7 +95,7 @@ Task<net::Response> House::handle(net::Request request) {
 }
 
 Task<Result<void>> House::start_bus() {
-  constexpr std::chrono::seconds kFirstPause{1}, kLongestPause{15};
+  constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{15'000};
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     auto started = co_await bus_.start(bus::Consumers::kAtRest);
     if (started || started.error().code != Code::kTimeout) co_return started;
