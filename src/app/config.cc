@@ -1,7 +1,5 @@
 #include "app/config.h"
 
-#include "app/roles.h"
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,6 +13,7 @@
 #include <toml++/toml.h>
 
 #include "app/addresses.h"
+#include "app/roles.h"
 
 namespace myelin::app {
 namespace {
