@@ -4,15 +4,11 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/system/system_error.hpp>
-#include <condition_variable>
-#include <deque>
 #include <list>
-#include <thread>
-#include <vector>
 
 #include "base/log.h"
+#include "base/timer.h"
 
 namespace myelin {
 namespace asio = boost::asio;
@@ -41,7 +37,7 @@ std::string text_of(const std::exception_ptr& e) {
 }  // namespace
 
 Task<> sleep_for(steady_clock::duration duration) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, duration);
+  Timer timer(co_await asio::this_coro::executor, steady_now() + duration);
   co_await timer.async_wait(asio::use_awaitable);
 }
 
@@ -52,7 +48,7 @@ struct TaskSet::State {
   Executor loop;
   std::list<asio::cancellation_signal> running;
   bool cancelled = false;
-  asio::steady_timer idle;
+  Timer idle;
 };
 
 TaskSet::TaskSet(Executor loop) : state_(std::make_shared<State>(loop)) {}
@@ -74,7 +70,7 @@ namespace {
 Task<> run_again(std::string name, std::function<Task<>()> make) {
   auto pause = std::chrono::milliseconds(100);
   while (true) {
-    auto started = steady_clock::now();
+    auto started = steady_now();
     std::exception_ptr problem;
     try {
       co_await make();
@@ -83,7 +79,7 @@ Task<> run_again(std::string name, std::function<Task<>()> make) {
     }
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
     if (problem) log::error("{} failed and is restarted: {}", name, text_of(problem));
-    if (steady_clock::now() - started > std::chrono::seconds(30)) pause = std::chrono::milliseconds(100);
+    if (steady_now() - started > std::chrono::seconds(30)) pause = std::chrono::milliseconds(100);
     co_await sleep_for(pause);
     pause = std::min<std::chrono::milliseconds>(pause * 2, std::chrono::seconds(10));
   }
@@ -114,7 +110,7 @@ struct Doorbell::State {
   explicit State(Executor e) : loop(e) {}
   Executor loop;
   uint64_t generation = 0;
-  std::list<asio::steady_timer> waiters;
+  std::list<Timer> waiters;
 };
 
 Doorbell::Doorbell(Executor loop) : state_(std::make_shared<State>(loop)) {}
@@ -132,7 +128,7 @@ Task<bool> Doorbell::wait(uint64_t seen, steady_clock::time_point deadline) {
     auto timer = state->waiters.emplace(state->waiters.end(), state->loop, deadline);
     struct Leave {
       State* state;
-      std::list<asio::steady_timer>::iterator timer;
+      std::list<Timer>::iterator timer;
       ~Leave() { state->waiters.erase(timer); }
     } leave{state.get(), timer};
     boost::system::error_code error;
@@ -150,7 +146,7 @@ struct Mutex::State : std::enable_shared_from_this<Mutex::State> {
   explicit State(Executor e) : loop(e) {}
   Executor loop;
   bool held = false;
-  std::list<asio::steady_timer> queue;
+  std::list<Timer> queue;
 };
 
 Mutex::Mutex(Executor loop) : state_(std::make_shared<State>(loop)) {}
@@ -161,7 +157,7 @@ Task<Mutex::Turn> Mutex::lock() {
     auto timer = state->queue.emplace(state->queue.end(), state->loop, steady_clock::time_point::max());
     struct Leave {
       State* state;
-      std::list<asio::steady_timer>::iterator timer;
+      std::list<Timer>::iterator timer;
       ~Leave() { state->queue.erase(timer); }
     } leave{state.get(), timer};
     boost::system::error_code ignored;
@@ -176,54 +172,6 @@ Task<Mutex::Turn> Mutex::lock() {
     state->held = false;
     if (!state->queue.empty()) state->queue.front().cancel();
   }));
-}
-
-// ---- WorkerPool
-
-struct WorkerPool::State {
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::deque<std::function<void()>> jobs;
-  size_t limit = 0;
-  bool stopping = false;
-  std::vector<std::thread> threads;
-};
-
-WorkerPool::WorkerPool(std::string name, int threads, size_t queue_limit) : state_(std::make_unique<State>()) {
-  state_->limit = queue_limit;
-  for (int i = 0; i < threads; ++i)
-    state_->threads.emplace_back([state = state_.get(), name] {
-      pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-      std::unique_lock lock(state->mutex);
-      while (true) {
-        state->wake.wait(lock, [&] { return state->stopping || !state->jobs.empty(); });
-        if (state->jobs.empty()) return;
-        auto job = std::move(state->jobs.front());
-        state->jobs.pop_front();
-        lock.unlock();
-        job();
-        lock.lock();
-      }
-    });
-}
-
-WorkerPool::~WorkerPool() {
-  {
-    std::lock_guard lock(state_->mutex);
-    state_->stopping = true;
-  }
-  state_->wake.notify_all();
-  for (auto& thread : state_->threads) thread.join();
-}
-
-bool WorkerPool::submit(std::function<void()> job) {
-  {
-    std::lock_guard lock(state_->mutex);
-    if (state_->jobs.size() >= state_->limit) return false;
-    state_->jobs.push_back(std::move(job));
-  }
-  state_->wake.notify_one();
-  return true;
 }
 
 }  // namespace myelin

@@ -4,6 +4,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/timer.h"
 #include "infra/bus/wire.h"
 #include "infra/db/fatal.h"
 
@@ -168,7 +169,7 @@ Task<> Consumer::rest() {
   active_ = false;
   ring_.ring();
   changed_.ring();
-  auto end = std::chrono::steady_clock::now() + kLongestRest;
+  auto end = steady_now() + kLongestRest;
   for (auto seen = changed_.generation(); under_way_ > 0; seen = changed_.generation())
     if (!co_await changed_.wait(seen, end)) break;
   if (under_way_ > 0) log::warning("{}: what it does with {} does not end", spec_.name, spec_.topic.name);
@@ -192,7 +193,7 @@ Task<> Consumer::run() {
     if (stepped) {
       pause_ = {};
       stale_ = 0;
-      if (!*stepped) co_await ring_.wait(seen, std::chrono::steady_clock::now() + std::chrono::seconds(30));
+      if (!*stepped) co_await ring_.wait(seen, steady_now() + std::chrono::seconds(30));
       continue;
     }
     reload_ = true;
@@ -213,7 +214,7 @@ Task<> Consumer::pause_after(const Error& error) {
   auto longest = is_stale ? kStalePause : kLongestPause;
   auto pause = is_stale ? std::min(pause_, longest) : std::max(pause_, kShortestPause);
   pause_ = std::clamp(pause * 2, kShortestPause, longest);
-  auto end = std::chrono::steady_clock::now() + pause;
+  auto end = steady_now() + pause;
   while (active_ && pause_.count() > 0 && co_await changed_.wait(seen, end)) seen = changed_.generation();
 }
 

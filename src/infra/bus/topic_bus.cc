@@ -7,6 +7,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "base/log.h"
+#include "base/timer.h"
 #include "infra/bus/consumer.h"
 #include "infra/bus/follower.h"
 #include "infra/bus/heads.h"
@@ -260,7 +261,7 @@ class TopicBus final : public Bus {
     while (true) {
       auto seen = missed_.generation();
       co_await sleep_for(kShortestPoll);
-      co_await missed_.wait(seen, std::chrono::steady_clock::now() + options_.head_poll - kShortestPoll);
+      co_await missed_.wait(seen, steady_now() + options_.head_poll - kShortestPoll);
       if (auto polled = co_await poll_heads(); !polled)
         log::warning("bus: the heads cannot be read: {}", polled.error().message);
       memory_.Set(static_cast<double>(transport_->memory_bytes()));

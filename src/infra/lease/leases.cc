@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/timer.h"
 #include "infra/db/fatal.h"
 #include "infra/lease/round.h"
 
@@ -79,7 +80,7 @@ class LeasesImpl final : public Leases {
     wake_->ring();
     for (auto& [name, wanted] : wanted_)
       for (auto [part, epoch] : std::map(wanted->held)) let_go(*wanted, part, epoch);
-    auto deadline = steady_clock::now() + options_.patience + kDeadline;
+    auto deadline = steady_now() + options_.patience + kDeadline;
     while (under_way_ > 0) {
       auto seen = left_.generation();
       if (!co_await left_.wait(seen, deadline)) break;
@@ -124,7 +125,7 @@ class LeasesImpl final : public Leases {
     if (is_alone_) co_return Result<void>{};
     if (stopping_ || is_replaced_) co_return fail(Code::kUnavailable, "this process holds no leases any more");
     auto wanted = begun_ + 1;
-    auto deadline = steady_clock::now() + kDeadline;
+    auto deadline = steady_now() + kDeadline;
     wake_->ring();
     while (ended_ < wanted) {
       auto seen = round_ended_.generation();
@@ -156,7 +157,7 @@ class LeasesImpl final : public Leases {
         if (next && !was_well) log::info("leases: they are renewed again");
         pause = next.value_or(options_.look / 2);
       }
-      if (pause > kAtOnce) co_await wake_->wait(seen, steady_clock::now() + pause);
+      if (pause > kAtOnce) co_await wake_->wait(seen, steady_now() + pause);
     }
   }
 

@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/timer.h"
 
 namespace myelin::work {
 namespace {
@@ -131,7 +132,7 @@ class QueuesImpl final : public Queues {
       queue.running.Set(static_cast<double>(queue.busy.size()));
       auto longest = shared() ? kLease.count() / 2 : kLongestPause;  // what another was at when it was killed
       auto pause = std::chrono::milliseconds(std::clamp<int64_t>(next, 1, longest));
-      co_await queue.ring.wait(seen, std::chrono::steady_clock::now() + pause);
+      co_await queue.ring.wait(seen, steady_now() + pause);
     }
   }
 
