@@ -60,14 +60,13 @@ void Readers::loop(Session& session) {
       queue_.pop_front();
     }
     auto start = std::chrono::steady_clock::now();
-    auto result = read(session, job);
+    auto result = run_read(session, job);
     read_seconds_.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     job.done(std::move(result));
   }
 }
 
-// A read that lost its connection, or its snapshot, is run a second time.
-Result<void> Readers::read(Session& session, const ReadJob& job) {
+Result<void> run_read(Session& session, const ReadJob& job) {
   for (bool again = false;; again = true) {
     try {
       session.begin_read();

@@ -18,6 +18,9 @@ struct ReadJob {  // Database::Read, outside of Database
   std::function<void(Result<void>)> done;
 };
 
+// In one snapshot. A read that lost its connection, or its snapshot, is run a second time.
+Result<void> run_read(Session&, const ReadJob&);
+
 class Readers {
  public:
   explicit Readers(std::vector<std::unique_ptr<Session>>);
@@ -27,7 +30,6 @@ class Readers {
 
  private:
   void loop(Session&);
-  Result<void> read(Session&, const ReadJob&);
 
   prometheus::Histogram& read_seconds_;
   std::vector<std::unique_ptr<Session>> sessions_;
