@@ -1,8 +1,9 @@
 #include "infra/bus/testing/memory_streams.h"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <deque>
+
+#include "base/timer.h"
 
 namespace myelin::bus::testing {
 namespace {
@@ -170,7 +171,7 @@ class Connection final : public Transport {
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done) override {
     auto inbox = fmt::format("inbox.{}", ++state_->last_id);
-    auto timer = std::make_shared<boost::asio::steady_timer>(loop_, deadline);
+    auto timer = std::make_shared<Timer>(loop_, steady_now() + deadline);
     requests_.emplace(inbox, Request{std::move(done), timer});
     state_->listeners[inbox] = {
         {end_, "", [this, inbox](std::string_view, std::string_view answer) { finish(inbox, std::string(answer)); }}};
@@ -183,7 +184,7 @@ class Connection final : public Transport {
  private:
   struct Request {
     std::function<void(Result<std::string>)> done;
-    std::shared_ptr<boost::asio::steady_timer> timer;
+    std::shared_ptr<Timer> timer;
   };
   void give_up(const EndPtr& subscription) {
     subscription->open = false;
@@ -218,6 +219,26 @@ void MemoryStreams::wipe() {
   state_->streams.clear();
   for (const auto& [key, subscribers] : state_->subscribers)
     if (!subscribers.empty()) state_->streams[key.first][key.second];
+}
+
+MemoryStreams::Copy MemoryStreams::copy() const {
+  Copy out;
+  for (const auto& [topic, consumers] : state_->streams)
+    for (const auto& [name, durable] : consumers) {
+      auto& messages = out[topic][name];
+      for (const auto& [id, message] : durable.unacknowledged) messages.push_back(message.first);
+      messages.insert(messages.end(), durable.waiting.begin(), durable.waiting.end());
+    }
+  return out;
+}
+
+void MemoryStreams::put_back(const Copy& copy) {
+  wipe();
+  for (const auto& [topic, consumers] : copy)
+    for (const auto& [name, messages] : consumers) {
+      state_->streams[topic][name].waiting.assign(messages.begin(), messages.end());
+      state_->deliver(topic, name);
+    }
 }
 
 }  // namespace myelin::bus::testing

@@ -17,6 +17,10 @@ class MemoryStreams {
   // The same for a process with a loop of its own, which the same thread runs.
   std::unique_ptr<Transport> connect(Executor loop);
   void wipe();  // every stream and consumer goes; subscriptions make theirs again
+  // What each consumer of each topic has not acknowledged yet. Put back, it is delivered again, also to those who have.
+  using Copy = std::map<std::string, std::map<std::string, std::vector<std::string>>>;
+  Copy copy() const;
+  void put_back(const Copy&);
 
   struct State;  // shared with the connections
 
