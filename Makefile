@@ -1,6 +1,6 @@
 # Two commands do everything on a bare Debian 12: `make run` and `make test`. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run cluster cluster-stop test check bench crash oracle fuzz tsan format clean
+.PHONY: help setup build run cluster cluster-stop test check bench crash simulate oracle fuzz tsan format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ bench: build ## speed and memory tables (figures, never a pass or fail)
 
 crash: build ## kill -9 and power-cut audit: CYCLES=n POWER=n SEED=s; WORLD=cluster FAULTS=n
 	@scripts/crash
+
+simulate: ## many processes in one thread, with faults, by seed: SEEDS=n SEED=s
+	@scripts/setup build && scripts/simulate
 
 oracle: ## state resolution and auth against the oracles: DAGS=n AUTH=n SEED=s
 	@scripts/setup build && scripts/oracle

@@ -1,0 +1,262 @@
+#include "tests/simulate/client.h"
+
+#include <boost/json.hpp>
+
+namespace myelin::simulate {
+namespace {
+
+constexpr seconds kPatience{30};
+
+const boost::json::object* object_at(const boost::json::object& in, std::string_view key) {
+  auto* value = in.if_contains(key);
+  return value == nullptr ? nullptr : value->if_object();
+}
+int64_t position_of(const std::string& token) {
+  return token.size() < 2 ? 0 : std::strtoll(token.c_str() + 1, nullptr, 10);
+}
+
+}  // namespace
+
+std::string text_at(const boost::json::object& in, std::string_view key) {
+  auto* value = in.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+int64_t order_of(SharedDatabase& database, const std::string& event_id) {
+  int64_t order = 0;
+  db::Value values[] = {std::string_view(event_id)};
+  database.session().run("SELECT order_no FROM event WHERE event_id = $1", values,
+                         [&](const db::Row& row) { order = row.i64(0); });
+  return order;
+}
+
+Task<Answered> ask(World& world, Process& process, net::Method method, std::string target, std::string token,
+                   boost::json::object body) {
+  struct Waiting {
+    explicit Waiting(Executor loop) : bell(std::move(loop)) {}
+    Doorbell bell;
+    std::optional<net::Response> response;
+  };
+  auto waiting = std::make_shared<Waiting>(co_await boost::asio::this_coro::executor);
+  net::Request request;
+  request.method = method;
+  request.target = std::move(target);
+  request.remote_address = "192.0.2.1";
+  if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + token});
+  if (method != net::Method::kGet) request.body = boost::json::serialize(body);
+  process.ask(std::move(request), [waiting](std::optional<net::Response> response) {
+    waiting->response = std::move(response);
+    waiting->bell.ring();
+  });
+  (void)co_await waiting->bell.wait(0, world.now() + kPatience);
+  Answered out;
+  if (!waiting->response) co_return out;
+  out.status = waiting->response->status;
+  boost::system::error_code error;
+  auto parsed = boost::json::parse(waiting->response->body, error);
+  if (!error && parsed.is_object()) out.body = std::move(parsed.get_object());
+  co_return out;
+}
+
+Client::Client(World& world, SharedDatabase& database, Processes& processes, Ledger& ledger, Account account,
+               int actions)
+    : world_(world),
+      database_(database),
+      processes_(processes),
+      ledger_(ledger),
+      account_(std::move(account)),
+      actions_(actions) {}
+
+std::string Client::any_room() {
+  std::vector<std::string> rooms(account_.rooms.begin(), account_.rooms.end());
+  return world_.any(rooms);
+}
+
+// ---- writing
+
+Task<Answered> Client::ask_until(std::string what, net::Method method, std::string target, boost::json::object body,
+                                 std::set<int> definite) {
+  for (int attempt = 0;; ++attempt) {
+    auto& process = *world_.any(processes_);
+    auto restores = ledger_.restores;
+    ++ledger_.requests;
+    auto answer = co_await ask(world_, process, method, target, account_.token, body);
+    answer.restores = restores;
+    world_.note("{} {} by {}: {}", account_.user, what, process.name(), answer.status);
+    if (definite.contains(answer.status)) co_return answer;
+    if (answer.status != 0 && answer.status < 500)
+      world_.violation(
+          fmt::format("{} {}: {} {}", account_.user, what, answer.status, boost::json::serialize(answer.body)));
+    co_await sleep_for(world_.between(milliseconds(1), milliseconds(attempt < 3 ? 100 : 1'000)));
+  }
+}
+
+void Client::acknowledged(const std::string& content, const std::string& room, const Answered& answer) {
+  auto id = text_at(answer.body, "event_id");
+  if (order_of(id) <= 0 && ledger_.restores > answer.restores) return;  // lost with what the database lost
+  ledger_.acknowledged[id] = room;
+  auto [known, is_new] = ledger_.event_of.emplace(content, id);
+  if (!is_new && known->second != id) world_.violation("B2: two events were acknowledged for " + content);
+  if (order_of(id) <= 0) world_.violation("A16: " + id + " is acknowledged and not in the database");
+}
+
+Task<> Client::send_message() {
+  auto room = any_room();
+  auto content = fmt::format("{}-{}", account_.user, ++numbers_);
+  ledger_.tried.insert(content);
+  auto target = fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/t{}", room, numbers_);
+  auto answer = co_await ask_until("sends " + content, net::Method::kPut, target,
+                                   {{"msgtype", "m.text"}, {"body", content}}, {200});
+  acknowledged(content, room, answer);
+  auto id = text_at(answer.body, "event_id");
+  if (!ledger_.acknowledged.contains(id)) co_return;
+  ledger_.messages[id] = account_.user;
+  own_.emplace_back(id, room);
+  if (!world_.chance(0.1)) co_return;  // an answer that was lost: the same again, later
+  auto again = co_await ask_until("repeats " + content, net::Method::kPut, target,
+                                  {{"msgtype", "m.text"}, {"body", content}}, {200});
+  acknowledged(content, room, again);
+}
+
+Task<> Client::redact() {
+  auto [id, room] = world_.any(own_);
+  auto target = fmt::format("/_matrix/client/v3/rooms/{}/redact/{}/t{}", room, id, ++numbers_);
+  auto answer = co_await ask_until("redacts " + id, net::Method::kPut, target, {}, {200, 404});
+  auto redaction = text_at(answer.body, "event_id");
+  if (order_of(redaction) <= 0 && ledger_.restores > answer.restores) co_return;
+  if (answer.status == 404 && order_of(id) > 0) world_.violation("404 for the redaction of " + id);
+  if (answer.status == 404) co_return;
+  ledger_.acknowledged[redaction] = room;
+  ledger_.redacted[id] = room;
+}
+
+// Without a transaction id: each attempt is one of its own, but the server's repetitions of it are not.
+Task<> Client::set_topic() {
+  auto room = any_room();
+  for (;;) {
+    auto content = fmt::format("{}-topic-{}", account_.user, ++numbers_);
+    ledger_.tried.insert(content);
+    auto& process = *world_.any(processes_);
+    auto restores = ledger_.restores;
+    auto answer = co_await ask(world_, process, net::Method::kPut,
+                               fmt::format("/_matrix/client/v3/rooms/{}/state/m.room.topic", room), account_.token,
+                               {{"topic", content}});
+    world_.note("{} sets {} by {}: {}", account_.user, content, process.name(), answer.status);
+    answer.restores = restores;
+    if (answer.status == 200) co_return acknowledged(content, room, answer);
+    if (answer.status != 0 && answer.status < 500)
+      world_.violation(fmt::format("{}: {} {}", content, answer.status, boost::json::serialize(answer.body)));
+    co_await sleep_for(world_.between(milliseconds(1), milliseconds(500)));
+  }
+}
+
+Task<> Client::visit() {
+  const auto& room = *account_.visited.begin();
+  co_await ask_until("leaves", net::Method::kPost, fmt::format("/_matrix/client/v3/rooms/{}/leave", room), {},
+                     {200, 403});
+  co_await sleep_for(world_.between(milliseconds(1), seconds(1)));
+  co_await ask_until("joins", net::Method::kPost, fmt::format("/_matrix/client/v3/rooms/{}/join", room), {}, {200});
+}
+
+Task<> Client::read() {
+  auto [id, room] =
+      *std::next(ledger_.acknowledged.begin(), static_cast<std::ptrdiff_t>(world_.below(ledger_.acknowledged.size())));
+  if (!account_.rooms.contains(room)) co_return;
+  auto target = fmt::format("/_matrix/client/v3/rooms/{}/receipt/m.read/{}", room, id);
+  (void)co_await ask_until("has read " + id, net::Method::kPost, target, {}, {200, 404});
+  auto& read = ledger_.read[{account_.user, room}];
+  read = std::max(read, order_of(id));
+}
+
+Task<> Client::write() {
+  for (; actions_ > 0; --actions_) {
+    co_await sleep_for(world_.between(milliseconds(0), milliseconds(world_.chance(0.5) ? 200 : 3'000)));
+    auto dice = world_.below(100);
+    if (dice < 10 && !own_.empty())
+      co_await redact();
+    else if (dice < 22)
+      co_await set_topic();
+    else if (dice < 35 && !account_.visited.empty())
+      co_await visit();
+    else if (dice < 50 && !ledger_.acknowledged.empty())
+      co_await read();
+    else
+      co_await send_message();
+  }
+  has_written_ = true;
+}
+
+// ---- syncing
+
+Task<> Client::sync() {
+  for (;;) {
+    if (world_.chance(0.02)) {  // as a new client
+      since_.clear();
+      seen_.clear();
+      seen_before_.clear();
+      last_order_.clear();
+    }
+    auto restores = ledger_.restores;
+    auto target = fmt::format("/_matrix/client/v3/sync?filter={}&timeout={}{}", kFilter, 200 + world_.below(3'000),
+                              since_.empty() ? "" : "&since=" + since_);
+    auto& process = *world_.any(processes_);
+    auto answer = co_await ask(world_, process, net::Method::kGet, target, account_.token);
+    world_.note("{} syncs from {} by {}: {} {}", account_.user, since_, process.name(), answer.status,
+                text_at(answer.body, "next_batch"));
+    if (restores != ledger_.restores) continue;  // of a past that is gone
+    if (answer.status == 200)
+      take(answer);
+    else if (answer.status != 0 && answer.status < 500)
+      world_.violation(
+          fmt::format("{} syncs: {} {}", account_.user, answer.status, boost::json::serialize(answer.body)));
+    if (answer.status != 200) co_await sleep_for(world_.between(milliseconds(10), milliseconds(300)));
+  }
+}
+
+void Client::take(const Answered& answer) {
+  auto next = text_at(answer.body, "next_batch");
+  if (position_of(next) < position_of(since_))
+    world_.violation(fmt::format("A6: the token of {} goes from {} to {}", account_.user, since_, next));
+  since_ = next;
+  auto* rooms = object_at(answer.body, "rooms");
+  if (rooms == nullptr) return;
+  for (auto* section : {"join", "leave"})
+    if (auto* some = object_at(*rooms, section))
+      for (const auto& [room, value] : *some) take_room(std::string(room), value);
+}
+
+// In a room that is left and joined again, a timeline may begin before what was seen.
+void Client::take_room(const std::string& room, const boost::json::value& section) {
+  if (!account_.rooms.contains(room)) return;
+  auto* timeline = object_at(section.as_object(), "timeline");
+  if (timeline == nullptr) return;
+  auto* events = timeline->if_contains("events");
+  if (events == nullptr) return;
+  for (const auto& event : events->as_array()) take_event(room, event.as_object());
+}
+
+void Client::take_event(const std::string& room, const boost::json::object& event) {
+  auto id = text_at(event, "event_id");
+  if (!seen_.insert(id).second) return world_.violation(fmt::format("{} sees {} twice", account_.user, id));
+  auto order = order_of(id);
+  auto& last = last_order_[room];
+  if (order <= last)
+    world_.violation(fmt::format("{} sees {}, order {}, after {} in {}", account_.user, id, order, last, room));
+  last = order;
+}
+
+std::vector<std::string> Client::lacks() const {
+  std::vector<std::string> out;
+  for (const auto& [id, room] : ledger_.acknowledged)
+    if (account_.rooms.contains(room) && !seen_.contains(id) && !seen_before_.contains(id)) out.push_back(id);
+  return out;
+}
+
+void Client::database_went_back(const std::function<bool(const std::string&)>& is_there) {
+  seen_before_.merge(seen_);
+  seen_.clear();
+  last_order_.clear();
+  std::erase_if(own_, [&](const auto& each) { return !is_there(each.first); });
+}
+
+}  // namespace myelin::simulate

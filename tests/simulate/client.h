@@ -1,0 +1,67 @@
+// A user with one device: writes, repeats what was not answered, and syncs with a token of its own, each request
+// through any process. What it sees is checked as it comes. Thread: the one there is.
+#pragma once
+#include <boost/json.hpp>
+#include <functional>
+
+#include "tests/simulate/ledger.h"
+#include "tests/simulate/process.h"
+
+namespace myelin::simulate {
+
+using Processes = std::vector<std::unique_ptr<Process>>;
+
+struct Answered {
+  int status = 0;    // 0: no answer
+  int restores = 0;  // of the database, when it was asked
+  boost::json::object body;
+};
+// Waits at most half a minute.
+std::string text_at(const boost::json::object&, std::string_view key);  // "" when it is none
+inline constexpr const char* kFilter = "%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:100%7D%7D%7D";
+int64_t order_of(SharedDatabase&, const std::string& event_id);  // in its room; 0: it is not there
+
+Task<Answered> ask(World&, Process&, net::Method, std::string target, std::string token, boost::json::object body = {});
+
+class Client {
+ public:
+  Client(World&, SharedDatabase&, Processes&, Ledger&, Account, int actions);
+
+  Task<> write();  // ends when everything was answered
+  Task<> sync();   // for ever
+  bool has_written() const { return has_written_; }
+  // What it must have seen and has not.
+  std::vector<std::string> lacks() const;
+  const Account& account() const { return account_; }
+  // `is_there`: which events have survived. The others are forgotten, and what was seen may come again.
+  void database_went_back(const std::function<bool(const std::string&)>& is_there);
+
+ private:
+  Task<Answered> ask_until(std::string what, net::Method, std::string target, boost::json::object body,
+                           std::set<int> definite);
+  Task<> send_message();
+  Task<> redact();
+  Task<> set_topic();
+  Task<> visit();
+  Task<> read();
+  void acknowledged(const std::string& content, const std::string& room, const Answered&);
+  void take(const Answered&);
+  void take_room(const std::string& room, const boost::json::value& section);
+  void take_event(const std::string& room, const boost::json::object& event);
+  int64_t order_of(const std::string& event_id) { return simulate::order_of(database_, event_id); }
+  std::string any_room();
+
+  World& world_;
+  SharedDatabase& database_;
+  Processes& processes_;
+  Ledger& ledger_;
+  Account account_;
+  int actions_, numbers_ = 0;
+  bool has_written_ = false;
+  std::vector<std::pair<std::string, std::string>> own_;  // event id and room of messages, acknowledged
+  std::string since_;
+  std::set<std::string> seen_, seen_before_;  // since the database went back, and before
+  std::map<std::string, int64_t> last_order_;
+};
+
+}  // namespace myelin::simulate
