@@ -1,6 +1,6 @@
 #include "tests/simulate/checks.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 namespace myelin::simulate {
 namespace {
@@ -8,6 +8,18 @@ namespace {
 std::vector<std::string> texts(SharedDatabase& database, db::Sql sql) {
   std::vector<std::string> out;
   database.session().run(sql, {}, [&](const db::Row& row) { out.push_back(row.str(0)); });
+  return out;
+}
+
+std::string describe(SharedDatabase& database, const std::string& event_id) {
+  std::string out = event_id;
+  db::Value values[] = {std::string_view(event_id)};
+  database.session().run(
+      "SELECT e.room_no, e.order_no, t.pos, CAST(e.json AS TEXT) FROM event e LEFT JOIN sync_timeline t ON t.room_no = "
+      "e.room_no AND t.ref = e.ref WHERE e.event_id = $1",
+      values, [&](const db::Row& row) {
+        out += fmt::format(", room {}, order {}, position {}: {}", row.i64(0), row.i64(1), row.i64(2), row.text(3));
+      });
   return out;
 }
 
@@ -25,7 +37,7 @@ std::string unfinished(SharedDatabase& database, const Processes& processes, con
   if (!behind.empty()) return behind.front() + " is behind";
   for (const auto& client : clients)
     if (auto lacks = client->lacks(); !lacks.empty())
-      return fmt::format("{} has not seen {}", client->account().user, fmt::join(lacks, ", "));
+      return fmt::format("{} has not seen {}", client->account().user, describe(database, lacks.front()));
   auto work = texts(database, "SELECT queue || ' ' || key FROM work");
   if (!work.empty()) return "work waits: " + work.front();
   return "";

@@ -237,6 +237,7 @@ void Client::take_room(const std::string& room, const boost::json::value& sectio
 
 void Client::take_event(const std::string& room, const boost::json::object& event) {
   auto id = text_at(event, "event_id");
+  world_.note("{} sees {} in {}", account_.user, id, room);
   if (!seen_.insert(id).second) return world_.violation(fmt::format("{} sees {} twice", account_.user, id));
   auto order = order_of(id);
   auto& last = last_order_[room];
