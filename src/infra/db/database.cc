@@ -1,8 +1,9 @@
 // Database: an engine, its lanes and its readers.
 #include "base/log.h"
-#include "base/random.h"
 #include "infra/db/committed.h"
+#include "infra/db/identity.h"
 #include "infra/db/lane.h"
+#include "infra/db/move_mark.h"
 #include "infra/db/readers.h"
 #include "infra/db/witness.h"
 
@@ -76,54 +77,22 @@ Result<void> move_position(Session& session, const Clock& clock) {
   });
 }
 
-std::string new_token() {
-  SystemRandom random;
-  return random.token(16);
-}
-
-struct Identity {
-  std::string token;
-  bool is_new = false;
-  int64_t messages = 0;  // ever numbered
-};
-
-Result<Identity> identify(Session& session) {
-  Identity out;
-  auto fresh = new_token();
-  MYELIN_CHECK(in_transaction(session, [&] {
-    Value token = fresh;
-    auto made =
-        session.post("INSERT INTO database_identity (id, token) VALUES (1, $1) ON CONFLICT DO NOTHING", {&token, 1});
-    out.is_new = session.changed(made) == 1;
-    session.run("SELECT token FROM database_identity WHERE id = 1", {},
-                [&](const Row& row) { out.token = row.str(0); });
-    session.run("SELECT CAST(COALESCE(SUM(next_seq - 1), 0) AS BIGINT) FROM outbox_head", {},
-                [&](const Row& row) { out.messages = row.i64(0); });
-  }));
-  return out;
-}
-
 // Asks the witness whether the database went back in time; then its history goes on under another name (rules A13,
-// A15). A PostgreSQL has witnesses on other machines too: that this one knows none, or another history, says nothing
-// there.
+// A15).
 Result<std::unique_ptr<Witness>> ask_witness(Engine& engine, Session& session, const Options& options) {
   MYELIN_TRY(auto identity, identify(session));
   engine.identify(identity.token);
   if (options.witness.empty() || (options.beside_a_server && !identity.is_new)) return nullptr;
   auto witness = std::make_unique<Witness>(options.witness);
   const auto& memory = witness->memory();
-  bool is_known = memory && memory->history == engine.history();
-  bool went_back = is_known ? identity.messages < memory->messages : engine.dialect() == Dialect::kSqlite;
-  if (went_back && !identity.is_new) {
+  if (!identity.is_new && is_earlier_state(memory, engine.history(), identity.messages, engine.dialect())) {
+    bool is_known = memory && memory->history == engine.history();
     log::warning(
         "the database was put back to an earlier state{}: one-time keys that may have been given out since are "
         "forgotten",
         is_known ? fmt::format(" ({} messages are missing)", memory->messages - identity.messages) : "");
     auto token = new_token();
-    MYELIN_CHECK(in_transaction(session, [&] {
-      Value value = token;
-      session.post("UPDATE database_identity SET token = $1 WHERE id = 1", {&value, 1});
-    }));
+    MYELIN_CHECK(in_transaction(session, [&] { set_identity(session, token); }));
     engine.identify(token);
   }
   MYELIN_CHECK(witness->remember({engine.history(), identity.messages}));
@@ -140,6 +109,7 @@ Result<std::unique_ptr<Database>> Database::open(Options options, Executor, cons
     MYELIN_TRY(auto session, engine->connect_writer());
     writers.push_back(std::move(session));
   }
+  MYELIN_CHECK(check_not_moved(*writers.front()));
   MYELIN_CHECK(migrate(*writers.front(), options.migrations.empty() ? all_migrations() : options.migrations, clock));
   MYELIN_TRY(auto witness, ask_witness(*engine, *writers.front(), options));
   if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), clock));

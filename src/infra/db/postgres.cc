@@ -113,7 +113,15 @@ void PostgresSession::connect() {
   back_off_ = std::clamp(back_off_ * 2, std::chrono::milliseconds(50), std::chrono::milliseconds(1'000));
   auto connection = connect_postgres(settings_);
   if (!connection) throw Failure(connection.error());
-  auto lineage = postgres_lineage(connection->get());
+  check_still_the_same(connection->get());
+  connection_ = std::move(*connection);
+  PQenterPipelineMode(connection_.get());
+  back_off_ = {};
+}
+
+// After a reconnect; ends the process when it is not.
+void PostgresSession::check_still_the_same(PGconn* connection) const {
+  auto lineage = postgres_lineage(connection);
   if (!lineage) throw Failure(lineage.error());
   if (*lineage != lineage_) {
     fatal(
@@ -122,9 +130,12 @@ void PostgresSession::connect() {
                     lineage_, *lineage));
     throw Failure({Code::kUnavailable, "PostgreSQL is not the server it was"});
   }
-  connection_ = std::move(*connection);
-  PQenterPipelineMode(connection_.get());
-  back_off_ = {};
+  auto has_moved = postgres_has_moved(connection);
+  if (!has_moved) throw Failure(has_moved.error());
+  if (*has_moved) {
+    fatal("the server's data moved away from this database, while this process was not heard of");
+    throw Failure({Code::kUnavailable, "the database has moved"});
+  }
 }
 
 void PostgresSession::savepoint() {

@@ -32,6 +32,8 @@ struct PostgresSettings {
 Result<PgConnection> connect_postgres(const PostgresSettings&);
 // The system identifier and the timeline: change when the server is another one, or went back in time.
 Result<std::string> postgres_lineage(PGconn*);
+// Whether its data moved to another database (move.h).
+Result<bool> postgres_has_moved(PGconn*);
 
 class PostgresSession final : public Session {
  public:
@@ -49,6 +51,7 @@ class PostgresSession final : public Session {
   void release() override { post("RELEASE closure", {}); }
   void rollback_to_savepoint() override;
   void script(const std::string& statements) override;
+  void insert_rows(const Table&, std::span<const Cells>) override;  // by COPY
   CommitOutcome commit() override;
   void rollback() noexcept override;
   void end_read() override;
@@ -75,8 +78,10 @@ class PostgresSession final : public Session {
     bool fatal = false;  // the server has closed the connection
   };
 
+  void copy_in(const std::string& statement, const std::string& data);
   void begin(Sql);
   void connect();
+  void check_still_the_same(PGconn*) const;
   bool still_connected();
   Prepared& prepare(Sql, std::span<const Value>, const std::string& types);
   void send_sync();

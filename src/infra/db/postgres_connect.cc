@@ -69,4 +69,11 @@ Result<std::string> postgres_lineage(PGconn* connection) {
              "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)");
 }
 
+Result<bool> postgres_has_moved(PGconn* connection) {
+  MYELIN_TRY(auto has_mark, ask(connection, "SELECT to_regclass('database_move') IS NOT NULL"));
+  if (has_mark != "t") return false;
+  MYELIN_TRY(auto marks, ask(connection, "SELECT COUNT(*) FROM database_move WHERE state = 'gone'"));
+  return marks != "0";
+}
+
 }  // namespace myelin::db

@@ -3,20 +3,6 @@
 #include "base/log.h"
 
 namespace myelin::db {
-namespace {
-
-class SessionReadTx final : public ReadTx {
- public:
-  explicit SessionReadTx(Session& session) : session_(session) {}
-
- private:
-  void run(Sql sql, std::span<const Value> values, const std::function<void(const Row&)>& each) override {
-    session_.run(sql, values, each);
-  }
-  Session& session_;
-};
-
-}  // namespace
 
 Readers::Readers(std::vector<std::unique_ptr<Session>> sessions)
     : read_seconds_(metrics::histogram("myelin_db_read_seconds", "Time that reads take on their thread")),

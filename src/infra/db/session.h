@@ -10,6 +10,15 @@
 
 namespace myelin::db {
 
+// A text made at run time: kept for the life of the process, once, so that its address is a key as a literal's is. For
+// texts made from a catalogue, of which there are few.
+Sql lasting_sql(std::string_view text);
+
+struct Table;
+// What a Row holds, kept.
+using Cell = std::variant<std::monostate, int64_t, std::string>;
+using Cells = std::vector<Cell>;
+
 enum class CommitResult {
   kDone,
   kFailed,   // known not to have happened
@@ -39,6 +48,8 @@ class Session {
   virtual void release() = 0;
   virtual void rollback_to_savepoint() = 0;
   virtual void script(const std::string& statements) = 0;  // migrations: many statements, already translated
+  // Whole rows, a cell for each of the table's columns.
+  virtual void insert_rows(const Table&, std::span<const Cells>) = 0;
 
   virtual CommitOutcome commit() = 0;
   virtual void rollback() noexcept = 0;
@@ -55,6 +66,20 @@ class Session {
 
 // Runs `work` in a transaction of its own.
 Result<void> in_transaction(Session&, const std::function<void()>& work);
+// Runs `work`, which only reads, in one snapshot.
+Result<void> in_snapshot(Session&, const std::function<void()>& work);
+
+// A session's open transaction, to read in.
+class SessionReadTx final : public ReadTx {
+ public:
+  explicit SessionReadTx(Session& session) : session_(session) {}
+
+ private:
+  void run(Sql sql, std::span<const Value> values, const std::function<void(const Row&)>& each) override {
+    session_.run(sql, values, each);
+  }
+  Session& session_;
+};
 
 // Makes connections. Thread: any.
 class Engine {

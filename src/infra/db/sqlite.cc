@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "infra/db/catalogue.h"
 #include "infra/db/fatal.h"
 #include "infra/db/sqlite_checkpoint.h"
 
@@ -203,6 +204,14 @@ void SqliteSession::script(const std::string& statements) {
   if (int code = sqlite3_exec(handle_.get(), statements.c_str(), nullptr, nullptr, nullptr); code != SQLITE_OK) {
     throw Failure(error_here(code));
   }
+}
+
+void SqliteSession::insert_rows(const Table& table, std::span<const Cells> rows) {
+  std::string parameters;
+  for (size_t i = 1; i <= table.columns.size(); ++i) parameters += fmt::format("{}${}", i > 1 ? ", " : "", i);
+  auto sql = lasting_sql(
+      fmt::format("INSERT INTO {} ({}) VALUES ({})", quoted_name(table.name), column_list(table), parameters));
+  for (const auto& cells : rows) post(sql, values_of(table, cells));
 }
 
 // A failed write or fsync can leave a valid commit frame in the WAL that comes back after a crash: neither "done" nor

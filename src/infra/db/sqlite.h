@@ -41,6 +41,7 @@ class SqliteSession final : public Session {
   void release() override { post("RELEASE closure", {}); }
   void rollback_to_savepoint() override;
   void script(const std::string& statements) override;
+  void insert_rows(const Table&, std::span<const Cells>) override;
   CommitOutcome commit() override;
   void rollback() noexcept override;
   bool in_transaction() const override { return sqlite3_get_autocommit(handle_.get()) == 0; }
