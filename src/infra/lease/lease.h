@@ -94,6 +94,10 @@ class Leases {
 
   // Every process, alive or over, sorted by instance. Of one that is over: what nobody has taken yet.
   static Task<Result<std::vector<Status>>> status(db::Database&, const Clock&);
+  static std::vector<Status> status(db::ReadTx&, Milliseconds clock);  // in a transaction of the caller
 };
+
+// The tables that are of the processes over one database, and of no use in a copy.
+inline constexpr std::string_view kTables[] = {"lease", "process"};
 
 }  // namespace myelin::lease

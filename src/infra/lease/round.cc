@@ -276,22 +276,24 @@ void end_life(db::Tx& tx, const std::string& instance, const std::string& life, 
   if (ended == 1) tx.exec("UPDATE lease SET holder = '' WHERE holder = $1", instance);
 }
 
-Task<Result<std::vector<Status>>> Leases::status(db::Database& db, const Clock& clock) {
-  co_return co_await db.read([at = clock.now()](db::ReadTx& tx) {
-    auto now = read_now(tx, at);
-    std::map<std::string, Status> all;
-    tx.query("SELECT id, life, host, roles, version, started_at, alive_until FROM process", [&](const db::Row& row) {
-      bool alive = !row.text(1).empty() && row.i64(6) > now;
-      all[row.str(0)] = {row.str(0), {row.str(2), row.str(3), row.str(4)}, row.i64(5), row.i64(6), alive, {}};
-    });
-    tx.query("SELECT holder, name, part FROM lease ORDER BY name, part", [&](const db::Row& row) {
-      if (auto it = all.find(row.str(0)); it != all.end())
-        it->second.holds[row.str(1)].push_back(static_cast<uint32_t>(row.i64(2)));
-    });
-    std::vector<Status> out;
-    for (auto& [id, status] : all) out.push_back(std::move(status));
-    return out;
+std::vector<Status> Leases::status(db::ReadTx& tx, Milliseconds clock) {
+  auto now = read_now(tx, clock);
+  std::map<std::string, Status> all;
+  tx.query("SELECT id, life, host, roles, version, started_at, alive_until FROM process", [&](const db::Row& row) {
+    bool alive = !row.text(1).empty() && row.i64(6) > now;
+    all[row.str(0)] = {row.str(0), {row.str(2), row.str(3), row.str(4)}, row.i64(5), row.i64(6), alive, {}};
   });
+  tx.query("SELECT holder, name, part FROM lease ORDER BY name, part", [&](const db::Row& row) {
+    if (auto it = all.find(row.str(0)); it != all.end())
+      it->second.holds[row.str(1)].push_back(static_cast<uint32_t>(row.i64(2)));
+  });
+  std::vector<Status> out;
+  for (auto& [id, status] : all) out.push_back(std::move(status));
+  return out;
+}
+
+Task<Result<std::vector<Status>>> Leases::status(db::Database& db, const Clock& clock) {
+  co_return co_await db.read([at = clock.now()](db::ReadTx& tx) { return status(tx, at); });
 }
 
 }  // namespace myelin::lease
