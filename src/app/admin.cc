@@ -5,6 +5,7 @@
 #include "app/signing_key.h"
 #include "app/status.h"
 #include "components/accounts/identity.h"
+#include "infra/db/move.h"
 #include "infra/lease/lease.h"
 
 namespace myelin::app {
@@ -122,7 +123,10 @@ Result<std::string> status(const Config& config, bool as_json) {
 Result<std::string> restored(const Config& config) {
   MYELIN_CHECK(check_data_directory(config));
   MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
-  return Offline(config).on_database(renew);
+  MYELIN_TRY(bool had_moved, db::take_back(database_options(config)));
+  if (!had_moved) return Offline(config).on_database(renew);
+  return "noted: the server goes on from what is here, without what happened since its data moved away. What it moved "
+         "to must not be started again";
 }
 
 Result<std::string> new_token(const Config& config, int uses) {

@@ -14,8 +14,11 @@
 #include "app/admin.h"
 #include "app/components.h"
 #include "app/config.h"
+#include "app/move.h"
+#include "app/progress.h"
 #include "app/server.h"
 #include "app/version.h"
+#include "base/log.h"
 #include "matrix/explain.h"
 
 namespace myelin::app {
@@ -124,6 +127,35 @@ struct ExplainCommand {
   }
 };
 
+// `myelin move`: the server's data into another database.
+struct MoveCommand {
+  ConfigOptions options;
+  MoveTo to;
+
+  void add_to(CLI::App& program, int& status) {
+    auto* move = program.add_subcommand("move", "move a stopped server's data into another database, and back");
+    options.add_to(*move);
+    move->add_option("--to", to.database, "sqlite, or the postgres:// URL of an empty database")->required();
+    move->add_option("--to-data", to.data_dir, "the data directory from then on; the same one if not given");
+    move->add_flag("--replace", to.replaces,
+                   "overwrite what is at the target, if it is what a server left behind or an unfinished move");
+    move->callback(
+        [this, &status] { status = with_config(options, [this](const Config& config) { return run(config); }); });
+  }
+
+  int run(const Config& config) {
+    log::set_level(log::Level::kWarning);  // nothing between the lines of the progress
+    SystemClock clock;
+    Result<std::string> text;
+    {
+      ProgressLine line(stderr, ::isatty(STDERR_FILENO) != 0, clock);
+      to.progress = [&](const db::MoveProgress& progress) { line.show(progress); };
+      text = move_server(config, to);
+    }
+    return report(text);
+  }
+};
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -187,7 +219,8 @@ int run_command_line(int argc, char** argv) {
   make->callback(
       [&] { status = with_config(options[5], [&](const Config& config) { return report(new_token(config, uses)); }); });
 
-  auto* back = program.add_subcommand("restored", "say that the database was put back to an earlier state");
+  auto* back = program.add_subcommand(
+      "restored", "say that the database was put back to an earlier state, or is to be used again after it moved");
   options[6].add_to(*back);
   back->callback(
       [&] { status = with_config(options[6], [](const Config& config) { return report(restored(config)); }); });
@@ -200,6 +233,8 @@ int run_command_line(int argc, char** argv) {
     status = with_config(options[7], [&](const Config& config) { return report(app::status(config, as_json)); });
   });
 
+  MoveCommand move;
+  move.add_to(program, status);
   ExplainCommand explain;
   explain.add_to(program, status);
 

@@ -1,4 +1,4 @@
-// The command line: `myelin serve`, `config`, `user`, `token`, `room`, `version`. Thread: main's.
+// The command line: `myelin serve`, `config`, `user`, `token`, `move`, `restored`, `room`, `version`. Thread: main's.
 #pragma once
 
 namespace myelin::app {

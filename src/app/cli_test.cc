@@ -101,8 +101,12 @@ TEST(CommandLine, AccountsBearTheNameOfTheServerWhoseDataItIs) {
 TEST(CommandLine, WithoutDataNothingIsMade) {
   db::testing::TemporaryDirectory directory;
   auto missing = directory.path() + "/not/there";
-  for (auto words : std::vector<std::vector<std::string>>{
-           {"user", "list"}, {"user", "add", "a"}, {"user", "password", "a"}, {"token", "new"}, {"restored"}}) {
+  for (auto words : std::vector<std::vector<std::string>>{{"user", "list"},
+                                                          {"user", "add", "a"},
+                                                          {"user", "password", "a"},
+                                                          {"token", "new"},
+                                                          {"restored"},
+                                                          {"move", "--to", "postgres:///nowhere"}}) {
     words.insert(words.end(), {"--data", missing});
     auto outcome = run(words);
     EXPECT_EQ(outcome.status, 2) << words.front();

@@ -15,16 +15,6 @@ std::unexpected<Error> not_made(const std::string& path, int why) {
   return fail(Code::kUnavailable, fmt::format("{} cannot be made: {}", path, std::strerror(why)));
 }
 
-bool sync_directory_of(const std::string& path) {
-  auto folder = std::filesystem::absolute(path).parent_path();
-  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool ok = fd >= 0 && ::fsync(fd) == 0;
-  auto why = errno;
-  if (fd >= 0) ::close(fd);
-  errno = why;
-  return ok;
-}
-
 }  // namespace
 
 Result<void> make_file(const std::string& path, const std::string& text) {
@@ -37,7 +27,15 @@ Result<void> make_file(const std::string& path, const std::string& text) {
   ::close(fd);
   ::unlink(unfinished.c_str());
   if (!ok) return not_made(path, why);
-  if (!sync_directory_of(path)) return not_made(path, errno);
+  return sync_directory(std::filesystem::absolute(path).parent_path());
+}
+
+Result<void> sync_directory(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool ok = fd >= 0 && ::fsync(fd) == 0;
+  auto why = errno;
+  if (fd >= 0) ::close(fd);
+  if (!ok) return fail(Code::kUnavailable, fmt::format("{} cannot be written: {}", path, std::strerror(why)));
   return {};
 }
 
