@@ -29,6 +29,7 @@ from tamper import ROOT
 FAULTS_TO_AN_AUDIT = 10
 RECOVERY_SECONDS = 60   # later, somebody would have to help
 MOST_ENDS = 5           # of a process by itself, for one fault
+DOUBT_SECONDS = 10      # docs/spine.md, rule A17, and the time until a client has seen it
 ROOMS, REST = 4, 0.1   # seconds between a worker's steps: the cluster shall be busy, not drowned
 
 
@@ -48,7 +49,7 @@ class Run:
         self.cluster = Cluster(options.program, options.nats_server, folder)
         self.injector, self.plan = Injector(self.cluster), Plan(options.seed, options.only)
         self.ledger = Ledger(folder / "ledger.jsonl")
-        self.world = World(Server(self.cluster), self.ledger, options.seed, ROOMS, REST)
+        self.world = World(Server(self.cluster), self.ledger, options.seed, ROOMS, REST, DOUBT_SECONDS)
         self.pauses, self.recoveries = defaultdict(list), []  # by kind; all
         self.kinds = Counter()
         self.faults, self.planted = 0, ["nothing was planted"]
@@ -143,7 +144,8 @@ def report(run):
               f"p99 {percentile(pauses, 0.99):.2f} s, at most {max(pauses):.2f} s")
     print("  faults: " + ", ".join(f"{what} {n}" for what, n in sorted(run.kinds.items())))
     print(f"  acknowledged: {dict(sorted(run.ledger.book.counts.items()))}, {run.world.repeated} requests repeated, "
-          f"{run.cluster.pushes} pushes")
+          f"{run.cluster.pushes} pushes; {len(run.ledger.late)} of {len(run.ledger.doubts)} unanswered requests without a "
+          f"transaction id that were sent again were done after what came next")
     found = Counter("skipped" if " never got " in problem else problem.split(":")[0] for problem in run.ledger.problems)
     counts = ", ".join(f"{found[kind]} {kind}" for kind in ("lost", "doubled", "reordered", "skipped", "wrong"))
     pauses = [pause for some in run.pauses.values() for pause in some]

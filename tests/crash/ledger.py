@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -77,6 +78,8 @@ class Ledger:
         self.ended = False
         self.book = Book()
         self.problems = []       # "KIND: what"; kinds are lost, doubled, reordered, wrong
+        self.doubts = {}         # (key, number) -> until when a first attempt at this value may still be done
+        self.late = set()        # those of them that were
         threading.Thread(target=self.read_answers, daemon=True).start()
 
     def read_answers(self):
@@ -108,6 +111,17 @@ class Ledger:
         self.book.apply(entry)
         if entry["kind"] == "claim" and self.book.claimed[entry["key"]] > 1:
             self.problems.append(f"doubled: one-time key {entry['key']} handed out twice")
+
+    def doubt(self, key, number, seconds):
+        with self.changed:
+            self.doubts[key, number] = time.monotonic() + seconds
+
+    def may_come_late(self, key, number):
+        """Behind a later value of its key."""
+        with self.changed:
+            if self.doubts.get((key, number), 0) > time.monotonic():
+                self.late.add((key, number))
+            return (key, number) in self.late
 
     def problem(self, kind, text):
         with self.changed:

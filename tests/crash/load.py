@@ -54,10 +54,11 @@ class Gate:
 
 class World:
     """Users, rooms and workers on one server: what has an address, a port, and says whether it is alive. `rest`: seconds
-    between two of a worker's steps."""
+    between two of a worker's steps. `doubt`: seconds for which a request without a transaction id that was not answered, and sent
+    again, may still be done, after what came next."""
 
-    def __init__(self, server, ledger, seed, rooms=ROOMS, rest=0.0):
-        self.server, self.ledger, self.seed, self.room_count, self.rest = server, ledger, seed, rooms, rest
+    def __init__(self, server, ledger, seed, rooms=ROOMS, rest=0.0, doubt=0.0):
+        self.server, self.ledger, self.seed, self.room_count, self.rest, self.doubt = server, ledger, seed, rooms, rest, doubt
         self.pauses = Pauses()
         self.stopped = False
         self.writing, self.reading = Gate(), Gate()
@@ -250,17 +251,24 @@ class MessageWriter(Worker):
         if answer["event_id"] != event:
             self.ledger.problem("doubled", f"{self.name} {number}: the same transaction made {event} and {answer['event_id']}")
 
-    def write_value(self, key, method, path, body):
-        self.until_answered(method, path, body)
+    def write_value(self, key, method, path, body, note=lambda answer: None):
+        """By a request without a transaction id."""
+        answer, attempts = self.until_answered(method, path, body)
+        if attempts > 1 and self.world.doubt:
+            self.ledger.doubt(key, self.number, self.world.doubt)
+        note(answer)
         self.ledger.write(kind="value", key=key, number=self.number)
 
     def write_state(self):
-        writer = self.name + " state"
-        self.in_flight = (writer, self.number)
-        answer, _ = self.until_answered("PUT", f"{self.base}/state/org.example.state/{quote(self.user_id)}", {"number": self.number})
-        self.ledger.write(kind="event", room=self.room, event=answer["event_id"], writer=writer, number=self.number)
-        self.in_flight = None
-        self.ledger.write(kind="value", key=("state", self.room, self.user_id), number=self.number)
+        writer, number = self.name + " state", self.number
+        self.in_flight = (writer, number)
+
+        def note(answer):
+            self.ledger.write(kind="event", room=self.room, event=answer["event_id"], writer=writer, number=number)
+            self.in_flight = None
+
+        path = f"{self.base}/state/org.example.state/{quote(self.user_id)}"
+        self.write_value(("state", self.room, self.user_id), "PUT", path, {"number": number}, note)
 
 
 class DeviceWriter(Worker):

@@ -43,8 +43,11 @@ class Seen:
             self.last_number[key] = max(content["number"], self.last_number.get(key, 0))
 
     def value(self, key, number):
-        if number < self.values.get(key, 0):
-            self.problem("reordered", f"{key} went back from {self.values[key]} to {number}")
+        before = self.values.get(key, 0)
+        if number < before and self.ledger.may_come_late(key, number):
+            return
+        if number < before:
+            self.problem("reordered", f"{key} went back from {before} to {number}")
         self.values[key] = number
 
     def receipts(self, room, content):

@@ -20,6 +20,9 @@ class FakeLedger:
     def problem(self, kind, text):
         self.problems.append(f"{kind}: {text}")
 
+    def may_come_late(self, key, number):
+        return number == 7
+
 
 def message(event_id, number, writer="w"):
     return {"event_id": event_id, "type": "m.room.message", "content": {"writer": writer, "number": number}}
@@ -74,6 +77,13 @@ class SeenTest(unittest.TestCase):
         self.seen.receipts("!r", {"$1": {"m.read": {"@a:x": {}}}})
         self.expect("went back")
 
+    def test_a_value_that_may_come_late(self):
+        for number in (8, 7, 9):
+            self.seen.value(("state", "!r", "@a:x"), number)
+        self.expect()
+        self.seen.value(("state", "!r", "@a:x"), 8)
+        self.expect("went back from 9 to 8")
+
     def test_messages_to_a_device(self):
         for number in (1, 2, 2, 1):
             self.seen.note(number)
@@ -92,6 +102,15 @@ class BookTest(unittest.TestCase):
         self.assertEqual(set(book.events), {"$1"})
         self.assertEqual(book.gone, {"$3"})  # $2 was under way: the backup may have it
         self.assertEqual(book.claimed["K1"], 1)
+
+    def test_a_doubt_ends(self):
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(Path(folder) / "ledger")
+            ledger.doubt(("state", "!r"), 7, 60)
+            ledger.doubt(("state", "!r"), 8, 0)
+            self.assertEqual([ledger.may_come_late(("state", "!r"), number) for number in (6, 7, 8)], [False, True, False])
+            self.assertEqual(ledger.late, {(("state", "!r"), 7)})
+            ledger.close()
 
     def test_the_file_has_what_was_written(self):
         with tempfile.TemporaryDirectory() as folder:
