@@ -20,7 +20,7 @@ import network
 from audit import percentile
 from client import Gone, Refused
 from machines import PUSH, Cluster, wait_for
-from faults import Injector, Plan
+from faults import Injector, Plan, Rolling
 from gateway import url_of
 from ledger import Ledger
 from load import World
@@ -30,6 +30,7 @@ FAULTS_TO_AN_AUDIT = 10
 RECOVERY_SECONDS = 60   # later, somebody would have to help
 MOST_ENDS = 5           # of a process by itself, for one fault
 DOUBT_SECONDS = 10      # docs/spine.md, rule A17, and the time until a client has seen it
+CURE_SECONDS = 5        # of a rolling restart: repeating what failed helps by then
 ROOMS, REST = 4, 0.1   # seconds between a worker's steps: the cluster shall be busy, not drowned
 
 
@@ -47,10 +48,13 @@ class Run:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.cluster = Cluster(options.program, options.nats_server, folder)
-        self.injector, self.plan = Injector(self.cluster), Plan(options.seed, options.only)
+        self.injector = Injector(self.cluster)
+        self.plan = Rolling(self.cluster, options.rolling) if options.rolling else Plan(options.seed, options.only)
+        self.wanted = len(self.plan.names) if options.rolling else options.faults
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.world = World(Server(self.cluster), self.ledger, options.seed, ROOMS, REST, DOUBT_SECONDS)
         self.pauses, self.recoveries = defaultdict(list), []  # by kind; all
+        self.cures = []
         self.kinds = Counter()
         self.faults, self.planted = 0, ["nothing was planted"]
 
@@ -60,9 +64,9 @@ class Run:
         self.world.start_workers()
         self.everybody_writes(time.monotonic())
         end = time.monotonic() + self.options.seconds
-        for number in range(self.options.faults):
+        for number in range(self.wanted):
             self.fault(number)
-            last = number == self.options.faults - 1 or time.monotonic() > end
+            last = number == self.wanted - 1 or time.monotonic() > end
             if last or number % FAULTS_TO_AN_AUDIT == FAULTS_TO_AN_AUDIT - 1:
                 if last and self.options.plant:
                     self.plant()
@@ -78,11 +82,14 @@ class Run:
         self.injector.inflict(fault, target)
         over = time.monotonic()
         well = self.recover(over)
-        pause, recovery = self.world.pauses.longest(began), time.monotonic() - over
+        pause, recovery, cure = self.world.pauses.longest(began), time.monotonic() - over, self.world.pauses.longest_cure()
         self.faults += 1
         self.kinds[f"{fault.kind} {fault.target}"] += 1
         self.pauses[fault.kind].append(pause)
         self.recoveries.append(recovery)
+        self.cures.append(cure)
+        if self.options.rolling and cure > CURE_SECONDS:
+            self.ledger.problem("wrong", f"while {target.name} was restarted a request failed for {cure:.1f} s")
         by_themselves = self.cluster.ended[ended:]
         for name in {name for name, _, _ in by_themselves}:
             if sum(name == other for other, _, _ in by_themselves) > MOST_ENDS:
@@ -90,7 +97,7 @@ class Run:
         said = f"well {recovery:.2f} s after" if well else f"NOT WELL {recovery:.0f} s after"
         ends = "; ended by themselves: " + ", ".join(f"{n} ({status})" for n, status, _ in by_themselves) if by_themselves else ""
         at = time.strftime("%H:%M:%S", time.gmtime(time.time() - (time.monotonic() - began)))
-        print(f"  {number:3} {at} {target.name}: {fault}: writes stood still {pause:.2f} s, {said}{ends}", flush=True)
+        print(f"  {number:3} {at} {target.name}: {fault}: writes stood still {pause:.2f} s, what failed was cured within {cure:.2f} s, {said}{ends}", flush=True)
 
     def recover(self, since):
         """Everybody is served, by processes that are all ready."""
@@ -142,6 +149,7 @@ def report(run):
     for kind, pauses in sorted(run.pauses.items()):
         print(f"  {kind}: {len(pauses)} faults, writes stood still p50 {percentile(pauses, 0.5):.2f} s, "
               f"p99 {percentile(pauses, 0.99):.2f} s, at most {max(pauses):.2f} s")
+    print(f"  what failed was cured within {max(run.cures, default=0.0):.2f} s at most")
     print("  faults: " + ", ".join(f"{what} {n}" for what, n in sorted(run.kinds.items())))
     print(f"  acknowledged: {dict(sorted(run.ledger.book.counts.items()))}, {run.world.repeated} requests repeated, "
           f"{run.cluster.pushes} pushes; {len(run.ledger.late)} of {len(run.ledger.doubts)} unanswered requests without a "
@@ -160,6 +168,8 @@ def main():
     parser.add_argument("--faults", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no other fault begins")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--rolling", type=int, default=0, metavar="ROUNDS",
+                        help="instead of faults: every process is stopped in order and started again, one after the other")
     parser.add_argument("--only", help="faults whose name begins so: 'kill', 'pause rooms'")
     parser.add_argument("--plant", action="store_true", help="the control: losses are planted, and must be found")
     parser.add_argument("--nats-server", default=str(ROOT / "build/engine/nats-server"))
@@ -170,7 +180,8 @@ def main():
         print("cluster: left out: network namespaces need root")
         return 0
     network.enter()
-    print(f"cluster: {options.faults} faults, seed {options.seed}", flush=True)
+    what = f"{options.rolling} rounds of restarts" if options.rolling else f"{options.faults} faults"
+    print(f"cluster: {what}, seed {options.seed}", flush=True)
     run = Run(options, Path(tempfile.mkdtemp(prefix=f"myelin-crash-cluster-{options.seed}-")))
     try:
         run.run()

@@ -16,7 +16,7 @@ CUT_SECONDS = 10              # to see a COMMIT
 class Fault:
     number: int
     kind: str
-    target: str       # a role, "nats leader", "nats follower", "postgres"
+    target: str       # a role, "nats leader", "nats follower", "postgres"; a process by its name
     seconds: float
     how: str          # of a cut; from what a split is
     rng: random.Random
@@ -54,6 +54,16 @@ class Plan:
         return Fault(number, kind, target, rng.choice(seconds), how, rng)
 
 
+class Rolling:
+    """Every process is stopped in order and started again, one after the other, `rounds` times."""
+
+    def __init__(self, cluster, rounds):
+        self.names = [*cluster.nats, *cluster.roles] * rounds
+
+    def fault(self, number):
+        return Fault(number, "stop", self.names[number], 0.0, "", random.Random(number))
+
+
 class Injector:
     def __init__(self, cluster):
         self.cluster = cluster
@@ -62,6 +72,8 @@ class Injector:
         """The process that it is about: one of two, or who leads now."""
         if fault.target == "postgres":
             return self.cluster.postgres
+        if by_name := {**self.cluster.nats, **self.cluster.roles}.get(fault.target):
+            return by_name
         if fault.target in NATS_SERVERS:
             servers = list(self.cluster.nats.values())
             leader = wait_for("a leader of JetStream", lambda: next((s for s in servers if s.is_leader()), None))

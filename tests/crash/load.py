@@ -180,7 +180,13 @@ class Worker(threading.Thread):
         if self.abandon:
             self.abandon = False
             raise Abandoned
-        return self.connection.call(method, path, body)
+        try:
+            answer = self.connection.call(method, path, body)
+        except Gone:
+            self.world.pauses.fails(self.name)
+            raise
+        self.world.pauses.works(self.name)
+        return answer
 
     def until_answered(self, method, path, body=None, status=200):
         """The answer, and how many attempts it took: what is not answered is sent again as it was."""

@@ -2,6 +2,7 @@
 """The auditor audited: it finds what it is there to find."""
 import struct
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -170,6 +171,19 @@ class PausesTest(unittest.TestCase):
         self.assertEqual(pauses.longest(10.0), 3.0)
         self.assertTrue(pauses.have_all(["b"], 10.0))
         self.assertFalse(pauses.have_all(["a", "b"], 10.0))
+
+    def test_the_longest_time_that_repeating_took(self):
+        pauses = Pauses()
+        pauses.works("a")
+        self.assertEqual(pauses.longest_cure(), 0.0)
+        pauses.failing = {"a": time.monotonic() - 7, "b": time.monotonic() - 3}
+        pauses.fails("a")  # again
+        pauses.works("b")
+        self.assertAlmostEqual(pauses.longest_cure(), 7, delta=1)
+        pauses.works("a")
+        self.assertAlmostEqual(pauses.longest_cure(), 7, delta=1)
+        pauses.forget()
+        self.assertEqual(pauses.longest_cure(), 0.0)
 
 
 if __name__ == "__main__":
