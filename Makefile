@@ -27,7 +27,7 @@ check: ## format, lint of changed files, includes against the layering, file siz
 	@scripts/setup build
 	@scripts/check
 
-bench: build ## speed and memory tables (figures, never a pass or fail)
+bench: build ## speed and memory tables (figures, never a pass or fail): WORLD=cluster|postgres|nats SECONDS_EACH=n ONLY=case
 	@scripts/bench
 
 crash: build ## kill -9 and power-cut audit: CYCLES=n POWER=n SEED=s; WORLD=cluster FAULTS=n

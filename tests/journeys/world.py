@@ -12,14 +12,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts/lib"))
-from cluster import ROLES, Cluster, Trouble  # noqa: E402
-
-WORLDS = {
-    "sqlite": {"nats": 0, "postgres": False, "proxy": False},
-    "postgres": {"nats": 0, "proxy": False},
-    "external": {"nats": 1, "proxy": False},
-    "cluster": {"nats": 3, "processes": [(role,) for _ in range(2) for role in ROLES]},
-}
+from cluster import WORLDS, Cluster, Trouble  # noqa: E402
 
 
 def kill_in_turn(cluster):

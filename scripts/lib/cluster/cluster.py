@@ -13,6 +13,14 @@ from .proxy import Proxy
 
 ROLES = ("client", "rooms", "sync", "background")
 
+# What a homeserver can run as: arguments of Cluster.
+WORLDS = {
+    "sqlite": {"nats": 0, "postgres": False, "proxy": False},
+    "postgres": {"nats": 0, "proxy": False},
+    "nats": {"nats": 1, "proxy": False},
+    "cluster": {"nats": 3, "processes": [(role,) for _ in range(2) for role in ROLES]},
+}
+
 
 class Cluster:
     """What runs: `nats` servers (0 = the embedded engine), PostgreSQL or SQLite, a process for each of `processes` (tuples of

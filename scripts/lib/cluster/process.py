@@ -38,6 +38,7 @@ class Process:
         self.pid_file = self.folder / f"{name}.pid"
         self.child = None
         self.pid = self.started = None
+        self.launched = self.took = None  # when (monotonic), and seconds until it was ready
         if self.pid_file.exists():
             self.pid, self.started = map(int, self.pid_file.read_text().split())
 
@@ -59,15 +60,15 @@ class Process:
             self.child = subprocess.Popen([str(word) for word in self.command()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                           env={**os.environ, **self.environment, **more_environment}, cwd="/", user=self.user,
                                           group=self.user, extra_groups=None if self.user is None else [], start_new_session=True)
+        self.launched = time.monotonic()
         self.pid, self.started = self.child.pid, start_time(self.child.pid)
         self.pid_file.write_text(f"{self.pid} {self.started}\n")
 
     def start(self, seconds=30, **more_environment):
         """Seconds until it was ready. Trouble, with the end of its log, when it ends before or takes too long."""
-        began = time.monotonic()
         self.launch(**more_environment)
         self.wait_until_ready(seconds)
-        return time.monotonic() - began
+        return self.took
 
     def wait_until_ready(self, seconds=30):
         end = time.monotonic() + seconds
@@ -76,7 +77,9 @@ class Process:
                 raise Trouble(f"{self.name} ended; its log {self.log} ends with:\n{self.last_lines()}")
             if time.monotonic() > end:
                 raise Trouble(f"{self.name} is not ready after {seconds} s; its log {self.log} ends with:\n{self.last_lines()}")
-            time.sleep(0.02)
+            time.sleep(0.01)
+        if self.launched:
+            self.took = time.monotonic() - self.launched
 
     def alive(self):
         if self.child is not None and self.child.poll() is not None:

@@ -1,0 +1,188 @@
+#include "bench/load/cases.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+namespace myelin::bench {
+
+void idle(Bench& bench) {
+  const auto& world = bench.world();
+  double slowest = 0;
+  for (const auto& each : world.servers()) slowest = std::max(slowest, each.start_seconds);
+  bench.add({"fresh start until ready", bench.bar("< 500 ms"), 0, 0, 0, fmt::format("{:.0f} ms", slowest * 1000)});
+  std::this_thread::sleep_for(std::chrono::seconds(world.is_one_process() ? 1 : 5));
+  std::map<std::string, std::vector<double>> by_kind;
+  for (const auto& each : world.servers())
+    by_kind[each.kind].push_back(static_cast<double>(world.rss_bytes(each)) / 1e6);
+  for (const auto& [kind, sizes] : by_kind)
+    bench.add({world.is_one_process() ? "fresh server, idle: RSS" : fmt::format("fresh process {}, idle: RSS", kind),
+               bench.bar("< 60 MB", "< 50 MB"), 0, 0, 0, fmt::format("{:.1f} MB", std::ranges::max(sizes))});
+}
+
+Task<> parked(Bench& bench, size_t polls) {
+  const auto& token = bench.token(0);
+  auto first = co_await bench.client(token).ok("GET", "/_matrix/client/v3/sync");
+  std::string next(first.at("next_batch").as_string());
+  for (bool news = true; news;) {  // until nothing is under way any more
+    auto answer = co_await bench.client(token).ok("GET", "/_matrix/client/v3/sync?timeout=1000&since=" + next);
+    news = answer.contains("rooms") || answer.contains("account_data");
+    next = std::string(answer.at("next_batch").as_string());
+  }
+  auto before = static_cast<double>(bench.world().rss_bytes());
+  auto answered = std::make_shared<size_t>(0);
+  for (size_t i = 0; i < polls; ++i) {
+    asio::co_spawn(
+        bench.loop(),
+        [](Client poll, std::string target, std::shared_ptr<size_t> done) -> Task<> {
+          co_await poll.call("GET", std::move(target));
+          ++*done;
+        }(bench.client(token), "/_matrix/client/v3/sync?timeout=8000&since=" + next, answered),
+        asio::detached);
+  }
+  co_await bench.pause(std::chrono::seconds(4));
+  double each = (static_cast<double>(bench.world().rss_bytes()) - before) / static_cast<double>(polls);
+  bench.add({fmt::format("{} parked long polls: RSS each", polls), bench.bar("< 16 kB"), 0, 0, 0,
+             fmt::format("{:.1f} kB ({} answered early)", each / 1000, *answered)});
+  for (int i = 0; i < 300 && *answered < polls; ++i) co_await bench.pause(std::chrono::milliseconds(100));
+  if (*answered != polls) throw std::runtime_error(fmt::format("only {} of {} polls were answered", *answered, polls));
+}
+
+Task<> sends(Bench& bench, size_t clients, size_t rooms, std::string bar) {
+  std::vector<Client> senders;
+  for (size_t i = 0; i < clients; ++i) senders.push_back(bench.client(bench.token(i)));
+  std::map<std::string, std::set<std::string>> acknowledged;
+  auto run = fmt::format("b{}r{}", clients, rooms);
+  auto send = [&](size_t i, size_t n) -> Task<> {
+    const auto& room = bench.room(i % rooms);
+    auto name = fmt::format("{}c{}n{}", run, i, n);
+    auto answer = co_await senders[i].ok("PUT", "/_matrix/client/v3/rooms/" + room + "/send/m.room.message/" + name,
+                                         fmt::format(R"({{"msgtype":"m.text","body":"{} {:0>200}"}})", name, n));
+    acknowledged[room].insert(std::string(answer.at("event_id").as_string()));
+  };
+  auto work = clients == 1 ? std::string("PUT /send, 1 client")
+                           : fmt::format("PUT /send, {} clients in {} room{}", clients, rooms, rooms > 1 ? "s" : "");
+  co_await bench.measure(std::move(work), std::move(bar), clients, send);
+  for (const auto& [room, events] : acknowledged) co_await bench.check_there(room, events);
+}
+
+namespace {
+
+// What one device sees of `sent` by long polling: for each message, the milliseconds since it was sent. Ends when all
+// have come.
+Task<> watch(Bench& bench, std::string token, const std::vector<SteadyClock::time_point>& sent,
+             std::vector<double>& times) {
+  auto reader = bench.client(token);
+  auto first = co_await reader.ok("GET", "/_matrix/client/v3/sync");
+  std::string next(first.at("next_batch").as_string());
+  auto end = SteadyClock::now() + std::chrono::seconds(60);
+  for (size_t seen = 0; seen < sent.size();) {
+    if (SteadyClock::now() > end) throw std::runtime_error(fmt::format("a device has seen {} messages only", seen));
+    auto answer = co_await reader.ok("GET", "/_matrix/client/v3/sync?timeout=5000&since=" + next);
+    next = std::string(answer.at("next_batch").as_string());
+    const auto* rooms = answer.if_contains("rooms");
+    if (rooms == nullptr || !rooms->as_object().contains("join")) continue;
+    for (const auto& [id, data] : rooms->at("join").as_object())
+      for (const auto& event : data.at("timeline").at("events").as_array()) {
+        const auto* number = event.at("content").as_object().if_contains("number");
+        if (number == nullptr) continue;
+        if (number->as_int64() != static_cast<int64_t>(seen)) throw std::runtime_error("a device saw another message");
+        times.push_back(since(sent.at(seen++)) * 1000);
+      }
+  }
+}
+
+// How many of the connections each process with the role sync has.
+Task<std::string> spread(Bench& bench) {
+  std::string out;
+  constexpr std::string_view kName = "\nmyelin_http_connections ";
+  for (const auto& each : bench.world().of_kind("sync")) {
+    auto answer = co_await bench.client_of(each).call("GET", "/_myelin/metrics");
+    auto at = answer.body.find(kName);
+    if (at == std::string::npos) throw std::runtime_error(each.name + " does not count its connections");
+    at += kName.size();
+    out += (out.empty() ? " (" : " + ") + answer.body.substr(at, answer.body.find('\n', at) - at);
+  }
+  co_return out.empty() ? out : out + ")";
+}
+
+}  // namespace
+
+Task<> fan_out(Bench& bench, size_t devices) {
+  auto room = co_await bench.create_room(bench.token(0));
+  std::vector<std::string> tokens;
+  for (size_t i = 0; i < devices; ++i) {
+    tokens.push_back(co_await bench.register_user(fmt::format("reader{}", i)));
+    co_await bench.join(tokens.back(), room);
+  }
+  std::vector<double> times;
+  std::vector<SteadyClock::time_point> sent(50);
+  std::string where;
+  auto write = [&]() -> Task<> {
+    auto writer = bench.client(bench.token(0));
+    co_await bench.pause(std::chrono::seconds(2));
+    where = co_await spread(bench);
+    for (size_t n = 0; n < sent.size(); ++n) {
+      sent[n] = SteadyClock::now();
+      co_await writer.ok("PUT", fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/f{}", room, n),
+                         fmt::format(R"({{"msgtype":"m.text","body":"to all {0}","number":{0}}})", n));
+      co_await bench.pause(std::chrono::milliseconds(100));
+    }
+  };
+  co_await bench.all(devices + 1,
+                     [&](size_t i) -> Task<> { return i < devices ? watch(bench, tokens[i], sent, times) : write(); });
+  std::ranges::sort(times);
+  bench.add({fmt::format("send -> seen by {} devices{}", devices, where), bench.bar("p99 < 30 ms", "p99 < 100 ms"), 0,
+             percentile(times, .5), percentile(times, .99)});
+}
+
+Task<> empty_sync(Bench& bench) {
+  constexpr size_t kClients = 4;
+  std::vector<Client> readers;
+  std::vector<std::string> next(kClients);
+  for (size_t i = 0; i < kClients; ++i) {
+    readers.push_back(bench.client(bench.token(i)));
+    auto first = co_await readers[i].ok("GET", "/_matrix/client/v3/sync");
+    next[i] = std::string(first.at("next_batch").as_string());
+  }
+  auto poll = [&](size_t i, size_t) -> Task<> {
+    auto answer = co_await readers[i].call("GET", "/_matrix/client/v3/sync?timeout=0&since=" + next[i]);
+    if (answer.status != 200) throw std::runtime_error("sync: " + answer.body);
+  };
+  co_await bench.measure("empty incremental /sync (timeout 0)", bench.bar(">= 10 000/s"), kClients, poll);
+}
+
+Task<> messages(Bench& bench) {
+  std::vector<Client> readers;
+  for (size_t i = 0; i < 4; ++i) readers.push_back(bench.client(bench.token(i)));
+  auto read = [&](size_t i, size_t) -> Task<> {
+    auto target = "/_matrix/client/v3/rooms/" + bench.room(i) + "/messages?dir=b&limit=50";
+    auto answer = co_await readers[i].call("GET", std::move(target));
+    if (answer.status != 200) throw std::runtime_error("messages: " + answer.body);
+  };
+  co_await bench.measure("/messages limit 50", bench.bar(">= 1 500/s"), readers.size(), read);
+}
+
+Task<> rooms_and_joins(Bench& bench) {
+  std::vector<Client> clients;
+  for (size_t i = 0; i < 10; ++i) clients.push_back(bench.client(bench.token(i)));
+  std::vector<std::string> made;
+  auto create = [&](size_t i, size_t) -> Task<> {
+    auto answer = co_await clients[i].ok("POST", "/_matrix/client/v3/createRoom", R"({"preset":"public_chat"})");
+    if (i == 0) made.push_back(std::string(answer.at("room_id").as_string()));
+  };
+  co_await bench.measure("createRoom", bench.bar(">= 150/s"), clients.size(), create);
+  std::vector<size_t> next(10);
+  auto join = [&](size_t i, size_t) -> Task<> {
+    const auto& room = made[next[i]++ % made.size()];
+    co_await clients[i + 1].ok("POST", "/_matrix/client/v3/rooms/" + room + "/join", "{}");
+    if (next[i] < made.size()) co_return;
+    // All joined: leave one, so that joins stay joins.
+    co_await clients[i + 1].ok("POST", "/_matrix/client/v3/rooms/" + made[next[i] % made.size()] + "/leave", "{}");
+  };
+  co_await bench.measure("local join", bench.bar(">= 500/s"), 9, join);
+}
+
+}  // namespace myelin::bench
