@@ -4,9 +4,11 @@ namespace myelin::simulate {
 namespace {
 
 constexpr size_t kLanes = 2;
-constexpr size_t kBatch = 8;
 constexpr milliseconds kSilence{1'400};  // of a connection, until it is believed lost (rule A3)
 constexpr int64_t kPositionsPerMillisecond = 1'000;
+
+// As the program's on PostgreSQL, with smaller batches.
+db::LaneLimits limits() { return {.batch_closures = 8, .patience = db::Options{}.write_patience}; }
 
 Error lost() { return {Code::kUnavailable, "the connection to the database is lost"}; }
 
@@ -36,6 +38,9 @@ class ProcessDatabase::FaultySession final : public db::Session {
   void release() override { real().release(); }
   void rollback_to_savepoint() override { real().rollback_to_savepoint(); }
   void script(const std::string& statements) override { real().script(statements); }
+  void insert_rows(const db::Table& table, std::span<const db::Cells> rows) override {
+    real().insert_rows(table, rows);
+  }
   db::CommitOutcome commit() override {
     using enum db::CommitResult;
     if (fate_ == Fate::kFailed || fate_ == Fate::kUnknownNotDone || fate_ == Fate::kUnknownLate) {
@@ -62,7 +67,7 @@ class ProcessDatabase::FaultySession final : public db::Session {
 };
 
 ProcessDatabase::Lane::Lane(ProcessDatabase& db)
-    : group(std::make_unique<FaultySession>(db.shared_, db.world_, fate), milliseconds(10), committed, nullptr) {
+    : group(std::make_unique<FaultySession>(db.shared_, db.world_, fate), limits(), committed, nullptr) {
   committed.set_receiver([this](std::vector<db::OutboxRow> some) {
     rows.insert(rows.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
   });
@@ -122,7 +127,7 @@ microseconds ProcessDatabase::latency() {
 void ProcessDatabase::submit(Write write) {
   if (stopped_) return write.done(fail(Code::kUnavailable, "the database is closed"));
   auto lane = write.options.urgent ? kLanes : write.options.lane % kLanes;
-  lanes_[lane]->queue.push_back({write.options, std::move(write.run), std::move(write.done)});
+  lanes_[lane]->queue.push_back({write.options, std::move(write.run), std::move(write.done), world_.now()});
   if (!lanes_[lane]->is_busy) begin(lane);
 }
 
@@ -141,7 +146,7 @@ ProcessDatabase::Fate ProcessDatabase::draw_fate() {
 
 std::vector<db::Job> ProcessDatabase::take(Lane& lane) {
   std::vector<db::Job> jobs;
-  for (; !lane.queue.empty() && jobs.size() < kBatch; lane.queue.pop_front()) {
+  for (; !lane.queue.empty() && jobs.size() < static_cast<size_t>(limits().batch_closures); lane.queue.pop_front()) {
     auto& job = lane.queue.front();
     job.done = [&lane, done = std::move(job.done)](Result<void> status) {
       lane.told.push_back({done, std::move(status)});
@@ -168,7 +173,7 @@ void ProcessDatabase::land_late(std::vector<db::Job> jobs) {
     world.note("a COMMIT in doubt is done");
     db::Committed committed;
     auto fate = Fate::kFine;
-    db::GroupCommit group(std::make_unique<FaultySession>(shared, world, fate), milliseconds(10), committed, nullptr);
+    db::GroupCommit group(std::make_unique<FaultySession>(shared, world, fate), limits(), committed, nullptr);
     (void)group.commit(std::move(jobs));
   });
 }
