@@ -5,42 +5,49 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <list>
 #include <string>
 #include <string_view>
 
 namespace myelin::fault {
 std::atomic<bool> armed = false;
 namespace {
-struct Point {  // written before armed is set; then only `times` changes
+struct Point {
   std::string name;
   long nth = 1;
   std::atomic<long> times = 0;
-  bool is_nth_time_at(const char* here) { return name == here && ++times % nth == 0; }
 };
-Point crash, failure;
+std::atomic<Point*> crash, failure;  // never deleted: other threads may be looking
 
-void arm(Point& point, const char* variable) {
+bool is_nth_time(Point* point, const char* here) {
+  return point != nullptr && point->name == here && ++point->times % point->nth == 0;
+}
+
+void arm(std::atomic<Point*>& which, const char* variable) {
+  static std::list<Point> all;
   const char* text = std::getenv(variable);
   if (text == nullptr || *text == '\0') return;
   std::string_view spec = text;
   auto colon = spec.find(':');
-  point.name = std::string(spec.substr(0, colon));
+  auto& point = all.emplace_back();
+  point.name = spec.substr(0, colon);
   if (colon != std::string_view::npos) {
     auto digits = spec.substr(colon + 1);
     std::from_chars(digits.data(), digits.data() + digits.size(), point.nth);
     if (point.nth < 1) point.nth = 1;
   }
+  which = &point;
   armed = true;
 }
 }  // namespace
 
 void reached(const char* name) {
-  if (!crash.is_nth_time_at(name)) return;
+  if (!is_nth_time(crash, name)) return;
   ::kill(::getpid(), SIGKILL);
   ::pause();
 }
 
-bool fails(const char* name) { return failure.is_nth_time_at(name); }
+bool fails(const char* name) { return is_nth_time(failure, name); }
 
 void arm_from_environment() {
   arm(crash, "MYELIN_CRASH_AT");

@@ -11,7 +11,7 @@ namespace fault {
 extern std::atomic<bool> armed;
 void reached(const char* name);
 bool fails(const char* name);
-void arm_from_environment();  // once, at the start of main
+void arm_from_environment();  // at the start of main, and by a test again; thread: one at a time
 }  // namespace fault
 
 inline void crash_point(const char* name) {
