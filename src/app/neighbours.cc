@@ -14,7 +14,7 @@ constexpr std::chrono::seconds kPatience{10};  // some leases long
 // Of the watch.
 constexpr std::chrono::milliseconds kLook{500}, kOwnAnswer{750}, kAnotherAnswer{300};
 constexpr std::chrono::milliseconds kDeaf{1'500};  // half a lease
-constexpr size_t kAsked = 3;                       // of the others, at once
+constexpr size_t kAsked = 8;                       // of the others, at once
 
 std::string subject_of(const std::string& instance) { return "process." + instance; }
 
@@ -70,23 +70,23 @@ Task<> Neighbours::stop() {
 }
 
 Task<> Neighbours::keep_watching() {
-  auto heard_myself = clock_.steady(), heard_others = heard_myself;
+  auto heard_myself = clock_.steady(), heard_half = heard_myself;
   bool is_deaf = false;
   while (true) {
     co_await sleep_for(is_deaf ? kLook / 5 : kLook);
     if (co_await hears(instance_, kOwnAnswer)) {
       heard_myself = clock_.steady();
-      if (co_await hears_others()) heard_others = clock_.steady();
+      if (co_await hears_half()) heard_half = clock_.steady();
     }
     auto now = clock_.steady();
     if (std::exchange(is_deaf, now - heard_myself > kDeaf) != is_deaf)
       is_deaf ? log::warning("leases: they are let go while NATS does not answer") : log::info("NATS answers again");
     leases_.rest(is_deaf);
-    if (is_deaf) heard_others = now;
-    if (now - heard_others <= kDeaf) continue;
-    log::warning("nobody else is heard over this nats-server: going over to another");
+    if (is_deaf) heard_half = now;
+    if (now - heard_half <= kDeaf) continue;
+    log::warning("too few others are heard over this nats-server: going over to another");
     bus_.leave_server();
-    heard_others = now;
+    heard_half = now;
   }
 }
 
@@ -94,15 +94,27 @@ Task<bool> Neighbours::hears(std::string instance, std::chrono::milliseconds pat
   co_return (co_await bus_.request(subject_of(instance), "", patience)).has_value();
 }
 
-// True also when there is nobody, or the database does not know.
-Task<bool> Neighbours::hears_others() {
+// Of a sample of the others. Those who share a server that is cut off hear each other: one voice is not enough. True
+// also when there is nobody, or the database does not know.
+Task<bool> Neighbours::hears_half() {
+  struct Poll {
+    explicit Poll(Executor loop) : ended(std::move(loop)) {}
+    size_t asked = 0, answered = 0, heard = 0;
+    Doorbell ended;
+  };
   auto all = co_await lease::Leases::status(db_, clock_);
   if (!all) co_return true;
   std::erase_if(*all, [&](const auto& each) { return !each.alive || each.instance == instance_; });
-  if (all->empty()) co_return true;
-  for (size_t i = 0, first = random_.next() % all->size(); i < std::min(all->size(), kAsked); ++i)
-    if (co_await hears((*all)[(first + i) % all->size()].instance, kAnotherAnswer)) co_return true;
-  co_return false;
+  auto poll = std::make_shared<Poll>(co_await boost::asio::this_coro::executor);
+  auto ended = poll->ended.generation();
+  poll->asked = std::min(all->size(), kAsked);
+  for (size_t i = 0, first = random_.next(); i < poll->asked; ++i)
+    tasks_.spawn("a neighbour", [](Neighbours& self, std::string instance, std::shared_ptr<Poll> poll) -> Task<> {
+      if (co_await self.hears(std::move(instance), kAnotherAnswer)) ++poll->heard;
+      if (++poll->answered == poll->asked) poll->ended.ring();
+    }(*this, (*all)[(first + i) % all->size()].instance, poll));
+  if (poll->asked > 0) co_await poll->ended.wait(ended, clock_.steady() + 2 * kAnotherAnswer);
+  co_return 2 * poll->heard >= poll->asked;
 }
 
 Task<Result<bool>> Neighbours::is_alive(std::string instance) {
