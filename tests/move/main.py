@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "crash"), str(HERE.parent / "contract")]
+from client import Gone  # noqa: E402  (tests/crash)
 from database import Postgres  # noqa: E402  (tests/contract)
 from people import Alice, Bob, Person  # noqa: E402
-from server import Server  # noqa: E402  (tests/crash)
+from server import Nats, Server  # noqa: E402  (tests/crash)
+from streams import messages_in  # noqa: E402
 import speed  # noqa: E402
 
 OPTIONS = argparse.Namespace()
@@ -23,25 +27,25 @@ POINTS = ["move.begun", "move.before_schema", "migrate.between:9", "move.page_wr
 
 
 class Home:
-    """A server that can be on SQLite or PostgreSQL, with the data directory that it has at the moment."""
+    """A server that can be on SQLite or PostgreSQL, with the data directory and the NATS that it has at the moment."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.server = self.at("first")
 
-    def at(self, name, database="sqlite"):
-        return Server(OPTIONS.program, self.folder / name, OPTIONS.port, arguments=("--database", database),
-                      log_folder=self.folder)
+    def at(self, name, database="sqlite", nats="embedded"):
+        return Server(OPTIONS.program, self.folder / name, OPTIONS.port, settings=[f"nats={nats}"],
+                      arguments=("--database", database), log_folder=self.folder)
 
     def stop(self):
         self.server.process.send_signal(signal.SIGTERM)
         assert self.server.process.wait(30) == 0, self.server.log_path.read_text()
         self.server.process.stdin.close()
 
-    def move(self, *target, crash_at=None, data=None):
+    def move(self, *target, crash_at=None):
         """(exit status, what it printed)."""
         environment = {**os.environ, **({"MYELIN_CRASH_AT": crash_at} if crash_at else {})}
-        done = subprocess.run([OPTIONS.program, "move", "--data", data or self.server.data, *self.server.arguments, *target],
+        done = subprocess.run([OPTIONS.program, "move", "--data", self.server.data, *self.server.arguments, *target],
                               env=environment, capture_output=True, text=True, timeout=120, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -60,84 +64,133 @@ class MoveTest(unittest.TestCase):
         self.folder = self.stack.enter_context(tempfile.TemporaryDirectory(prefix="myelin-move-"))
         self.postgres = Postgres(None)
         self.stack.callback(self.postgres.close)
+        self.nats = Nats(OPTIONS.nats_server, Path(self.folder) / "nats")
+        self.stack.callback(self.nats.stop)
         self.home = Home(self.folder)
         self.stack.callback(lambda: self.home.server.process and self.home.server.kill())
         self.home.server.start()
         self.alice, self.bob = Alice(OPTIONS.port, "alice"), Bob(OPTIONS.port, "bob")
 
-    def moved(self, *target, **how):
-        status, text = self.home.move(*target, **how)
-        self.assertEqual(status, 0, text)
-        return text
-
     def test_there_and_back(self):
         home, alice, bob = self.home, self.alice, self.bob
+        first, second = home.server, Path(self.folder) / "second" / "data"
         alice.settles_in(bob)
         bob.settles_in()
         self.assertIn("in use by another process", home.move("--to", self.postgres.option)[1])
-        waiting = self.kill_with_messages_in_the_outbox()
-        before = self.killed_on_the_way()
+        said = self.stops_while_alice_talks()
+        self.killed_in_turn(POINTS, "--to", self.postgres.option)
+        home.server.start()  # on the old side: that gives the move up
+        alice.says("enough")
+        heard = bob.reads_until("enough")
+        self.assertIn(heard, ([*said, "enough"], [*said, f"talk {len(said)}", "enough"]))  # one may have been done and not said
+        home.stop()
 
-        text = self.moved("--to", self.postgres.option)
-        self.assertIn("each compared", text)
-        self.assertIn("moved from here to postgresql:", home.refuses_to_start())
-        self.assertIn("moved from here to postgresql:", home.move("--to", self.postgres.option)[1])
-        old, home.server = home.server, home.at("first", self.postgres.option)
+        waiting, before = self.dies_with_messages_on_the_way()
+        self.killed_in_turn(["move.page_committed:5", "move.copied"], "--to", self.postgres.option)
+        self.assertIn("each compared", self.moves_again_until_it_is_done("--to", self.postgres.option))
+        home.server = home.at("first", self.postgres.option, self.nats.url)
         home.server.start()
         self.all_is_there(before, waiting)
-
+        self.assertEqual([event["content"]["number"] for event in bob.to_device], [7])
+        self.assertEqual(bob.claims(alice), 1)
+        Person(OPTIONS.port, "carol", device="C").joins(alice.room)
         home.stop()
-        new = Path(self.folder) / "second" / "data"
-        status, text = home.move("--to", "sqlite", "--to-data", new, crash_at="move.switched")
-        self.assertEqual(status, -signal.SIGKILL, text)
-        self.assertIn("moved from here to", home.refuses_to_start())
-        self.assertIn("is finished", self.moved("--to", "sqlite", "--to-data", new))
-        self.assertEqual((new / "signing.key").read_text(), (old.data / "signing.key").read_text())
+
+        waiting, before = self.dies_with_messages_on_the_way()
+        self.assertGreaterEqual(messages_in(self.nats.port, "room_out"), len(waiting))
+        self.waits_until_the_dead_is_taken_for_dead("--to", "sqlite", "--to-data", second)
+        self.killed_in_turn([*POINTS[1:], "move.switched"], "--to", "sqlite", "--to-data", second)
+        self.assertIn("is finished", self.moves_again_until_it_is_done("--to", "sqlite", "--to-data", second))
+        self.assertEqual((second / "signing.key").read_text(), (first.data / "signing.key").read_text())
         home.server = home.at("second")
         home.server.start()
-        bob.reads_on(alice, "back home")
-        self.assertEqual(self.alice.keys_left(), 3)
-
+        self.all_is_there(before, waiting)
         home.stop()
-        self.the_old_side_again(old)
 
-    def kill_with_messages_in_the_outbox(self):
-        """Bodies that nobody has seen in /sync when the server dies."""
+        self.to_the_same_nats_again()
+        self.the_old_side_again(first)
+
+    def killed_in_turn(self, points, *target):
+        for point in points:
+            status, text = self.home.move(*target, crash_at=point)
+            self.assertEqual(status, -signal.SIGKILL, f"{point}: {text}")
+
+    def waits_until_the_dead_is_taken_for_dead(self, *target):
+        """On PostgreSQL it could be alive on another machine."""
+        refusals = 0
+        while True:
+            status, text = self.home.move(*target, crash_at=POINTS[0])
+            if status == -signal.SIGKILL:
+                break
+            self.assertIn("One that was killed counts for a few seconds more", text)
+            refusals += 1
+            self.assertLess(refusals, 50)
+            time.sleep(0.2)
+        self.assertGreater(refusals, 0)
+
+    def moves_again_until_it_is_done(self, *target):
+        """What it said. From then on the old side is closed, for a server and for a move."""
+        status, text = self.home.move(*target)
+        self.assertEqual(status, 0, text)
+        self.assertIn("moved from here to", self.home.refuses_to_start())
+        self.assertIn("moved from here to", self.home.move(*target)[1])
+        return text
+
+    def stops_while_alice_talks(self):
+        """The bodies that were acknowledged before the server, told to stop, had stopped."""
+        said, begun = [], threading.Event()
+
+        def talk():
+            with contextlib.suppress(Gone):
+                while True:
+                    self.alice.says(f"talk {len(said)}")
+                    said.append(f"talk {len(said)}")
+                    begun.set()
+
+        talking = threading.Thread(target=talk)
+        talking.start()
+        self.assertTrue(begun.wait(20))
+        self.home.stop()
+        talking.join()
+        return said
+
+    def dies_with_messages_on_the_way(self):
+        """The bodies that no consumer had seen when the server was killed, and what everybody saw."""
         home = self.home
-        home.stop()
         home.server.start(fail_at="consume.stalled:1")
-        bodies = [f"waiting {n}" for n in range(5)]
+        bodies = [f"waiting {next(self.alice.numbers)}" for _ in range(5)]
         for body in bodies:
             self.alice.says(body)
-        home.server.kill()
-        return bodies
-
-    def killed_on_the_way(self):
-        """What everybody sees after the server was started on the old side between attempts."""
-        home = self.home
-        for point in POINTS:
-            status, text = home.move("--to", self.postgres.option, crash_at=point)
-            self.assertEqual(status, -signal.SIGKILL, f"{point}: {text}")
-        home.server.start(fail_at="consume.stalled:1")
         before = self.alice.sees(), self.bob.sees()
         home.server.kill()
-        for point in ("move.page_committed:5", "move.copied"):
-            status, text = home.move("--to", self.postgres.option, crash_at=point)
-            self.assertEqual(status, -signal.SIGKILL, f"{point}: {text}")
-        return before
+        return bodies, before
 
     def all_is_there(self, before, waiting):
+        """What was seen is seen, what waited comes once and in order, and it all goes on with the same tokens."""
         alice, bob = self.alice, self.bob
         for who, seen in zip((alice, bob), before):
             now = who.sees()
             for path, answer in seen.items():
                 self.assertEqual(now[path], answer, path)
         self.assertEqual(bob.reads_until(waiting[-1]), waiting)
-        self.assertEqual([event["content"]["number"] for event in bob.to_device], [7])
-        self.assertEqual(bob.claims(alice), 1)
-        self.assertEqual(alice.keys_left(), 3)
         bob.reads_on(alice, "after the move")
-        Person(OPTIONS.port, "carol", device="C").joins(alice.room)
+
+    def to_the_same_nats_again(self):
+        """It still holds what was published before the database moved from there: old news, which nobody is told again."""
+        self.assertGreater(messages_in(self.nats.port, "room_out"), 0)
+        self.postgres.change("CREATE DATABASE again")
+        again = self.postgres.option.replace("/postgres?", "/again?")
+        self.moves_again_until_it_is_done("--to", again)
+        self.home.server = self.home.at("second", again, self.nats.url)
+        self.home.server.start()
+        self.bob.reads_on(self.alice, "on another generation")
+        end = time.monotonic() + 60  # they come again 30 s after they had been given to a process that died
+        while messages_in(self.nats.port, "room_out"):
+            self.assertLess(time.monotonic(), end, "the streams keep what nobody wants")
+            time.sleep(0.1)
+        self.bob.reads_on(self.alice, "and on")
+        self.assertEqual(self.alice.keys_left(), 3)
+        self.home.stop()
 
     def the_old_side_again(self, old):
         """Its state from before, when somebody says so; keys that were given out since are not given out again."""
@@ -154,6 +207,7 @@ class MoveTest(unittest.TestCase):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("program", type=Path)
+    parser.add_argument("--nats-server", type=Path)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--rows", type=int, help="measure with so many, instead of the tests")
     parser.parse_args(namespace=OPTIONS)

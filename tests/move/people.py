@@ -7,10 +7,12 @@ from urllib.parse import quote
 from client import Connection  # tests/crash
 
 CLIENT = "/_matrix/client/v3"
-NUMBERS = itertools.count()
+WHOLE = quote('{"room": {"timeline": {"limit": 1000}}}')  # no gaps
 
 
 class Person:
+    numbers = itertools.count()
+
     def __init__(self, port, name, device="D"):
         self.port, self.device, self.since, self.to_device = port, device, None, []
         login = self.ask("POST", f"{CLIENT}/register", {"username": name, "password": "password", "device_id": device,
@@ -30,13 +32,13 @@ class Person:
         self.ask("POST", f"{CLIENT}/join/{quote(room)}", {})
 
     def says(self, text):
-        path = f"{CLIENT}/rooms/{quote(self.room)}/send/m.room.message/t{next(NUMBERS)}"
+        path = f"{CLIENT}/rooms/{quote(self.room)}/send/m.room.message/t{next(self.numbers)}"
         return self.ask("PUT", path, {"msgtype": "m.text", "body": text})["event_id"]
 
     def sync(self, timeout=0):
         """The bodies that came."""
         since = f"&since={self.since}" if self.since else ""
-        answer = self.ask("GET", f"{CLIENT}/sync?timeout={timeout}{since}")
+        answer = self.ask("GET", f"{CLIENT}/sync?timeout={timeout}&filter={WHOLE}{since}")
         self.since = answer["next_batch"]
         self.to_device += answer.get("to_device", {}).get("events", [])
         room = answer.get("rooms", {}).get("join", {}).get(self.room, {})
@@ -93,7 +95,7 @@ class Alice(Person):
         keys = {f"signed_curve25519:K{n}": {"key": key_of(n), "signatures": {self.user: {f"ed25519:{self.device}": "c2ln"}}}
                 for n in range(4)}
         self.ask("POST", f"{CLIENT}/keys/upload", {"one_time_keys": keys})
-        bob.reads_until("message 29")
+        assert bob.reads_until("message 29") == [f"message {n}" for n in range(30)]
         self.ask("PUT", f"{CLIENT}/sendToDevice/org.example.note/one", {"messages": {bob.user: {bob.device: {"number": 7}}}})
 
     def keys_left(self):
