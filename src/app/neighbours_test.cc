@@ -42,7 +42,7 @@ class NeighboursTest : public ::testing::Test {
       lease::Leases::make(*db, bus, loop.executor(), clock, random, "me", {"host", "all", "1"});
   Neighbours neighbours{*db, bus, *leases, loop.executor(), clock, random, "me", "same"};
 };
-constexpr std::chrono::milliseconds kLong{4'000};
+constexpr std::chrono::milliseconds kLong{3'000};
 
 TEST_F(NeighboursTest, WhoIsAloneStays) { EXPECT_EQ(servers_left_after(kLong), 0); }
 

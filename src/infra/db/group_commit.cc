@@ -112,6 +112,10 @@ std::vector<Job> GroupCommit::commit(std::vector<Job> jobs) {
   return jobs;
 }
 
+bool GroupCommit::nobody_succeeds(const std::vector<Entry>& entries) {
+  return std::ranges::none_of(entries, &Entry::succeeded);
+}
+
 void GroupCommit::commit(std::vector<Entry> entries) {
   constexpr int kTries = 3;
   bool careful = false;
@@ -130,6 +134,8 @@ void GroupCommit::commit(std::vector<Entry> entries) {
       continue;
     }
     if (error_.code == Code::kDiskFull) return complete(entries, error_);
+    refuse_late(entries);
+    if (nobody_succeeds(entries)) return complete(entries, std::nullopt);
     if (++broken < kTries) {
       careful = true;
       continue;
@@ -155,7 +161,7 @@ GroupCommit::End GroupCommit::attempt(std::vector<Entry>& entries, bool careful)
       session_->rollback();
       return *end;
     }
-    if (std::none_of(entries.begin(), entries.end(), [](auto& entry) { return entry.succeeded(); })) {
+    if (nobody_succeeds(entries)) {
       session_->rollback();
       return End::kCommitted;
     }

@@ -218,6 +218,23 @@ TEST_F(Postgres, SpineRuleA17WhatWaitsForTooLongIsNotWritten) {
   EXPECT_TRUE(write(insert(3)));
 }
 
+// The database cannot be reached, say: each attempt at that takes long.
+TEST_F(Postgres, SpineRuleA17WhatFailsForTooLongIsGivenUp) {
+  options_.write_patience = std::chrono::milliseconds(100);
+  reopen();
+  int runs = 0;
+  auto result = write([&](Tx& tx) -> Result<int64_t> {
+    ++runs;
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    auto pid = tx.one("SELECT pg_backend_pid()", [](const Row& row) { return row.i64(0); });
+    server_->sql(fmt::format("SELECT pg_terminate_backend({})", *pid));
+    return tx.exec("INSERT INTO item (id, version_no) VALUES (1, 0)");
+  });
+  EXPECT_EQ(code_of(result), Code::kUnavailable);
+  EXPECT_EQ(runs, 1);
+  EXPECT_TRUE(write(insert(3)));
+}
+
 TEST_F(Postgres, SpineRuleA3ServersThatLoseWhatIsAcknowledgedAreRefused) {
   db_->stop();
   server_->sql(
