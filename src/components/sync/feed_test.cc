@@ -78,6 +78,18 @@ TEST_F(FeedTest, WhatIsBehindAGapIsNotKnownToWhoLoadsNow) {
   EXPECT_FALSE(feed.changed_rooms(*subscriber, 15));
 }
 
+TEST_F(FeedTest, WhatIsBehindAGapInARoomIsNewsToWhoEntersItNow) {
+  feed.jump(10);
+  auto subscriber = load(alice, {1});
+  feed.room_changed(2, 13);
+  feed.complete(13, 14);
+  feed.joined(alice, 2);
+  feed.user_changed(alice, 12);
+  feed.complete(11, 12);
+  EXPECT_EQ(feed.position(), 14);
+  EXPECT_EQ(changed(subscriber, 12), (std::vector<uint32_t>{2}));
+}
+
 TEST_F(FeedTest, RingsForRoomsUsersAndTyping) {
   auto subscriber = load(alice, {1});
   auto heard = [&, seen = subscriber->bell.generation()]() mutable {
