@@ -22,8 +22,8 @@ struct PageToken {
 struct SyncToken {
   int64_t position = 0;
   int64_t to_device = -1;  // last to-device position given out, when fewer than all were; -1 = position
-  uint32_t process = 0;    // of typing: which process counted, and how far
-  uint64_t typing = 0;
+  uint32_t process = 0;    // of typing: which process counted,
+  uint64_t typing = 0;     // and how far, and what it showed (components/sync/typing.h)
 
   int64_t to_device_position() const { return to_device < 0 ? position : to_device; }
   std::string str() const;  // "s<position>[_<process>.<typing>][~<to_device>]"

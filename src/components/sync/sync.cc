@@ -46,7 +46,7 @@ class SyncImpl final : public Sync {
         judge_(name, db, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), judge_, [this](News news) { tell(news); }),
         user_apply_(name, accounts, [this](News news) { tell(news); }),
-        typing_(presence, random),
+        typing_(presence, random, clock),
         statuses_(presence),
         presence_(presence, typing_, clock),
         answers_(db, accounts, keys, rooms.queries(), typing_, presence_, clock),
@@ -176,6 +176,7 @@ class SyncImpl final : public Sync {
       poll.since = Token::parse(*poll.request.since);
       if (!poll.since) co_return fail(Code::kInvalidParam, "since is not a token of this server");
       poll.checked = poll.since->position;
+      typing_.heard_of(*poll.since);
       MYELIN_CO_CHECK(co_await catch_up(poll.since->position));
     }
     MYELIN_CO_TRY(poll.filter, answers_.parse_filter(poll.request.filter));

@@ -394,6 +394,36 @@ TEST_P(Syncing, ParkedRequestsAreAnsweredWhenTheServerIsAboutToStop) {
   EXPECT_EQ(World::next_batch(world.sync_now(request)), since) << "who comes later does not wait";
 }
 
+// Behind a proxy that takes turns, each request comes with the token of another process.
+TEST_P(Syncing, WhoComesFromAnotherProcessWaitsForNews) {
+  auto room = world.create(bob.user);
+  world.join(room, alice.user);
+  auto typing = [&](bool types) {
+    check(world.loop.run(world.presence->set_typing(room, alice.user, types, std::chrono::seconds(30))));
+    world.idle();
+  };
+  auto live = [&] {
+    typing(true);
+    typing(false);
+    world.presence->seen(alice.user, presence::State::kOnline, std::chrono::seconds(30));
+    world.idle();
+  };
+  live();
+  SyncRequest request{bob};
+  request.since = token(bob);
+  request.timeout = std::chrono::hours(1);
+  world.restart();
+  live();
+  std::optional<json::Object> answer;
+  boost::asio::co_spawn(world.loop.executor(), world.sync->wait(request),
+                        [&](std::exception_ptr, Result<std::string> got) { answer = object(value(std::move(got))); });
+  for (int i = 0; i < 5; ++i) world.idle();
+  EXPECT_FALSE(answer) << json::serialize(*answer);
+  typing(true);
+  ASSERT_TRUE(world.until([&] { return answer.has_value(); }));
+  EXPECT_FALSE(room_in(*answer, "join", room).at("ephemeral").at("events").as_array().empty());
+}
+
 TEST_P(Syncing, WhoHasWrittenSeesItInTheNextAnswer) {
   World own(GetParam(), std::chrono::hours(1));
   auto dave = own.register_user("dave"), erin = own.register_user("erin");

@@ -122,7 +122,8 @@ Task<Result<std::string>> Answers::joined_room(Context& context, const RoomSnaps
   const auto& wanted = context.filter.ephemeral();
   if (!room.receipts.empty() && wanted.matches_type("m.receipt")) ephemeral.push_back(receipts_event(room.receipts));
   auto since = room.is_new ? std::optional<Token>() : context.since;
-  if (auto typing = typing_.event(room.room_no, room.room, since); typing && wanted.matches_type("m.typing"))
+  if (auto typing = typing_.event(room.room_no, room.room, context.subscriber, since);
+      typing && wanted.matches_type("m.typing"))
     ephemeral.push_back(*typing);
   if (!ephemeral.empty() || !room.receipts.empty()) empty = false;
   section.fields += R"(,"ephemeral":)" + events_section(ephemeral);
@@ -198,7 +199,7 @@ Task<Result<void>> Answers::add_quiet_rooms(Context& context) {
   for (const auto& [room_no, id] : quiet) {
     if (there.contains(room_no) || !context.filter.matches_room(id)) continue;
     std::string fields;
-    if (auto typing = typing_.event(room_no, id, context.since);
+    if (auto typing = typing_.event(room_no, id, context.subscriber, context.since);
         typing && context.filter.ephemeral().matches_type("m.typing"))
       append_member(fields, "ephemeral", events_section({*typing}));
     if (auto types = context.snapshot.room_account_data.find(id.str());
@@ -256,6 +257,7 @@ Task<Result<Answer>> Answers::build(SyncRequest request, Filter filter, std::opt
                                       since && !context.request.full_state ? &snapshot.account_data : nullptr));
   MYELIN_CO_TRY(auto counts, co_await key_counts(session));
 
+  typing_.doubt(next);
   next.position = since ? std::max(since->position, snapshot.position) : snapshot.position;
   next.to_device = snapshot.to_device_upto;
   std::string body = R"({"next_batch":")" + next.str() + "\"," + counts;
