@@ -6,6 +6,7 @@ namespace myelin::simulate {
 namespace {
 
 constexpr seconds kPatience{30};
+constexpr int kMostInVain = 10;  // each process may tell once what another one has told
 
 const boost::json::object* object_at(const boost::json::object& in, std::string_view key) {
   auto* value = in.if_contains(key);
@@ -168,6 +169,16 @@ Task<> Client::read() {
   read = std::max(read, order_of(id));
 }
 
+// Losable: nobody asks whether it was done.
+Task<> Client::type() {
+  auto target = fmt::format("/_matrix/client/v3/rooms/{}/typing/{}", any_room(), account_.user);
+  bool types = world_.chance(0.7);
+  auto& process = *world_.any(processes_);
+  auto answer = co_await ask(world_, process, net::Method::kPut, target, account_.token,
+                             {{"typing", types}, {"timeout", 1'000 + world_.below(4'000)}});
+  world_.note("{} {} by {}: {}", account_.user, types ? "types" : "types no longer", process.name(), answer.status);
+}
+
 Task<> Client::write() {
   for (; actions_ > 0; --actions_) {
     co_await sleep_for(world_.between(milliseconds(0), milliseconds(world_.chance(0.5) ? 200 : 3'000)));
@@ -180,6 +191,8 @@ Task<> Client::write() {
       co_await visit();
     else if (dice < 50 && !ledger_.acknowledged.empty())
       co_await read();
+    else if (dice < 60)
+      co_await type();
     else
       co_await send_message();
   }
@@ -197,20 +210,30 @@ Task<> Client::sync() {
       last_order_.clear();
     }
     auto restores = ledger_.restores;
-    auto target = fmt::format("/_matrix/client/v3/sync?filter={}&timeout={}{}", kFilter, 200 + world_.below(3'000),
+    milliseconds timeout(200 + world_.below(3'000));
+    auto target = fmt::format("/_matrix/client/v3/sync?filter={}&timeout={}{}", kFilter, timeout.count(),
                               since_.empty() ? "" : "&since=" + since_);
+    auto asked = world_.now();
     auto& process = *world_.any(processes_);
     auto answer = co_await ask(world_, process, net::Method::kGet, target, account_.token);
     world_.note("{} syncs from {} by {}: {} {}", account_.user, since_, process.name(), answer.status,
                 text_at(answer.body, "next_batch"));
     if (restores != ledger_.restores) continue;  // of a past that is gone
-    if (answer.status == 200)
+    if (answer.status == 200) {
+      check_wait(answer, std::chrono::duration_cast<milliseconds>(world_.now() - asked), timeout);
       take(answer);
-    else if (answer.status != 0 && answer.status < 500)
+    } else if (answer.status != 0 && answer.status < 500)
       world_.violation(
           fmt::format("{} syncs: {} {}", account_.user, answer.status, boost::json::serialize(answer.body)));
     if (answer.status != 200) co_await sleep_for(world_.between(milliseconds(10), milliseconds(300)));
   }
+}
+
+void Client::check_wait(const Answered& answer, milliseconds waited, milliseconds timeout) {
+  bool has_news = told_.has_news(answer.body);
+  in_vain_ = has_news || waited >= timeout || since_.empty() ? 0 : in_vain_ + 1;
+  if (in_vain_ > kMostInVain)
+    world_.violation(fmt::format("{} is answered {} times at once without news, {}", account_.user, in_vain_, since_));
 }
 
 void Client::take(const Answered& answer) {

@@ -6,6 +6,7 @@
 
 #include "tests/simulate/ledger.h"
 #include "tests/simulate/process.h"
+#include "tests/simulate/told.h"
 
 namespace myelin::simulate {
 
@@ -44,8 +45,10 @@ class Client {
   Task<> set_topic();
   Task<> visit();
   Task<> read();
+  Task<> type();
   void acknowledged(const std::string& content, const std::string& room, const Answered&);
   void take(const Answered&);
+  void check_wait(const Answered&, milliseconds waited, milliseconds timeout);
   void take_room(const std::string& room, const boost::json::value& section);
   void take_event(const std::string& room, const boost::json::object& event);
   int64_t order_of(const std::string& event_id) { return simulate::order_of(database_, event_id); }
@@ -62,6 +65,8 @@ class Client {
   std::string since_;
   std::set<std::string> seen_, seen_before_;  // since the database went back, and before
   std::map<std::string, int64_t> last_order_;
+  Told told_;
+  int in_vain_ = 0;  // answers in a row that came at once and had no news
 };
 
 }  // namespace myelin::simulate
