@@ -183,9 +183,9 @@ class BusFollowers : public ::testing::TestWithParam<testing::Setting> {
       }
     }
 
+    std::vector<std::unique_ptr<Cache>> caches;  // told until their world has ended
     testing::World world;
     std::vector<Node*> nodes;
-    std::vector<std::unique_ptr<Cache>> caches;
   };
   static constexpr Options kSlow{.head_poll = milliseconds(10'000)}, kQuick = testing::World::kQuick;
 };
