@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUS, ROOMS, DB = "src/infra/bus/", "src/components/rooms/", "src/infra/db/"
+BUS, ROOMS, SYNC, DB = "src/infra/bus/", "src/components/rooms/", "src/components/sync/", "src/infra/db/"
 MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "fork-guard": ("A1", "a write does not name the version it is built on", [
         (ROOMS + "owner/store.cc", "AND version_no = $4", "AND $4 <> 0")]),
@@ -25,7 +25,7 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
         (BUS + "consumer.cc", "++to;", "to = it->first;"),
         (BUS + "consumer.cc", "(waiting.empty() || waiting.begin()->first != partition.cursor + 1)", "waiting.empty()")]),
     "behind": ("A6", "a process that is behind a token does not wait", [
-        ("src/components/sync/sync.cc", "if (feed_.position() >= position) co_return Result<void>{};",
+        (SYNC + "sync.cc", "if (feed_.position() >= position) co_return Result<void>{};",
          "if (feed_.position() >= position || position > 0) co_return Result<void>{};")]),
     "park": ("A11", "trouble of the database parks a message", [
         (BUS + "consumer.cc", "return code == Code::kBadJson ||", "return code == Code::kUnavailable || code == Code::kBadJson ||")]),
@@ -42,7 +42,7 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "transaction-id": ("B11", "a transaction id may be stored twice", [
         (ROOMS + "owner/store.cc", 'if (added == 0) return fail(Code::kStale, "the transaction', 'if (added < 0) return fail(Code::kStale, "the transaction')]),
     "poll": ("B9", "what other processes did is known by hints only", [
-        ("src/components/sync/sync.cc", "      feed_.jump(seen);\n", "")]),
+        (SYNC + "sync.cc", "      feed_.jump(seen);\n", "")]),
     "head-poll": ("B12", "what a stream lost is not looked for", [
         (BUS + "topic_bus.cc", "consumer->head_is(p, it->second[p]);", "(void)p;")]),
     "follower-jump": ("0008", "a follower is not told of a number that was jumped over", [
@@ -52,6 +52,10 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "trim": ("–", "rows go when one consumer has applied them", [
         (BUS + "heads.cc", "min(c.seq)", "max(c.seq)"),
         (BUS + "heads.cc", "(SELECT min(seq) FROM cursor", "(SELECT max(seq) FROM cursor")]),
+    "typing-again": ("B10", "who types is told again by each process", [
+        (SYNC + "typing.cc", "return (token.typing & kShown) == shown_to(subscriber);", "return shown_to(subscriber) > kShown + token.typing;")]),
+    "status-again": ("B10", "a status is told again by each process", [
+        (SYNC + "typing.h", "return token.typing >> kShownBits;", "return is_ours(token) ? token.typing >> kShownBits : 0;")]),
     "epoch": ("A2", "a takeover does not raise the epoch", [
         ("src/infra/lease/round.cc", "SET epoch = epoch + 1 WHERE", "SET epoch = epoch WHERE")]),
 }
