@@ -222,10 +222,13 @@ Task<> Client::sync() {
     if (answer.status == 200) {
       check_wait(answer, std::chrono::duration_cast<milliseconds>(world_.now() - asked), timeout);
       take(answer);
-    } else if (answer.status != 0 && answer.status < 500)
+      continue;
+    }
+    if (answer.status != 0 && answer.status < 500)
       world_.violation(
           fmt::format("{} syncs: {} {}", account_.user, answer.status, boost::json::serialize(answer.body)));
-    if (answer.status != 200) co_await sleep_for(world_.between(milliseconds(10), milliseconds(300)));
+    in_vain_ = 0;  // a process that starts anew does not know what its former life has told
+    co_await sleep_for(world_.between(milliseconds(10), milliseconds(300)));
   }
 }
 
