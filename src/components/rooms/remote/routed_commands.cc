@@ -6,7 +6,9 @@ namespace myelin::rooms {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr milliseconds kDeadline{10'000};  // of a command, whoever has its room meanwhile
+// Of a command, whoever has its room meanwhile: a killed owner's lease is over by then. After it another process may
+// have better luck; a proxy asks it for what can be asked for again.
+constexpr milliseconds kDeadline{4'000};
 // Of one that its client may ask for again without our knowing it for the same (docs/spine.md, rule A17).
 constexpr milliseconds kNamelessDeadline{2'000};
 constexpr milliseconds kPatience{2'000};  // with one owner: it may be standing still
