@@ -75,6 +75,8 @@ type engine struct {
 
 	declared      declared
 	subscriptions subscriptions
+	repairs       repairs
+	complaints    complaints
 }
 
 var (
@@ -111,6 +113,13 @@ func storeFailed(err error) bool {
 // tooFewServers of a cluster are alive for a stream's replicas.
 const tooFewServers jetstream.ErrorCode = 10005
 
+// full: JetStream's limits leave no room for a stream.
+func full(err error) bool {
+	codes := []jetstream.ErrorCode{10002, 10023, 10028, 10047} // of the account, of the server; memory, files
+	var refusal *jetstream.APIError
+	return errors.As(err, &refusal) && slices.Contains(codes, refusal.ErrorCode)
+}
+
 // silent: nobody is there to answer, which may change by itself.
 func silent(err error) bool {
 	for _, each := range []error{nats.ErrNoServers, nats.ErrTimeout, nats.ErrNoResponders, context.DeadlineExceeded} {
@@ -134,7 +143,7 @@ func result(err error) C.int {
 		return 2
 	case errors.Is(err, errDamaged):
 		return 4
-	case silent(err), storeFailed(err): // an external server's files are its own: they may be right again soon
+	case silent(err), storeFailed(err), full(err): // an external server's files are its own: they may be right again soon
 		return 3
 	}
 	return 0
@@ -198,6 +207,24 @@ func (l logger) why() string {
 
 func (e *engine) info(format string, v ...any)    { e.log(1, fmt.Sprintf(format, v...)) }
 func (e *engine) warning(format string, v ...any) { e.log(2, plain(fmt.Sprintf(format, v...))) }
+
+// complaints are not repeated within a minute.
+type complaints struct {
+	mu   sync.Mutex
+	last string
+	at   time.Time
+}
+
+func (e *engine) complain(err error) {
+	c, text := &e.complaints, err.Error()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if text == c.last && time.Since(c.at) < time.Minute {
+		return
+	}
+	c.last, c.at = text, time.Now()
+	e.warning("NATS: %s", text)
+}
 
 func (e *engine) startServer(o options) error {
 	if err := os.MkdirAll(o.StoreDir, 0o700); errors.Is(err, syscall.ENOTDIR) {
@@ -277,7 +304,8 @@ func (e *engine) connect(o options) error {
 			e.info("NATS: connected again to %s", c.ConnectedUrlRedacted())
 			e.complete(0, statusBack, nil)
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.warning("NATS: %v", err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { e.complain(err) }),
+		nats.IgnoreAuthErrorAbort(), // what was taken from us may be given back
 	}
 	if o.User != "" {
 		opts = append(opts, nats.UserInfo(o.User, o.Password))

@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -64,6 +66,12 @@ func (d *declared) of(stream string) (streamSpec, []string, bool) {
 	return s, slices.Clone(d.consumers[stream]), known
 }
 
+func (d *declared) all() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.streams))
+}
+
 // replicas of a stream: three where the server is one of a cluster, which must have as many.
 func (e *engine) replicas() int {
 	if e.server == nil && e.conn.ConnectedClusterName() != "" {
@@ -103,26 +111,35 @@ func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
 	stream, err := e.js.Stream(ctx, s.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		_, err = e.js.CreateStream(ctx, config)
-		return err
+		return e.withRoom(err, s)
 	}
 	if err != nil {
 		return err
 	}
 	have := stream.CachedInfo().Config
-	if have.Storage != config.Storage || have.Retention != config.Retention {
+	if have.Storage != config.Storage || have.Retention == jetstream.WorkQueuePolicy {
 		return fmt.Errorf("%w: stream %s is there with %v storage and %v retention, not with %v and %v; it is never deleted "+
 			"by itself: stop the server and remove it (nothing in it is lost: the database has it)",
 			errDeclared, s.Name, have.Storage, have.Retention, config.Storage, config.Retention)
 	}
-	// More replicas than ours are the administrator's wish.
-	replicas := max(have.Replicas, config.Replicas)
-	if slices.Equal(have.Subjects, config.Subjects) && have.MaxBytes == config.MaxBytes && have.Discard == config.Discard &&
-		have.Replicas == replicas {
+	want := have
+	want.Subjects, want.Retention, want.MaxBytes, want.Discard = config.Subjects, config.Retention, config.MaxBytes, config.Discard
+	want.MaxMsgs, want.MaxMsgsPerSubject, want.MaxMsgSize, want.MaxAge = -1, -1, -1, 0
+	want.DiscardNewPerSubject, want.NoAck = false, false
+	want.Replicas = max(have.Replicas, config.Replicas) // more than ours are the administrator's wish
+	if reflect.DeepEqual(have, want) {
 		return nil
 	}
-	have.Subjects, have.MaxBytes, have.Discard, have.Replicas = config.Subjects, config.MaxBytes, config.Discard, replicas
-	_, err = e.js.UpdateStream(ctx, have)
-	return err
+	_, err = e.js.UpdateStream(ctx, want)
+	return e.withRoom(err, s)
+}
+
+// withRoom says what to do when there is none for a stream.
+func (e *engine) withRoom(err error, s streamSpec) error {
+	if err == nil || !full(err) {
+		return err
+	}
+	return fmt.Errorf("there is no room for stream %s, which may take %d MB: raise JetStream's limits: %w", s.Name, s.MaxBytes>>20, err)
 }
 
 func (e *engine) ensureConsumer(ctx context.Context, stream, name string) error {
@@ -225,9 +242,34 @@ func (e *engine) await(futures []jetstream.PubAckFuture, failure error, token ui
 	}
 	if failure != nil {
 		e.complete(token, statusFailed, []byte(plain(failure.Error())))
+		e.repair()
 		return
 	}
 	e.complete(token, statusOK, nil)
+}
+
+// repairs are what somebody may have changed by hand so that a stream takes nothing any more.
+type repairs struct {
+	mu   sync.Mutex
+	next time.Time // not before
+}
+
+// repair brings all that is declared up to date, now and then.
+func (e *engine) repair() {
+	const pause = 2 * time.Second
+	if !e.repairs.mu.TryLock() {
+		return // another one does it
+	}
+	defer e.repairs.mu.Unlock()
+	if time.Now().Before(e.repairs.next) {
+		return
+	}
+	for _, stream := range e.declared.all() {
+		if err := e.provisionAgain(stream); err != nil {
+			e.complain(fmt.Errorf("stream %s: %w", stream, err))
+		}
+	}
+	e.repairs.next = time.Now().Add(pause)
 }
 
 // ---- subscriptions
@@ -306,7 +348,7 @@ func (e *engine) keepConsuming(wanted context.Context, stream, name string, pref
 		}
 		pause = min(pause*2, longest)
 		if err := e.provisionAgain(stream); err != nil {
-			e.warning("NATS: stream %s: %v", stream, err)
+			e.complain(fmt.Errorf("stream %s: %w", stream, err))
 		}
 	}
 }

@@ -39,6 +39,15 @@ void Publisher::drop(size_t rows) {
   missed_();
 }
 
+void Publisher::note(const Result<void>& stored) {
+  if (std::exchange(is_refused_, !stored) == is_refused_) return;
+  if (stored)
+    log::info("bus: NATS takes messages again");
+  else
+    log::warning("bus: NATS does not take messages ({}): they are read from the database, which may take a second",
+                 stored.error().message);
+}
+
 void Publisher::flush() {
   std::vector<db::OutboxRow> rows;
   size_t overflow = 0;
@@ -63,9 +72,9 @@ void Publisher::flush() {
   transport_.publish(std::move(messages), [self = shared_from_this(), count = rows.size()](Result<void> stored) {
     crash_point("publish.unacked");
     --self->under_way_;
-    if (stored || self->stopped_) return;
-    log::debug("bus: a publish failed, consumers will read the outbox: {}", stored.error().message);
-    self->drop(count);
+    if (self->stopped_) return;
+    self->note(stored);
+    if (!stored) self->drop(count);
   });
   crash_point("publish.after");
 }

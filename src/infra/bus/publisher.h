@@ -20,6 +20,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
  private:
   void flush();  // the loop
   void drop(size_t rows);
+  void note(const Result<void>& stored);  // in the log, when it changes
   Transport& transport_;
   Executor loop_;
   std::string generation_;
@@ -29,7 +30,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   size_t overflow_ = 0;               // rows that did not fit; guarded by mutex_
   bool scheduled_ = false;            // guarded by mutex_
   int under_way_ = 0;                 // batches that the transport has not answered; the loop
-  bool stopped_ = false;
+  bool stopped_ = false, is_refused_ = false;
   prometheus::Counter& published_;
   prometheus::Counter& dropped_;
 };

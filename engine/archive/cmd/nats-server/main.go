@@ -2,7 +2,7 @@
 //
 //	nats-server -make DIR                   writes keys, certificates and credentials of every kind into DIR
 //	nats-server -store DIR [-port N] [how]  prints "ready PORT" and serves until SIGTERM or the end of its standard input
-//	nats-server -config FILE                serves until SIGTERM as the file says, as the official server does
+//	nats-server -config FILE                serves until SIGTERM as the file says, and reads it again at SIGHUP, as the official server does
 //	nats-server -check FILE                 says what is wrong with such a file
 //
 // How clients prove who they are: -user with -password, -token, -nkey DIR, -tls DIR (both sides), -creds DIR.
@@ -78,10 +78,20 @@ func serveConfigured(file string) error {
 	}
 	s.ConfigureLogger()
 	go s.Start()
-	<-stop
-	s.Shutdown()
-	s.WaitForShutdown()
-	return nil
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	for {
+		select {
+		case <-reload:
+			if err := s.Reload(); err != nil {
+				s.Errorf("the configuration is not reloaded: %v", err)
+			}
+		case <-stop:
+			s.Shutdown()
+			s.WaitForShutdown()
+			return nil
+		}
+	}
 }
 
 func serve(opts *server.Options) error {
