@@ -21,13 +21,17 @@ class DamagedStore : public ::testing::Test {
     options_.streams_in_memory = false;
     auto transport = make_jetstream_transport(options_, loop_.get_executor());
     auto status = transport->open();
-    if (status) status = transport->provision(kTopic, "push");
-    if (status) status = transport->provision(kTopic, "sync");
+    if (status) status = provision(*transport);
+    if (!status && transport->recover(status.error())) status = provision(*transport);
     if (status) {
       EXPECT_GE(transport->engine().last_sequence("room_out"), 0);
     }
     transport->close();
     return status;
+  }
+  static Result<void> provision(Transport& transport) {
+    MYELIN_CHECK(transport.provision(kTopic, "push"));
+    return transport.provision(kTopic, "sync");
   }
   // Replaces every file of that name.
   int damage(const std::string& name) {

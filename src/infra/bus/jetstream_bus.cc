@@ -28,12 +28,14 @@ class JetStream final : public JetStreamTransport {
   }
   uint64_t memory_bytes() const override { return engine::Engine::memory_bytes(); }
   Result<void> provision(const Topic& topic, const std::string& consumer) override {
-    provisioned_.emplace_back(topic, consumer);
-    auto status = ensure(topic, consumer);
-    if (status || !set_store_aside(status.error())) return status;
-    MYELIN_CHECK(open_engine());
-    for (const auto& [each, its_consumer] : provisioned_) MYELIN_CHECK(ensure(each, its_consumer));
-    return {};
+    bool in_memory = options_.streams_in_memory;
+    engine::StreamSpec spec{stream_of(topic), {subjects_of(topic)}, in_memory, in_memory ? kInMemory : kInFiles};
+    MYELIN_CHECK(engine_->ensure_stream(spec));
+    return engine_->ensure_consumer(spec.name, consumer);
+  }
+  Result<void> recover(Error why) override {
+    if (!set_store_aside(why)) return std::unexpected(std::move(why));
+    return open_engine();
   }
   void subscribe(const Topic& topic, const std::string& consumer, Handler handler) override {
     subscriptions_[{std::string(topic.name), consumer}] =
@@ -70,12 +72,6 @@ class JetStream final : public JetStreamTransport {
     return {};
   }
   static std::string subjects_of(const Topic& topic) { return std::string(topic.name) + ".*"; }
-  Result<void> ensure(const Topic& topic, const std::string& consumer) {
-    bool in_memory = options_.streams_in_memory;
-    engine::StreamSpec spec{stream_of(topic), {subjects_of(topic)}, in_memory, in_memory ? kInMemory : kInFiles};
-    MYELIN_CHECK(engine_->ensure_stream(spec));
-    return engine_->ensure_consumer(spec.name, consumer);
-  }
   // The database has everything that is in the embedded engine's store: one that is damaged or was declared otherwise
   // is replaced by an empty one, once. False: it is another server's, or something else is wrong, or that has not
   // helped.
@@ -99,7 +95,6 @@ class JetStream final : public JetStreamTransport {
   Executor loop_;
   std::unique_ptr<engine::Engine> engine_;
   std::function<void()> reconnected_;
-  std::vector<std::pair<Topic, std::string>> provisioned_;
   std::map<std::pair<std::string, std::string>, uint64_t> subscriptions_;  // by topic and consumer
   bool set_aside_ = false;
 };

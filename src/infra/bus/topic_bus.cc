@@ -68,13 +68,8 @@ class TopicBus final : public Bus {
   }
 
   Task<Result<void>> start(Consumers at_first) override {
-    MYELIN_CO_TRY(auto opened, co_await WorkerPool("open", 1, 1).run([this] { return transport_->open(); }));
-    MYELIN_CO_CHECK(opened);
-    open_ = true;
-    for (auto& consumer : consumers_) {
-      MYELIN_CO_CHECK(transport_->provision(consumer->spec().topic, consumer->spec().name));
-      MYELIN_CO_CHECK(co_await consumer->register_cursors());
-    }
+    MYELIN_CO_CHECK(co_await open());
+    for (auto& consumer : consumers_) MYELIN_CO_CHECK(co_await consumer->register_cursors());
     MYELIN_CO_CHECK(listen());
     publisher_ = std::make_shared<Publisher>(*transport_, loop_, db_.generation(), [this] { missed_.ring(); });
     db_.on_committed(
@@ -169,6 +164,20 @@ class TopicBus final : public Bus {
   }
 
  private:
+  // The transport and what the consumers need of it, in a thread of its own: answers to health checks do not wait.
+  Task<Result<void>> open() {
+    WorkerPool blocking("bus", 1, 1);
+    MYELIN_CO_TRY(auto opened, co_await blocking.run([this] { return transport_->open(); }));
+    MYELIN_CO_CHECK(opened);
+    open_ = true;
+    for (auto it = consumers_.begin(); it != consumers_.end();) {
+      const auto& spec = (*it)->spec();
+      MYELIN_CO_TRY(auto done, co_await blocking.run([&] { return transport_->provision(spec.topic, spec.name); }));
+      if (!done) MYELIN_CO_CHECK(transport_->recover(std::move(done).error()));
+      it = done ? it + 1 : consumers_.begin();
+    }
+    co_return Result<void>{};
+  }
   Consumer* find(std::string_view name, const Topic& topic) {
     if (!open_) return nullptr;
     for (auto& consumer : consumers_)

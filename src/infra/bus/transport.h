@@ -26,6 +26,8 @@ class Transport {
   // The topic's stream and a durable consumer of it; it never deletes one. Messages stay until every consumer has
   // acknowledged them.
   virtual Result<void> provision(const Topic&, const std::string& consumer) = 0;
+  // After provision() failed; on the loop. Ok: everything may be provisioned again, to another end.
+  virtual Result<void> recover(Error why) { return std::unexpected(std::move(why)); }
   virtual void subscribe(const Topic&, const std::string& consumer, Handler) = 0;
   // The handler is not called again; what was on its way to it is delivered to who subscribes now, or next.
   virtual void unsubscribe(const Topic&, const std::string& consumer) = 0;
