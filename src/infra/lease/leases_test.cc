@@ -234,6 +234,21 @@ TEST_F(Together, WhoRestsHasNothingUntilItGoesOn) {
   EXPECT_TRUE(until([&] { return holds(a, 32) && holds(b, 32); }));
 }
 
+TEST_F(Together, WhatNobodyElseWantsIsKeptByWhoRests) {
+  auto& a = start("a");
+  a.leases->rest(true);
+  ASSERT_TRUE(run(a, a.leases->look()));
+  EXPECT_TRUE(holds(a, 64));
+  auto& b = start("b");
+  EXPECT_TRUE(until([&] { return holds(b, 64); })) << "there is somebody now";
+  EXPECT_TRUE(a.parts.empty());
+  b.leases->rest(true);
+  ASSERT_TRUE(run(a, a.leases->look()));
+  ASSERT_TRUE(run(b, b.leases->look()));
+  EXPECT_TRUE(holds(b, 64));
+  EXPECT_TRUE(a.parts.empty());
+}
+
 TEST_F(Together, NobodyGetsWhatIsStillUnderWay) {
   std::set<uint32_t> asked;
   bool is_done = false;

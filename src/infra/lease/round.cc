@@ -203,6 +203,7 @@ Parts parts_of(const Round& round, const RoundWish& wish, const Tables& tables, 
   out.count = wish.parts;
   for (const auto& [id, row] : tables.processes)
     if (tables.is_alive(id) && has_line(row.wants, wish.name)) out.wanting.push_back(id);
+  if (out.wanting.empty() && round.resting && !round.stopping) out.wanting.push_back(round.instance);
   auto rows = tables.leases.find(wish.name);
   if (rows == tables.leases.end()) return out;
   for (const auto& [part, row] : rows->second) {
