@@ -43,7 +43,9 @@ Task<Result<ServerName>> settle_server_name(db::Database& db, ServerName wanted,
 }
 
 Task<Result<void>> probe_database(db::Database& db, Milliseconds now) {
-  co_return co_await db.write({}, [now](db::Tx& tx) { tx.exec("UPDATE server SET probed_at = $1 WHERE id = 1", now); });
+  co_return co_await db.write({}, [now](db::Tx& tx) {
+    tx.exec("UPDATE server SET probed_at = $1 WHERE id IN (SELECT id FROM server WHERE id = 1 {skip_locked})", now);
+  });
 }
 
 }  // namespace myelin::accounts

@@ -16,7 +16,8 @@ enum class Wish : uint8_t {
 // stored; or `wanted`, which is stored then. kConflict when the name is another than the one demanded.
 Task<Result<ServerName>> settle_server_name(db::Database&, ServerName wanted, Wish);
 
-// Ok once a small write is committed; else why the database takes none.
+// Ok once a small write is committed, or another process has one under way: it is not waited for. Else why the database
+// takes none.
 Task<Result<void>> probe_database(db::Database&, Milliseconds now);
 
 }  // namespace myelin::accounts

@@ -1,5 +1,8 @@
 #include "components/accounts/identity.h"
 
+#include <atomic>
+#include <thread>
+
 #include "components/testing/databases.h"
 #include "components/testing/loop.h"
 
@@ -63,6 +66,34 @@ TEST_P(IdentityTest, AProbeIsAWrite) {
             77);
   db->stop();
   EXPECT_EQ(error_of(loop.run(probe_database(*db, 78))), Code::kUnavailable);
+}
+
+// The row is all processes' own: one that stands still in a transaction shall make no other unready.
+TEST_P(IdentityTest, AProbeDoesNotWaitForAnotherProcess) {
+  if (db->is_sqlite()) return;  // there is no other
+  value(settle("here", Wish::kDemanded));
+  auto other = database_->open(loop.executor(), clock);
+  std::atomic<bool> is_held = false, is_probed = false;
+  auto hold = [&]() -> Task<Result<void>> {
+    co_return co_await other->write({}, [&](db::Tx& tx) {
+      int64_t held = tx.exec("UPDATE server SET probed_at = 1 WHERE id = 1");
+      is_held = held == 1;
+      for (int i = 0; i < 100 && !is_probed; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    });
+  };
+  auto probe = [&]() -> Task<Result<void>> {
+    while (!is_held) co_await sleep_for(std::chrono::milliseconds(1));
+    auto probed = co_await probe_database(*db, 77);
+    is_probed = true;
+    co_return probed;
+  };
+  auto began = std::chrono::steady_clock::now();
+  std::vector<Task<Result<void>>> both;
+  both.push_back(hold());
+  both.push_back(probe());
+  for (auto& each : loop.run_all(std::move(both))) check(each);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(900)) << "it was waited for";
+  other->stop();
 }
 
 MYELIN_ON_BOTH_DATABASES(IdentityTest);
