@@ -64,7 +64,7 @@ Result<void> check_not_newer(Session& session, const std::map<std::string, int64
     int64_t least = version;
     MYELIN_CHECK(in_transaction(session, [&] { least = least_known(session, component, mine); }));
     if (least > mine) {
-      return fail(Code::kUnavailable,
+      return fail(Code::kConflict,
                   fmt::format("this database was written by a newer program: its schema of '{}' is version {}, this "
                               "program knows version {}. Start the newer program, or restore a backup.",
                               component, version, mine));
@@ -75,7 +75,8 @@ Result<void> check_not_newer(Session& session, const std::map<std::string, int64
   return {};
 }
 
-Result<void> apply(Session& session, const Migration& migration, const Clock& clock) {
+// `is_upgrade`: the database is older than this program, not new.
+Result<void> apply(Session& session, const Migration& migration, const Clock& clock, bool is_upgrade) {
   bool is_ours = false;
   auto result = in_transaction(session, [&] {
     lock_versions(session);
@@ -87,8 +88,8 @@ Result<void> apply(Session& session, const Migration& migration, const Clock& cl
     Value step[] = {migration.component, to_value(migration.number), to_value(runs_with(migration))};
     session.post("INSERT INTO schema_step (component, version, runs_with) VALUES ($1, $2, $3)", step);
   });
-  if (result && is_ours && migration.number > 1)
-    log::info("schema of {}: version {}", migration.component, migration.number);
+  if (result && is_ours && is_upgrade)
+    log::info("the schema of {} was brought to version {}", migration.component, migration.number);
   if (result) return result;
   auto error = result.error();
   error.message = fmt::format("migration {}/{}: {}", migration.component, migration.name, error.message);
@@ -122,10 +123,11 @@ Result<void> migrate(Session& session, std::span<const Migration> migrations, co
     applied = applied_versions(session);
   }));
   MYELIN_CHECK(check_not_newer(session, applied, migrations));
+  bool is_upgrade = !applied.empty();
   for (const auto& migration : migrations) {
     if (applied[std::string(migration.component)] >= migration.number) continue;
     crash_point("migrate.between");
-    MYELIN_CHECK(apply(session, migration, clock));
+    MYELIN_CHECK(apply(session, migration, clock, is_upgrade));
   }
   return {};
 }

@@ -68,7 +68,7 @@ TEST_P(Migrations, ANewerSchemaStopsTheStart) {
   ASSERT_TRUE(open(with({kSecond})));
   auto older = open(migrations_);
   ASSERT_FALSE(older);
-  EXPECT_EQ(older.error().code, Code::kUnavailable);
+  EXPECT_EQ(older.error().code, Code::kConflict);
   EXPECT_NE(
       older.error().message.find("newer program: its schema of 'test' is version 2, this program knows version 1"),
       std::string::npos)
@@ -89,7 +89,7 @@ TEST_P(Migrations, ANewerSchemaThatTheProgramRunsWithIsNoObstacle) {
   EXPECT_TRUE(open(with({kExtending})));
   auto oldest = open(migrations_);
   ASSERT_FALSE(oldest) << "two releases back";
-  EXPECT_EQ(oldest.error().code, Code::kUnavailable);
+  EXPECT_EQ(oldest.error().code, Code::kConflict);
 }
 
 TEST_P(Migrations, AFailedOneLeavesNothingAndStopsTheStart) {
