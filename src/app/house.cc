@@ -95,13 +95,14 @@ Task<net::Response> House::handle(net::Request request) {
 }
 
 Task<Result<void>> House::start_bus() {
-  constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{15'000};
+  constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{3'000};
+  std::string said;
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     auto started = co_await bus_.start(bus::Consumers::kAtRest);
     if (started || started.error().code != Code::kTimeout) co_return started;
-    auto level = pause == kFirstPause ? log::Level::kWarning : log::Level::kDebug;
-    log::write(level, fmt::format("waiting: {}", started.error().message));
-    readiness_.waits_for("waiting for NATS");
+    const auto& why = started.error().message;
+    if (std::exchange(said, why) != why) log::warning("waiting: {}", why);
+    readiness_.waits_for("waiting for " + why);
     co_await sleep_for(pause);
   }
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdlib>
+#include <thread>
 
 #include "app/addresses.h"
 #include "app/components.h"
@@ -155,6 +156,19 @@ Task<int> run(Server& server, boost::asio::signal_set& signals) {
   co_return started ? 0 : 1;
 }
 
+// A PostgreSQL that does not answer, or takes no writes or no more connections, is waited for; until then signals end the
+// process as they do by default.
+Result<std::unique_ptr<db::Database>> open_database(const Config& config, Executor loop, const Clock& clock) {
+  constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{3'000};
+  std::string said;
+  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    auto db = db::Database::open(database_options(config), loop, clock);
+    if (db || config.database == "sqlite" || db.error().code != Code::kUnavailable) return db;
+    if (const auto& why = db.error().message; std::exchange(said, why) != why) log::warning("waiting: {}", why);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 // Whether no other process is alive over the database.
 Task<Result<bool>> is_alone_at(db::Database& db, const Clock& clock) {
   if (db.is_sqlite()) co_return true;
@@ -172,7 +186,7 @@ Result<int> serve(Config config) {
   MYELIN_TRY(config.instance, load_or_make_instance(config.data_dir + "/instance", random));
   MYELIN_TRY(auto key, load_or_make_signing_key(signing_key_path(config), random));
   boost::asio::io_context io(1);
-  MYELIN_TRY(auto db, db::Database::open(database_options(config), io.get_executor(), clock));
+  MYELIN_TRY(auto db, open_database(config, io.get_executor(), clock));
   MYELIN_TRY(bool is_alone, run_to_end(io, is_alone_at(*db, clock)));
   using enum accounts::Wish;
   auto wish = !config.server_name_is_given ? kDefault : is_alone ? kAtStart : kDemanded;

@@ -32,7 +32,7 @@ class FakeBus final : public bus::Bus {
     for (auto it = first; it != last; ++it) it->second(payload);
   }
   Task<Result<void>> start(bus::Consumers = bus::Consumers::kActive) override {
-    if (silent_starts-- > 0) co_return fail(Code::kTimeout, "no server answers");
+    if (silent_starts-- > 0) co_return fail(Code::kTimeout, "NATS: no server answers");
     co_return Result<void>{};
   }
   void serve(std::string subject, bus::CommandHandler handler) override {

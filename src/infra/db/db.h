@@ -189,7 +189,7 @@ class Database {
  public:
   virtual ~Database() = default;  // after stop()
   // Opens, checks what the spine demands of it (PostgreSQL: fsync, synchronous_commit, encoding, time-outs) and brings
-  // the schema up to date. Blocking; before the loop runs.
+  // the schema up to date. Blocking; before the loop runs. kUnavailable: on PostgreSQL it may be right again by itself.
   static Result<std::unique_ptr<Database>> open(Options, Executor loop, const Clock&);
 
   // Runs fn(Tx&) in a savepoint of the lane's next transaction and resumes after the commit: R = T or Result<T>, a

@@ -112,7 +112,7 @@ void PostgresSession::connect() {
   if (back_off_.count() > 0) std::this_thread::sleep_for(back_off_);
   back_off_ = std::clamp(back_off_ * 2, std::chrono::milliseconds(50), std::chrono::milliseconds(1'000));
   auto connection = connect_postgres(settings_);
-  if (!connection) throw Failure(connection.error());
+  if (!connection) throw Failure({Code::kUnavailable, connection.error().message});  // whatever it is, it may end
   check_still_the_same(connection->get());
   connection_ = std::move(*connection);
   PQenterPipelineMode(connection_.get());
@@ -350,8 +350,9 @@ void PostgresSession::note_trouble(const PGresult* result, uint64_t ticket) {
   if (trouble_) return;
   std::string state(or_empty(PQresultErrorField(result, PG_DIAG_SQLSTATE)));
   auto severity = or_empty(PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED));
+  auto advice = state == "25006" ? ": is it a standby, or its default_transaction_read_only on?" : "";
   Error error{state.empty() ? Code::kUnavailable : code_of(state),
-              fmt::format("PostgreSQL: {} ({})", trimmed(PQresultErrorMessage(result)), state)};
+              fmt::format("PostgreSQL: {} ({}){}", trimmed(PQresultErrorMessage(result)), state, advice)};
   trouble_ = Trouble{std::move(error), state, ticket, state.empty() || severity == "FATAL" || severity == "PANIC"};
   if (trouble_->fatal) in_transaction_ = false;
 }

@@ -28,7 +28,8 @@ struct PostgresSettings {
   std::chrono::milliseconds session_timeout{1'400};
 };
 
-// Connects, sets the session up and checks what the spine demands of the server (docs/spine.md, rule A3).
+// Connects, sets the session up and checks what the spine demands of the server (docs/spine.md, rule A3). kUnavailable:
+// it may be right again by itself. Blocks for seconds.
 Result<PgConnection> connect_postgres(const PostgresSettings&);
 // The system identifier and the timeline: change when the server is another one, or went back in time.
 Result<std::string> postgres_lineage(PGconn*);

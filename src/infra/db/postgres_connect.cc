@@ -1,18 +1,62 @@
 // Opening a PostgreSQL session and checking its server.
+#include <poll.h>
+
+#include <algorithm>
+#include <cctype>
+
 #include "base/log.h"
 #include "infra/db/postgres.h"
 
 namespace myelin::db {
 namespace {
 
+// In one line.
+std::string said_by(const PGconn* connection) {
+  std::string out = PQerrorMessage(connection);
+  while (!out.empty() && out.back() == '\n') out.pop_back();
+  for (size_t at = 0; (at = out.find('\n', at)) != std::string::npos;) out.replace(at, 1, "; ");
+  return out;
+}
+
+// Why a server refuses a connection, by another attempt; "" when none answered. (libpq says so in words only: in the
+// language of the server.)
+std::string sqlstate_of_refusal(const char* const* keys, const char* const* values) {
+  PgConnection connection(PQconnectStartParams(keys, values, 1));
+  if (!connection) return "";
+  PQsetErrorVerbosity(connection.get(), PQERRORS_SQLSTATE);
+  auto state = PQstatus(connection.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING) {
+    pollfd socket{PQsocket(connection.get()), static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    if (::poll(&socket, 1, 2'000) <= 0) return "";
+    state = PQconnectPoll(connection.get());
+  }
+  auto text = said_by(connection.get());
+  if (text.size() < 5) return "";
+  auto last = text.substr(text.size() - 5);
+  bool is_one = std::ranges::all_of(last, [](unsigned char c) { return std::isdigit(c) || std::isupper(c); });
+  return is_one ? last : "";
+}
+
+// kUnavailable: it may be right again by itself. kConflict: not before somebody has changed something here or there.
+std::unexpected<Error> why_not_connected(const PGconn* connection, const char* const* keys, const char* const* values,
+                                         std::chrono::steady_clock::duration took) {
+  bool was_answered = took < std::chrono::seconds(1);  // who is silent shall not be waited for again
+  auto state = was_answered ? sqlstate_of_refusal(keys, values) : "";
+  auto group = state.substr(0, 2);
+  bool is_final = group == "28" || group == "3D" || group == "42";  // who we are, which database, may we
+  std::string advice;
+  if (state == "53300")
+    advice = "; max_connections must be above (database_lanes + database_readers + 1) x the number of processes";
+  return fail(is_final ? Code::kConflict : Code::kUnavailable,
+              fmt::format("PostgreSQL: {}{}", said_by(connection), advice));
+}
+
 Result<std::string> ask(PGconn* connection, const std::string& sql) {
   PgResult result(PQexec(connection, sql.c_str()));
   auto status = PQresultStatus(result.get());
   if (status == PGRES_TUPLES_OK && PQntuples(result.get()) == 1) return std::string(PQgetvalue(result.get(), 0, 0));
   if (status == PGRES_COMMAND_OK) return std::string();
-  std::string why = PQerrorMessage(connection);
-  while (!why.empty() && why.back() == '\n') why.pop_back();
-  return fail(Code::kUnavailable, fmt::format("PostgreSQL: {} in: {}", why, sql));
+  return fail(Code::kUnavailable, fmt::format("PostgreSQL: {} in: {}", said_by(connection), sql));
 }
 
 Result<void> set_up(PGconn* connection, std::chrono::milliseconds timeout) {
@@ -26,7 +70,7 @@ Result<void> set_up(PGconn* connection, std::chrono::milliseconds timeout) {
 }
 
 Result<void> check(PGconn* connection, std::chrono::milliseconds timeout) {
-  auto refuse = [](std::string why) { return fail(Code::kUnavailable, "PostgreSQL is refused: " + why); };
+  auto refuse = [](std::string why) { return fail(Code::kConflict, "PostgreSQL is refused: " + why); };
   if (PQserverVersion(connection) < 130'000) return refuse("version 13 or newer is needed");
   MYELIN_TRY(auto fsync, ask(connection, "SHOW fsync"));
   if (fsync != "on") return refuse("fsync is off, so a power cut would lose what was acknowledged");
@@ -35,7 +79,7 @@ Result<void> check(PGconn* connection, std::chrono::milliseconds timeout) {
   MYELIN_TRY(auto encoding, ask(connection, "SHOW server_encoding"));
   if (encoding != "UTF8") return refuse(fmt::format("the database's encoding is {}, not UTF8", encoding));
   MYELIN_TRY(auto standby, ask(connection, "SELECT pg_is_in_recovery()"));
-  if (standby != "f") return refuse("this is a standby; the primary is needed");
+  if (standby != "f") return fail(Code::kUnavailable, "PostgreSQL: this is a standby; the primary is needed");
   for (auto setting : {"idle_in_transaction_session_timeout", "lock_timeout"}) {
     MYELIN_TRY(auto value, ask(connection, fmt::format("SELECT setting FROM pg_settings WHERE name = '{}'", setting)));
     if (value != std::to_string(timeout.count())) return refuse(fmt::format("it ignores {}", setting));
@@ -51,11 +95,11 @@ Result<PgConnection> connect_postgres(const PostgresSettings& settings) {
                         "connect_timeout",  "keepalives_idle",  "keepalives_interval",
                         "keepalives_count", "tcp_user_timeout", nullptr};
   const char* values[] = {settings.url.c_str(), "myelin", "UTF8", "5", "2", "1", "3", timeout.c_str(), nullptr};
+  auto began = std::chrono::steady_clock::now();
   PgConnection connection(PQconnectdbParams(keys, values, 1));
+  auto took = std::chrono::steady_clock::now() - began;
   if (!connection) return fail(Code::kUnavailable, "PostgreSQL: no memory for a connection");
-  if (PQstatus(connection.get()) != CONNECTION_OK) {
-    return fail(Code::kUnavailable, fmt::format("PostgreSQL: {}", PQerrorMessage(connection.get())));
-  }
+  if (PQstatus(connection.get()) != CONNECTION_OK) return why_not_connected(connection.get(), keys, values, took);
   PQsetNoticeProcessor(
       connection.get(), [](void*, const char* message) { log::debug("PostgreSQL: {}", message); }, nullptr);
   MYELIN_CHECK(set_up(connection.get(), settings.session_timeout));

@@ -255,6 +255,29 @@ TEST_F(Postgres, AnotherEncodingIsRefused) {
   EXPECT_NE(db.error().message.find("not UTF8"), std::string::npos) << db.error().message;
 }
 
+TEST_F(Postgres, OneThatTakesNoWritesNowMayTakeThemLater) {
+  db_->stop();
+  options_.lanes = 2;
+  server_->sql(
+      "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = on'; END $$");
+  auto db = open_again();
+  ASSERT_FALSE(db);
+  EXPECT_EQ(db.error().code, Code::kUnavailable);
+  EXPECT_TRUE(db.error().message.contains("is it a standby, or its default_transaction_read_only on?"))
+      << db.error().message;
+  db_.reset();
+}
+
+TEST_F(Postgres, WhatOnlyAPersonCanMendIsToldApart) {
+  auto slash = options_.url.find("///") + 3;
+  options_.url.replace(slash, options_.url.find('?') - slash, "nowhere");
+  auto db = open_again();
+  ASSERT_FALSE(db);
+  EXPECT_EQ(db.error().code, Code::kConflict);
+  EXPECT_TRUE(db.error().message.contains("\"nowhere\" does not exist")) << db.error().message;
+  EXPECT_FALSE(db.error().message.contains('\n'));
+}
+
 TEST_F(Postgres, AServerThatIsNotThereIsAnError) {
   options_.url = "postgresql:///x?host=/nowhere";
   auto db = open_again();
