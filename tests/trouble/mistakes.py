@@ -1,0 +1,127 @@
+"""Two clusters on one database, other releases beside each other, and clocks apart by minutes."""
+from cluster import Nats
+from world import Person, TroubleTest, wait_for
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+class TwoClustersTest(TroubleTest):
+    def setUp(self):
+        super().setUp()
+        self.first = self.started("first")
+        self.alice = Person(self.first, "alice")
+        self.alice.says("before")
+
+    def tearDown(self):
+        self.expect_well(self.alice)
+        self.assertNotRegex(self.log(self.first), "error")
+
+    def test_another_server_name(self):
+        self.expect_refused(self.server("second", server_name="other.example"), "of the server localhost, not of other.example: .*Leave server_name out")
+
+    def test_another_nats_or_an_engine_of_its_own(self):
+        other = Nats(self.home / "other", self.ports, 1)
+        self.addCleanup(other.servers[0].kill)
+        other.configure()
+        other.servers[0].start()
+        both = [self.server("second", nats=other.url, environment={"MYELIN_NATS_PASSWORD": other.password_of("every")}),
+                self.server("third", nats="embedded", environment={"MYELIN_NATS_USER": "", "MYELIN_NATS_PASSWORD": ""})]
+        for each in both:
+            each.launch()
+        for each in both:
+            self.expect_refused(each, "alive in this database, but is not heard over this NATS: are two clusters", 40, is_launched=True)
+
+    def test_another_signing_key(self):
+        second = self.server("second", signing_key=self.home / "another.key")
+        self.expect_refused(second, "has the signing key ed25519:.*, and this one the signing key ed25519:.*: give all processes the same")
+
+
+class ReleasesTest(TroubleTest):
+    """`newer` is what the next release's migration of the rooms' tables would leave behind."""
+
+    def newer(self, runs_with=None):
+        version = int(self.sql("SELECT max(version) FROM schema_version WHERE component = 'rooms'")) + 1
+        step = f"INSERT INTO schema_step VALUES ('rooms', {version}, {runs_with(version)});" if runs_with else ""
+        self.sql("BEGIN; SELECT pg_advisory_xact_lock(5270465); ALTER TABLE event ADD COLUMN of_the_next_release TEXT; CREATE TABLE next_release (id BIGINT); "
+                 f"INSERT INTO schema_version VALUES ('rooms', {version}, 0); {step} COMMIT")
+
+    def sql(self, statement):
+        first, self.postgres.url = self.postgres.url, self.database
+        try:
+            return self.postgres.sql(statement)
+        finally:
+            self.postgres.url = first
+
+    def test_an_old_process_with_new_tables(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        server.stop()
+        self.newer()
+        before = self.sql("SELECT * FROM schema_version ORDER BY 1, 2")
+        self.expect_refused(server, "written by a newer program: its schema of 'rooms' is version .* Start the newer program, or restore a backup")
+        self.assertEqual(self.sql("SELECT * FROM schema_version ORDER BY 1, 2"), before)
+        self.sql("DELETE FROM schema_version WHERE component = 'rooms' AND version = (SELECT max(version) FROM schema_version WHERE component = 'rooms')")
+        server.start()
+        self.expect_well(alice)
+
+    def test_a_new_process_brings_the_tables_up_to_date_while_an_old_one_runs(self):
+        old = self.started("old")
+        alice = Person(old, "alice")
+        alice.says("before")
+        self.newer(lambda version: version - 1)
+        self.expect_well(alice)
+        beside = self.started("beside")
+        self.expect(beside, "the schema of rooms is a newer program's, version .* can work with it")
+        bob = Person(beside, "bob", alice.room)
+        self.expect_well(alice, bob)
+        old.stop()
+        old.start()
+        self.expect_well(alice, bob)
+        self.assertNotRegex(self.log(old) + self.log(beside), "error")
+
+    def test_a_fresh_database_is_no_upgrade(self):
+        self.assertNotIn("schema of", self.log(self.started()))
+
+
+class ClocksTest(TroubleTest):
+    def at(self, name, seconds):
+        server = self.server(name, environment={"LD_PRELOAD": FAKETIME, "FAKETIME": f"{seconds:+}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"})
+        server.start()
+        return server
+
+    def holds(self, server):
+        """How many rooms' partitions are its own."""
+        instance = (server.data / "instance").read_text().strip()
+        first, self.postgres.url = self.postgres.url, self.database
+        try:
+            return int(self.postgres.sql(f"SELECT count(*) FROM lease WHERE holder = '{instance}' AND name = 'room.out'"))
+        finally:
+            self.postgres.url = first
+
+    def test_minutes_apart(self):
+        early, late = self.at("early", -300), self.at("late", +300)
+        people = [Person(early, "alice")]
+        people.append(Person(late, "bob", people[0].room))
+        for server in (early, late):
+            wait_for(lambda server=server: f"a share of the rooms: {self.holds(server)}", lambda server=server: self.holds(server) == 32)
+        for number in range(10):
+            for person in people:
+                person.says(f"{number} of {id(person)}")
+        self.expect_well(*people)
+        late.kill()
+        people[0].says("the other one is killed")
+        wait_for("its rooms are taken over", lambda: self.holds(early) == 64)
+        late.start()
+        self.expect_well(*people)
+        wait_for("it has its share again", lambda: self.holds(late) == 32)
+        early.stop()
+        early.start()
+        self.expect_well(*people)
+        for person in people:
+            wait_for("all is seen", lambda person=person: person.reads() or len(person.seen) == sum(len(each.said) for each in people))
+        self.assertEqual(people[0].seen, people[1].seen)
+        for server in (early, late):
+            self.assertNotRegex(self.log(server), "error|has lost them all")
+        told = [event["origin_server_ts"] for event in people[0].call("GET", f"/rooms/{people[0].room}/messages?dir=f&limit=100")[1]["chunk"]]
+        self.assertGreater(max(told) - min(told), 500_000, "the clocks are not apart")

@@ -1,0 +1,158 @@
+"""NATS away, full, changed by hand, and closed to us. Clients are served from the database all the while."""
+import signal
+import time
+
+from world import Person, TroubleTest, wait_for
+
+STREAMS = ("room_out", "user_out", "notify_out")
+
+
+class AwayTest(TroubleTest):
+    def test_down_at_the_start(self):
+        nats, server = self.nats.servers[0], self.server()
+        nats.stop()
+        server.launch()
+        self.expect(server, r"waiting: NATS: nats://127.0.0.1:\d+: .*no servers available")
+        self.expect_not_ready(server, "waiting for NATS")
+        nats.start()
+        self.expect_well(Person(server, "alice"))
+
+    def test_gone_later(self):
+        nats, server = self.nats.servers[0], self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        nats.kill()
+        self.expect_not_ready(server, "NATS does not answer")
+        time.sleep(3)  # so that leases would be let go for others
+        for text in ("without NATS", "and again"):
+            self.assertEqual(alice.tries(text)[0], 200)
+        wait_for("it is in /sync", alice.has_read_all)
+        nats.start()
+        self.expect(server, "NATS: connected again")
+        self.expect_well(alice)
+
+    def test_a_wrong_password(self):
+        self.expect_refused(self.server(environment={"MYELIN_NATS_PASSWORD": "wrong"}), "NATS: .*[Aa]uthorization [Vv]iolation")
+
+
+class CredentialsTest(TroubleTest):
+    def reload(self, text):
+        self.accounts.write_text(text)
+        self.nats.servers[0].send(signal.SIGHUP)
+
+    def test_revoked_and_given_back(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        text = self.accounts.read_text()
+        self.addCleanup(self.reload, text)
+        self.reload(text.replace("password: $MYELIN_NATS_EVERY", "password: revoked"))
+        self.expect(server, "NATS: .*[Aa]uthorization [Vv]iolation")
+        self.expect_not_ready(server, "NATS does not answer")
+        self.assertEqual(alice.tries("without NATS")[0], 200)
+        wait_for("it is in /sync", alice.has_read_all)
+        lines = len(self.log(server).splitlines())
+        self.assertLess(lines, 20, self.log(server))
+        self.reload(text)
+        self.expect(server, "NATS: connected again")
+        self.expect_well(alice)
+
+
+class ByHandTest(TroubleTest):
+    """Each changed while the server runs, and while it is stopped."""
+
+    def change(self, by_hand, is_right_again=lambda admin: True, does_harm=True):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        with self.administrator() as admin:
+            by_hand(admin)
+            self.assertEqual(alice.tries("at once")[0], 200)
+            self.expect_well(alice)
+            if does_harm:  # else the next start is soon enough
+                wait_for("what was changed is right again", lambda: self.is_right(admin) and is_right_again(admin))
+            self.expect_well(alice)
+            server.stop()
+            by_hand(admin)
+            server.start()
+            self.expect_well(alice)
+            wait_for("what was changed is right again", lambda: self.is_right(admin) and is_right_again(admin))
+        return server
+
+    def is_right(self, admin):
+        """The streams are as they are declared, and take what is published."""
+        for name in STREAMS:
+            try:
+                found = admin.stream(name)
+            except AssertionError:
+                return False
+            config = found["config"]
+            if (config["subjects"], config["retention"], config["discard"]) != ([name.replace("_", ".") + ".*"], "interest", "old"):
+                return False
+        return all(self.consumers(admin, name) for name in STREAMS)
+
+    @staticmethod
+    def consumers(admin, name):
+        return set(admin.api(f"CONSUMER.NAMES.{name}")["consumers"] or ())
+
+    def test_streams_deleted(self):
+        self.change(lambda admin: [admin.api(f"STREAM.DELETE.{name}") for name in STREAMS])
+
+    def test_streams_purged(self):
+        self.change(lambda admin: [admin.api(f"STREAM.PURGE.{name}") for name in STREAMS])
+
+    def test_subjects_changed(self):
+        self.change(lambda admin: [admin.change(name, subjects=[f"elsewhere.{name}"]) for name in STREAMS])
+
+    def test_retention_changed(self):
+        self.change(lambda admin: [admin.change(name, retention="limits") for name in STREAMS], does_harm=False)
+
+    def test_full_and_told_to_take_no_more(self):
+        self.change(lambda admin: [admin.change(name, max_msgs=1, discard="new", max_bytes=1000) for name in STREAMS])
+
+    def test_consumers_deleted(self):
+        def by_hand(admin):
+            for name in STREAMS:
+                for consumer in self.consumers(admin, name):
+                    admin.api(f"CONSUMER.DELETE.{name}.{consumer}")
+        self.change(by_hand, lambda admin: self.consumers(admin, "user_out") == {"sync", "keys", "push"})
+
+
+class FullTest(TroubleTest):
+    nats_limits = "max_file_store: 300MB,"  # of which three streams reserve 192
+
+    def fill(self, admin):
+        """With another's messages, to the last byte."""
+        admin.api("STREAM.CREATE.other", {"name": "other", "subjects": ["other"], "retention": "limits", "storage": "file"})
+        piece = bytes(7 << 20)
+        while "error" not in (answer := admin.ask("other", piece)):
+            pass
+        while "error" not in (answer := admin.ask("other", piece[:1000])):
+            pass
+        self.assertIn("insufficient", answer["error"]["description"])
+
+    def test_full_later(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        with self.administrator() as admin:
+            self.fill(admin)
+            self.assertEqual(alice.tries("full")[0], 200)
+            wait_for("it is in /sync", alice.has_read_all)
+            self.expect(server, "insufficient")
+            self.forget(server)
+            admin.api("STREAM.DELETE.other")
+            self.expect_well(alice)
+            self.expect(server, "NATS takes messages again")
+
+    def test_full_at_the_start(self):
+        with self.administrator() as admin:
+            for name in admin.api("STREAM.NAMES")["streams"] or ():
+                admin.api(f"STREAM.DELETE.{name}")
+            admin.api("STREAM.CREATE.other", {"name": "other", "subjects": ["other"], "retention": "limits", "storage": "file",
+                                              "max_bytes": 200 << 20})
+            server = self.server()
+            server.launch()
+            self.expect(server, "waiting: NATS: .*insufficient")
+            self.expect_not_ready(server, "waiting for NATS")
+            admin.api("STREAM.DELETE.other")
+        self.expect_well(Person(server, "alice"))

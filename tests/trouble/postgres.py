@@ -1,0 +1,197 @@
+"""PostgreSQL away, read-only, without connections, busy, and failed over to a replica that lacks the last commits."""
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+
+from cluster import Postgres
+from cluster.places import program
+from world import Person, TroubleTest, wait_for
+
+
+class AwayTest(TroubleTest):
+    def test_down_at_the_start(self):
+        server = self.server()
+        self.postgres.stop()
+        server.launch()
+        self.expect(server, r"waiting: PostgreSQL: .*Connection refused")
+        self.postgres.start()
+        self.expect_well(Person(server, "alice"))
+
+    def test_a_signal_ends_the_waiting(self):
+        server = self.server()
+        self.postgres.stop()
+        server.launch()
+        self.expect(server, "waiting: PostgreSQL")
+        server.send(signal.SIGTERM)
+        self.assertTrue(server.wait(5))
+
+    def test_gone_later(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        self.postgres.stop_at_once()
+        self.expect_not_ready(server, "the database refuses to write: PostgreSQL: .*Connection refused")
+        status, answer = alice.tries("while it is away")
+        self.assertEqual((status, answer["errcode"]), (503, "M_UNKNOWN"), answer)
+        self.postgres.start()
+        self.expect_well(alice)
+        self.expect(server, "ready again")
+
+    def test_what_only_a_person_can_mend_ends_the_start(self):
+        wrong = self.database.replace(self.postgres.password, "wrong")
+        self.expect_refused(self.server("two", database=wrong), "PostgreSQL: .*password authentication failed")
+        self.expect_refused(self.server("three", database=self.url_of("nowhere")), 'PostgreSQL: .*database "nowhere" does not exist')
+
+
+class ReadOnlyTest(TroubleTest):
+    def read_only(self, value):
+        statement = f"ALTER SYSTEM SET default_transaction_read_only = {value}"
+        for each in (statement, "SELECT pg_reload_conf()"):
+            subprocess.run([program("psql"), "-qAtX", "-d", self.postgres.url, "-c", each], check=True, capture_output=True, timeout=30,
+                           env={**os.environ, "PGOPTIONS": "-c default_transaction_read_only=off"})
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.read_only, "off")
+
+    def test_at_the_start(self):
+        server = self.server()
+        self.read_only("on")
+        server.launch()
+        self.expect(server, "waiting: PostgreSQL: .*read-only transaction .*default_transaction_read_only")
+        self.read_only("off")
+        self.expect_well(Person(server, "alice"))
+
+    def test_later(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        self.read_only("on")
+        self.expect_not_ready(server, "refuses to write: .*read-only transaction .*default_transaction_read_only")
+        self.assertEqual(alice.tries("while it is read-only")[0], 503)
+        wait_for("what was said can be read", alice.has_read_all)
+        self.read_only("off")
+        self.expect_well(alice)
+
+
+class ConnectionsTest(TroubleTest):
+    postgres_settings = {"max_connections": "20"}
+
+    @contextlib.contextmanager
+    def others(self):
+        """They hold every connection that there is."""
+        held = []
+        try:
+            while True:
+                held.append(subprocess.Popen([program("psql"), "-qAtX", "-d", self.postgres.url], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                             stderr=subprocess.DEVNULL, text=True))
+                held[-1].stdin.write("SELECT 'here';\n")
+                held[-1].stdin.flush()
+                if held[-1].stdout.readline() != "here\n":
+                    break
+            yield
+        finally:
+            for each in held:
+                each.stdin.close()
+                each.wait()
+                each.stdout.close()
+
+    def test_none_left_at_the_start(self):
+        server = self.server()
+        with self.others():
+            server.launch()
+            self.expect(server, "waiting: PostgreSQL: .*too many clients.*max_connections must be above")
+        self.expect_well(Person(server, "alice"))
+
+    def test_none_left_later(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        server.pause()
+        self.postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'myelin'")
+        wait_for("our connections are gone", lambda: self.postgres.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'myelin'") == "0")
+        with self.others():
+            server.resume()
+            self.expect_not_ready(server, "too many clients.*max_connections must be above")
+            self.assertEqual(alice.tries("without a connection")[0], 503)
+        self.expect_well(alice)
+
+
+class BusyTest(TroubleTest):
+    def test_a_process_that_stands_still_makes_no_other_unready(self):
+        """Paused in the transaction of its health check: it holds the row that all processes write."""
+        server = self.started()
+        alice = Person(server, "alice")
+        psql = subprocess.Popen([program("psql"), "-qAtX", "-d", self.database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(psql.wait)
+        self.addCleanup(psql.stdout.close)
+        self.addCleanup(psql.stdin.close)
+        psql.stdin.write("BEGIN; UPDATE server SET probed_at = 1; SELECT 'held';\n")
+        psql.stdin.flush()
+        self.assertEqual(psql.stdout.readline(), "held\n")
+        self.forget(server)
+        for _ in range(3):
+            self.assertEqual(server.health()[0], 200, self.log(server))
+            time.sleep(1.1)
+        self.assertNotIn("not ready", self.log(server))
+        self.expect_well(alice)
+
+
+class FailoverTest(TroubleTest):
+    """Asynchronous replication, so that the replica may lack what was acknowledged."""
+
+    def url_of(self, database):
+        first = super().url_of(database)
+        if not hasattr(self, "replica"):
+            return first
+        return first.replace(f"127.0.0.1:{self.postgres.port}", f"127.0.0.1:{self.postgres.port},127.0.0.1:{self.replica.port}") + "?target_session_attrs=read-write"
+
+    def copy(self):
+        """A replica that follows; as its password the primary's."""
+        (self.folder / "replica").mkdir(mode=0o711)
+        shutil.copy(self.folder / "password.postgres", self.folder / "replica")
+        replica = Postgres(self.folder / "replica", self.ports.take())
+        replica.home.mkdir(mode=0o700)
+        if replica.user:
+            owner = pwd.getpwnam(replica.user)
+            os.chown(replica.home, owner.pw_uid, owner.pw_gid)
+        subprocess.run([program("initdb").parent / "pg_basebackup", "-R", "-D", replica.data, "-d", self.postgres.url, "-X", "stream", "-c", "fast"],
+                       check=True, capture_output=True, timeout=60, cwd="/", user=replica.user, group=replica.user,
+                       extra_groups=[] if replica.user else None)
+        self.addCleanup(replica.kill)
+        return replica
+
+    def test_a_replica_that_lacks_the_last_commits_takes_over(self):
+        self.replica = self.copy()
+        self.replica.start()
+        self.database = self.url_of(self.name)
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.must("POST", "/keys/upload", {"one_time_keys": {"signed_curve25519:A": {"key": "A" * 43, "signatures": {}}}})
+        alice.says("kept")
+        at = self.postgres.sql("SELECT pg_current_wal_lsn()")
+        wait_for("the replica has it", lambda: self.replica.sql(f"SELECT pg_last_wal_replay_lsn() >= '{at}'") == "t")
+        self.replica.stop()
+        for text in ("lost 1", "lost 2"):
+            alice.says(text)
+        wait_for("all is seen", alice.has_read_all)
+
+        self.postgres.stop_at_once()
+        self.replica.start()
+        self.replica.sql("SELECT pg_promote()")
+        self.assertTrue(server.wait(20), "it goes on with what it has in memory")
+        self.assertEqual(server.child.wait(5), 74)
+        self.expect(server, "PostgreSQL is another server, or went back in time .*start again")
+
+        server.start()  # as systemd does
+        self.assertEqual(alice.must("POST", "/keys/upload", {})["one_time_key_counts"].get("signed_curve25519", 0), 0,
+                         "a key may have been given out after the last commit that is left")
+        alice.said = ["kept"]
+        self.expect_well(alice)
+        bob = Person(server, "bob", alice.room)
+        self.expect_well(alice, bob)
+        self.assertEqual([text for text in bob.seen if text.startswith(("kept", "lost"))], ["kept"])
