@@ -80,7 +80,8 @@ Task<> Neighbours::keep_watching() {
     }
     auto now = clock_.steady();
     if (std::exchange(is_deaf, now - heard_myself > kDeaf) != is_deaf)
-      is_deaf ? log::warning("leases: they are left to the others while NATS does not answer") : log::info("NATS answers again");
+      is_deaf ? log::warning("leases: they are left to the others while NATS does not answer")
+              : log::info("NATS answers again");
     leases_.rest(is_deaf);
     if (is_deaf) heard_half = now;
     if (now - heard_half <= kDeaf) continue;

@@ -156,8 +156,8 @@ Task<int> run(Server& server, boost::asio::signal_set& signals) {
   co_return started ? 0 : 1;
 }
 
-// A PostgreSQL that does not answer, or takes no writes or no more connections, is waited for; until then signals end the
-// process as they do by default.
+// A PostgreSQL that does not answer, or takes no writes or no more connections, is waited for; until then signals end
+// the process as they do by default.
 Result<std::unique_ptr<db::Database>> open_database(const Config& config, Executor loop, const Clock& clock) {
   constexpr std::chrono::milliseconds kFirstPause{200}, kLongestPause{3'000};
   std::string said;

@@ -259,7 +259,8 @@ TEST_F(Postgres, OneThatTakesNoWritesNowMayTakeThemLater) {
   db_->stop();
   options_.lanes = 2;
   server_->sql(
-      "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = on'; END $$");
+      "DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = on'; END "
+      "$$");
   auto db = open_again();
   ASSERT_FALSE(db);
   EXPECT_EQ(db.error().code, Code::kUnavailable);

@@ -82,8 +82,8 @@ class Leases {
   virtual void want(Wish) = 0;             // before start()
   virtual Task<Result<void>> start() = 0;  // takes what is free, up to the share; from then on by itself
   virtual Task<> stop() = 0;               // lets everything go; the others take it at once. Ends every started one
-  // True: lets everything go that somebody else wants, and takes none of that until false: for a process that the others
-  // cannot reach.
+  // True: lets everything go that somebody else wants, and takes none of that until false: for a process that the
+  // others cannot reach.
   virtual void rest(bool) = 0;
 
   // nullopt: it is not this process's, or could not be renewed in time. `topic`: a static string.
