@@ -7,10 +7,15 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "scripts/lib")]
+from world import Surroundings, TroubleTest  # noqa: E402
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = sys.argv[1:] or ["nats", "postgres", "mistakes"]
-    result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromNames(names))
+    TroubleTest.surroundings = Surroundings()
+    try:
+        result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromNames(names))
+    finally:
+        TroubleTest.surroundings.close()
     print(f"trouble: {result.testsRun} tests, {len(result.failures) + len(result.errors)} failed")
     sys.exit(not result.wasSuccessful())

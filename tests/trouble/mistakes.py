@@ -48,13 +48,6 @@ class ReleasesTest(TroubleTest):
         self.sql("BEGIN; SELECT pg_advisory_xact_lock(5270465); ALTER TABLE event ADD COLUMN of_the_next_release TEXT; CREATE TABLE next_release (id BIGINT); "
                  f"INSERT INTO schema_version VALUES ('rooms', {version}, 0); {step} COMMIT")
 
-    def sql(self, statement):
-        first, self.postgres.url = self.postgres.url, self.database
-        try:
-            return self.postgres.sql(statement)
-        finally:
-            self.postgres.url = first
-
     def test_an_old_process_with_new_tables(self):
         server = self.started()
         alice = Person(server, "alice")
@@ -84,7 +77,8 @@ class ReleasesTest(TroubleTest):
         self.assertNotRegex(self.log(old) + self.log(beside), "error")
 
     def test_a_fresh_database_is_no_upgrade(self):
-        self.assertNotIn("schema of", self.log(self.started()))
+        self.postgres.sql("CREATE DATABASE fresh")
+        self.assertNotIn("schema of", self.log(self.started(database=self.url_of("fresh"))))
 
 
 class ClocksTest(TroubleTest):
@@ -96,11 +90,7 @@ class ClocksTest(TroubleTest):
     def holds(self, server):
         """How many rooms' partitions are its own."""
         instance = (server.data / "instance").read_text().strip()
-        first, self.postgres.url = self.postgres.url, self.database
-        try:
-            return int(self.postgres.sql(f"SELECT count(*) FROM lease WHERE holder = '{instance}' AND name = 'room.out'"))
-        finally:
-            self.postgres.url = first
+        return int(self.sql(f"SELECT count(*) FROM lease WHERE holder = '{instance}' AND name = 'room.out'"))
 
     def clock(self, server):
         """At its first line in the log."""

@@ -1,4 +1,5 @@
 """NATS away, full, changed by hand, and closed to us. Clients are served from the database all the while."""
+import contextlib
 import signal
 import time
 
@@ -106,8 +107,8 @@ class ByHandTest(TroubleTest):
     def test_retention_changed(self):
         self.change(lambda admin: [admin.change(name, retention="limits") for name in STREAMS], does_harm=False)
 
-    def test_full_and_told_to_take_no_more(self):
-        self.change(lambda admin: [admin.change(name, max_msgs=1, discard="new", max_bytes=1000) for name in STREAMS])
+    def test_told_to_take_no_more(self):
+        self.change(lambda admin: [admin.change(name, max_msg_size=10, discard="new", max_bytes=1000) for name in STREAMS])
 
     def test_consumers_deleted(self):
         def by_hand(admin):
@@ -118,10 +119,9 @@ class ByHandTest(TroubleTest):
 
 
 class FullTest(TroubleTest):
-    nats_limits = "max_file_store: 300MB,"  # of which three streams reserve 192
-
     def fill(self, admin):
         """With another's messages, to the last byte."""
+        self.addCleanup(self.make_room)
         admin.api("STREAM.CREATE.other", {"name": "other", "subjects": ["other"], "retention": "limits", "storage": "file"})
         piece = bytes(7 << 20)
         while "error" not in (answer := admin.ask("other", piece)):
@@ -129,6 +129,10 @@ class FullTest(TroubleTest):
         while "error" not in (answer := admin.ask("other", piece[:1000])):
             pass
         self.assertIn("insufficient", answer["error"]["description"])
+
+    def make_room(self):
+        with self.administrator() as admin, contextlib.suppress(AssertionError):
+            admin.api("STREAM.DELETE.other")
 
     def test_full_later(self):
         server = self.started()
@@ -145,6 +149,7 @@ class FullTest(TroubleTest):
             self.expect(server, "NATS takes messages again")
 
     def test_full_at_the_start(self):
+        self.addCleanup(self.make_room)
         with self.administrator() as admin:
             for name in admin.api("STREAM.NAMES")["streams"] or ():
                 admin.api(f"STREAM.DELETE.{name}")

@@ -79,8 +79,6 @@ class ReadOnlyTest(TroubleTest):
 
 
 class ConnectionsTest(TroubleTest):
-    postgres_settings = {"max_connections": "20"}
-
     @contextlib.contextmanager
     def others(self):
         """They hold every connection that there is."""

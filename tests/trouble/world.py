@@ -1,8 +1,9 @@
-"""One PostgreSQL and one nats-server for a group of tests; a database and servers for each test; and who uses them."""
+"""One PostgreSQL and one nats-server for all tests; a database and servers for each; and who uses them."""
 import http.client
 import json
 import os
 import re
+import subprocess
 import tempfile
 import time
 import unittest
@@ -11,11 +12,12 @@ from urllib.parse import quote
 
 from administrator import ADMINISTRATOR, Administrator
 from cluster import Myelin, Nats, Postgres
-from cluster.places import Ports
+from cluster.places import Ports, program
 
 CLIENT = "/_matrix/client/v3"
 FILTER = quote('{"room":{"timeline":{"limit":1000}}}')
 PORT = int(os.environ.get("PORT", "18200"))
+NATS_MB = 300  # that JetStream may keep; the server's three streams reserve 192 of them
 PATIENCE = 20  # seconds, for what takes a few on a quiet machine
 
 
@@ -96,61 +98,93 @@ class Person:
         return set(self.seen) >= set(self.said)
 
 
+class Surroundings:
+    """What all servers of a run stand on, one after the other. `database()` makes one with tables and nothing in them."""
+
+    def __init__(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="myelin-trouble-", ignore_cleanup_errors=True)
+        self.folder = Path(self.temporary.name)
+        self.folder.chmod(0o711)  # PostgreSQL's user goes through it
+        self.ports = Ports(PORT)
+        self.postgres = Postgres(self.folder, self.ports.take(), {"max_connections": "30", "shared_buffers": "16MB"})
+        self.nats = Nats(self.folder, self.ports, 1)
+        self.nats.configure()
+        self.accounts = self.folder / "accounts.conf"
+        self.accounts.write_text(self.accounts.read_text().replace("users: [", f"users: [ {ADMINISTRATOR}", 1))
+        file = self.nats.servers[0].configuration
+        file.write_text(file.read_text().replace("jetstream {", f"jetstream {{ max_file_store: {NATS_MB}MB,", 1))
+        self.databases = 0
+
+    def run(self):
+        for each in (self.nats.servers[0], self.postgres):
+            if not each.alive():
+                each.start()
+
+    def database(self):
+        """Its name."""
+        if self.databases == 0:
+            self.make_template()
+        self.databases += 1
+        name = f"test{self.databases}"
+        self.postgres.sql(f"CREATE DATABASE {name} TEMPLATE with_tables")
+        return name
+
+    def make_template(self):
+        self.postgres.sql("CREATE DATABASE with_tables")
+        server = self.server("template", self.folder, database=self.url_of("with_tables"))
+        server.start()
+        server.stop()
+        self.sql("with_tables", "DELETE FROM database_identity; DELETE FROM process")  # each gets its own
+
+    def url_of(self, database):
+        return self.postgres.url.rsplit("/", 1)[0] + "/" + database
+
+    def sql(self, database, statement):
+        return subprocess.run([program("psql"), "-qAtX", "-d", self.url_of(database), "-c", statement], check=True, capture_output=True,
+                              text=True, timeout=30).stdout.strip()
+
+    def server(self, name, folder, roles=(), environment=None, **settings):
+        values = {"server_name": "localhost", "registration": "open", "rate_limits": "false", "nats": self.nats.url,
+                  "signing_key": self.folder / "signing.key", "database_lanes": 2, "database_readers": 2, "argon2_memory_kib": 8,
+                  "argon2_passes": 1, **settings}
+        words = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
+        login = {"MYELIN_NATS_USER": "every", "MYELIN_NATS_PASSWORD": self.nats.password_of("every")}
+        return Myelin(name, folder, self.ports.take(), roles, words, {**login, **(environment or {})}, os.environ.get("MYELIN"))
+
+    def close(self):
+        for each in (self.postgres, self.nats.servers[0]):
+            each.kill()
+        self.temporary.cleanup()
+
+
 class TroubleTest(unittest.TestCase):
-    """`postgres`, `nats` and its `administrator` are the class's, and each test finds them running."""
+    """Each test finds `postgres` and `nats` running."""
 
-    postgres_settings = {}
-    nats_limits = ""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory(prefix="myelin-trouble-", ignore_cleanup_errors=True)
-        cls.addClassCleanup(cls.temporary.cleanup)
-        cls.folder = Path(cls.temporary.name)
-        cls.folder.chmod(0o711)
-        cls.ports = Ports(PORT)
-        cls.postgres = Postgres(cls.folder, cls.ports.take(), {"fsync": "on", **cls.postgres_settings})
-        cls.addClassCleanup(cls.postgres.kill)
-        cls.nats = Nats(cls.folder, cls.ports, 1)
-        cls.addClassCleanup(cls.nats.servers[0].kill)
-        cls.nats.configure()
-        cls.accounts = cls.folder / "accounts.conf"
-        cls.accounts.write_text(cls.accounts.read_text().replace("users: [", f"users: [ {ADMINISTRATOR}", 1))
-        if cls.nats_limits:
-            file = cls.nats.servers[0].configuration
-            file.write_text(file.read_text().replace("jetstream {", "jetstream { " + cls.nats_limits, 1))
-        cls.nats.servers[0].start()
-        cls.postgres.start()
-        cls.signing_key = cls.folder / "signing.key"
-        cls.databases = 0
+    surroundings = None  # of the run
 
     def setUp(self):
-        if not self.nats.servers[0].alive():
-            self.nats.servers[0].start()
-        if not self.postgres.alive():
-            self.postgres.start()
-        type(self).databases += 1
-        self.name = f"test{self.databases}"
-        self.postgres.sql(f"CREATE DATABASE {self.name}")
+        self.surroundings.run()
+        self.postgres, self.nats = self.surroundings.postgres, self.surroundings.nats
+        self.folder, self.ports, self.accounts = self.surroundings.folder, self.surroundings.ports, self.surroundings.accounts
+        self.name = self.surroundings.database()
         self.database = self.url_of(self.name)
         self.marks = {}
         self.home = self.folder / self.name
         self.home.mkdir(mode=0o711)
 
     def url_of(self, database):
-        return self.postgres.url.rsplit("/", 1)[0] + "/" + database
+        return self.surroundings.url_of(database)
+
+    def sql(self, statement):
+        """In this test's database."""
+        return self.surroundings.sql(self.name, statement)
 
     def administrator(self):
         return Administrator(self.nats.servers[0].port)
 
     def server(self, name="one", roles=(), environment=None, **settings):
         """One that is not started yet; its log counts from here on."""
-        values = {"server_name": "localhost", "registration": "open", "rate_limits": "false", "database": self.database, "nats": self.nats.url,
-                  "signing_key": self.signing_key, "database_lanes": 2, "database_readers": 2, "argon2_memory_kib": 8, "argon2_passes": 1, **settings}
-        words = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
-        login = {"MYELIN_NATS_USER": "every", "MYELIN_NATS_PASSWORD": self.nats.password_of("every")}
-        server = Myelin(name, self.home, self.ports.take(), roles, words, {**login, **(environment or {})},
-                        os.environ.get("MYELIN"))
+        server = self.surroundings.server(name, self.home, roles, environment, **{"database": self.database, **settings})
         self.addCleanup(server.kill)
         self.marks[server] = 0
         return server
