@@ -55,9 +55,20 @@ Task<> Bench::measure(std::string work, std::string bar, size_t clients,
   double took = since(begin);
   std::ranges::sort(times);
   auto count = static_cast<double>(times.size());
-  Row row{std::move(work), std::move(bar), count / took, percentile(times, .5), percentile(times, .99)};
-  for (const auto& [kind, seconds] : world_.cpu_seconds()) row.cpu[kind] = (seconds - before[kind]) / count * 1e6;
-  add(std::move(row));
+  add({std::move(work),
+       std::move(bar),
+       count / took,
+       percentile(times, .5),
+       percentile(times, .99),
+       {},
+       cpu_of_each(std::move(before), times.size())});
+}
+
+std::map<std::string, double> Bench::cpu_of_each(std::map<std::string, double> before, size_t operations) const {
+  std::map<std::string, double> out;
+  for (const auto& [kind, seconds] : world_.cpu_seconds())
+    out[kind] = (seconds - before[kind]) / static_cast<double>(operations) * 1e6;
+  return out;
 }
 
 Task<> Bench::set_up() {

@@ -40,6 +40,8 @@ class Bench {
   // `clients` loops of `operation` for the set time, as a row: rate, percentiles, CPU.
   Task<> measure(std::string work, std::string bar, size_t clients,
                  std::function<Task<>(size_t client, size_t n)> operation);
+  // Microseconds since `before`, which is World::cpu_seconds.
+  std::map<std::string, double> cpu_of_each(std::map<std::string, double> before, size_t operations) const;
 
   Task<> set_up();
   Task<std::string> register_user(std::string name);
