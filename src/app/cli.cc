@@ -6,15 +6,18 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
 
 #include "app/admin.h"
 #include "app/components.h"
 #include "app/config.h"
 #include "app/move.h"
+#include "app/nearest.h"
 #include "app/progress.h"
 #include "app/server.h"
 #include "app/version.h"
@@ -156,6 +159,47 @@ struct MoveCommand {
   }
 };
 
+// What can be said after the words of `command`: its options and its subcommands.
+std::vector<std::string> words_of(const CLI::App& command) {
+  std::vector<std::string> words;
+  for (const auto* option : command.get_options())
+    for (const auto& name : option->get_lnames()) words.push_back("--" + name);
+  for (const auto* subcommand : command.get_subcommands({})) words.push_back(subcommand->get_name());
+  return words;
+}
+
+bool has(const std::vector<std::string>& words, const std::string& word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+// What was meant by `word` after `command`: one of its words, or a key that has no option of its own.
+std::string meant(const CLI::App& command, const std::string& word) {
+  auto words = words_of(command);
+  std::map<std::string, std::string> settings;
+  if (has(words, "--set"))
+    for (const auto& key : keys()) {
+      auto option = fmt::format("--{}", key.name);
+      std::ranges::replace(option, '_', '-');
+      if (key.flag.empty() && !key.hidden) settings.emplace(option, fmt::format("--set {}=…", key.name));
+    }
+  for (const auto& [option, setting] : settings) words.push_back(option);
+  auto best = nearest_of(word, words);
+  return settings.contains(best) ? settings[best] : best;
+}
+
+// Of the first word that has no meaning where it stands; "" when all have one.
+std::string complaint_about_a_word(const CLI::App& program) {
+  const auto* command = &program;
+  while (command->remaining_size() == 0 && !command->get_subcommands().empty())
+    command = command->get_subcommands().front();
+  if (command->remaining_size() == 0) return {};
+  auto given = command->remaining().front();
+  auto word = given.substr(0, given.find('='));
+  for (const auto* chosen : command->get_subcommands())
+    if (has(words_of(*chosen), word)) return fmt::format("{} must stand after {}", word, chosen->get_name());
+  return fmt::format("{} has no meaning here; did you mean {}?", word, meant(*command, word));
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -240,7 +284,12 @@ int run_command_line(int argc, char** argv) {
 
   program.add_subcommand("version", "print the version")->callback([] { fmt::print("myelin {}\n", kVersion); });
 
-  CLI11_PARSE(program, argc, argv);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    auto complaint = error.get_exit_code() == 0 ? std::string() : complaint_about_a_word(program);
+    return complaint.empty() ? program.exit(error) : complain({Code::kInvalidParam, complaint});
+  }
   return status;
 }
 

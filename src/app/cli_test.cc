@@ -1,6 +1,7 @@
 // Commands that need no server, run as they are typed.
 #include "app/cli.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -119,6 +120,30 @@ TEST(CommandLine, ATokenIsGoodForOneOrMoreAccounts) {
   auto outcome = run({"token", "new", "--uses", "0"});
   EXPECT_NE(outcome.status, 0);
   EXPECT_NE(outcome.err.find("1 to 1000000"), std::string::npos) << outcome.err;
+}
+
+TEST(CommandLine, AWrongWordIsAnsweredWithTheNearestRightOne) {
+  struct Case {
+    std::vector<std::string> words;
+    std::string complaint;
+  };
+  for (const auto& [words, complaint] : std::vector<Case>{
+           {{"serve", "--databse", "sqlite"}, "--databse has no meaning here; did you mean --database?"},
+           {{"serve", "--databse=sqlite"}, "--databse has no meaning here; did you mean --database?"},
+           {{"serve", "--cache-mb", "5"}, "--cache-mb has no meaning here; did you mean --set cache_mb=…?"},
+           {{"serve", "--drain-second=5"}, "--drain-second has no meaning here; did you mean --set drain_seconds=…?"},
+           {{"srve"}, "srve has no meaning here; did you mean serve?"},
+           {{"user", "lst"}, "lst has no meaning here; did you mean list?"},
+           {{"user", "add", "zed", "--amdin"}, "--amdin has no meaning here; did you mean --admin?"},
+           {{"token", "new", "--use", "3"}, "--use has no meaning here; did you mean --uses?"},
+           {{"--database", "sqlite", "serve"}, "--database must stand after serve"},
+           {{"room", "explian", "x"}, "explian has no meaning here; did you mean explain?"}}) {
+    auto outcome = run(words);
+    EXPECT_EQ(outcome.status, 2) << complaint;
+    EXPECT_EQ(outcome.err, fmt::format("myelin: {}\n", complaint));
+  }
+  EXPECT_EQ(run({"serve", "--help"}).status, 0);
+  EXPECT_NE(run({"user", "add"}).err.find("name"), std::string::npos) << "what is missing is said as before";
 }
 
 TEST(CommandLine, DataIsNobodyElsesToRead) {

@@ -13,6 +13,7 @@
 #include <toml++/toml.h>
 
 #include "app/addresses.h"
+#include "app/nearest.h"
 #include "app/roles.h"
 
 namespace myelin::app {
@@ -21,21 +22,6 @@ namespace {
 const Key* find(std::string_view name) {
   auto it = std::ranges::find(keys(), name, &Key::name);
   return it == keys().end() ? nullptr : &*it;
-}
-
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = row[j];
-      row[j] = next;
-    }
-  }
-  return row.back();
 }
 
 Result<void> wrong(std::string_view place, const std::string& what) {
@@ -145,7 +131,7 @@ Result<void> read_file(Config& config, const std::string& path) {
   for (const auto& [name, node] : parsed.table()) {
     auto place = fmt::format("{}:{}", path, node.source().begin.line);
     const auto* key = find(name.str());
-    if (key == nullptr && node.is_table())
+    if (const auto* section = node.as_table(); section != nullptr && !section->is_inline())
       return wrong(
           place, fmt::format("there are no sections here: [{}] has no meaning, keys stand by themselves", name.str()));
     auto value = key != nullptr ? text_of(*key, node) : "";
@@ -204,16 +190,10 @@ std::string toml_value(const Key& key, std::string_view value) {
 }  // namespace
 
 std::string nearest(std::string_view name) {
-  std::string best;
-  size_t least = SIZE_MAX;
-  for (const auto& key : keys()) {
-    if (key.hidden) continue;
-    if (auto d = distance(name, key.name); d < least) {
-      least = d;
-      best = key.name;
-    }
-  }
-  return best;
+  std::vector<std::string> names;
+  for (const auto& key : keys())
+    if (!key.hidden) names.emplace_back(key.name);
+  return nearest_of(name, names);
 }
 
 Result<Config> load(const Sources& sources) {

@@ -78,7 +78,9 @@ TEST(Config, RefusesWrongValuesWithTheirPlace) {
            {"data_dir = [\"a\"]", ":1: data_dir must be a text in quotes"},
            {"listen = [1]", ":1: listen must be a list of texts in quotes"},
            {"server_name = 2020-01-01", ":1: server_name must be a text in quotes"},
-           {"\n[listen]\na = 1", ":2: listen must be a list of texts in quotes"},
+           {"listen = {a = 1}", ":1: listen must be a list of texts in quotes"},
+           {"\n[database]\nurl = \"x\"",
+            ":2: there are no sections here: [database] has no meaning, keys stand by themselves"},
            {"[server]\nname = \"x\"",
             ":1: there are no sections here: [server] has no meaning, keys stand by themselves"},
        }) {
