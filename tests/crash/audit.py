@@ -155,7 +155,10 @@ class Run:
 
     def while_it_is_down(self, cycle):
         data, done = self.server.data, self.totals.done
-        restore = cycle.database == "restore" and self.has_backup
+        needs_restore = cycle.point is not None and cycle.point.needs == "restored"
+        if needs_restore and not self.has_backup:
+            self.back_up()
+        restore = needs_restore or cycle.database == "restore" and self.has_backup
         if restore:  # what is acknowledged in this life stays in the streams, and no database knows of it
             self.live("consume.stalled:1")
         if self.nats and cycle.streams != "nothing":
@@ -166,21 +169,24 @@ class Run:
             done[f"streams: {tamper.hurt_streams(data, cycle.streams, cycle.rng)}"] += 1
         if self.options.database:
             return
-        if cycle.database == "backup":
-            tamper.back_up(data)
-            self.ledger.write(kind="backup", in_flight=self.world.in_flight())
-            self.has_backup = True
-            done["database backed up"] += 1
-        elif restore:
+        if restore:
             tamper.put_back(data, cycle.witness_too)
             if cycle.witness_too:  # then only the administrator can know
                 self.server.run("restored")
             self.world.database_went_back()
             self.was_restored = self.needs_pusher = self.has_parked = True  # the copy may have been made at such a time
             done["machine restored" if cycle.witness_too else "database restored"] += 1
+        elif cycle.database == "backup":
+            self.back_up()
         if cycle.point and cycle.point.needs == "older_schema":
             tamper.older_schema(data)
             self.needs_pusher = True
+
+    def back_up(self):
+        tamper.back_up(self.server.data)
+        self.ledger.write(kind="backup", in_flight=self.world.in_flight())
+        self.has_backup = True
+        self.totals.done["database backed up"] += 1
 
     def disk_fails(self, cycle):
         """A full disk gets space again, and the server goes on; after an I/O error at COMMIT it ends and says why."""
@@ -250,12 +256,13 @@ def main():
     parser.add_argument("--port", type=int, default=18128)
     parser.add_argument("--power", action="store_true", help="PROGRAM is myelin_power_cut")
     parser.add_argument("--only", help="one crash point, every cycle")
+    parser.add_argument("--each-first", action="store_true", help="the first cycles end at each point once, so that a short run has all")
     parser.add_argument("--streams", choices=WORLDS, help="instead of all in turn")
     parser.add_argument("--world", type=int, default=CYCLES_IN_A_WORLD, help="cycles before everything starts afresh")
     parser.add_argument("--database", help="a PostgreSQL instead of SQLite")
     parser.add_argument("--nats-server", default=str(tamper.ROOT / "build/engine/nats-server"))
     options = parser.parse_args()
-    plan, totals = Plan(options.seed, read_points(), options.only, options.power), Totals()
+    plan, totals = Plan(options.seed, read_points(), options.only, options.power, options.each_first), Totals()
     print(f"{'power' if options.power else 'crash'}: {options.cycles} cycles, seed {options.seed}", flush=True)
     done = 0
     while done < options.cycles and not totals.problems:

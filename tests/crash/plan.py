@@ -14,7 +14,7 @@ class Point:
     nth: tuple = NTH
     patience: float = 1.5
     fail: str = ""
-    needs: str = ""           # older_schema, parked
+    needs: str = ""           # older_schema, parked, restored
 
 
 def read_points(path=HERE / "points.txt"):
@@ -44,8 +44,10 @@ class Cycle:
 
 
 class Plan:
-    def __init__(self, seed, points, only=None, power=False):
-        self.seed, self.power = seed, power
+    """`each_first`: the first cycles end at every point once, as early as it can be asked for; then all goes by chance."""
+
+    def __init__(self, seed, points, only=None, power=False, each_first=False):
+        self.seed, self.power, self.each_first = seed, power, each_first
         self.points = [p for p in points if p.name == only] if only else points
         self.only = only
         self.deck = []
@@ -53,8 +55,9 @@ class Plan:
     def cycle(self, number):
         rng = random.Random(f"{self.seed} {number}")
         fate = rng.random()
+        is_first = self.each_first and number < len(self.points)
         point = early = None
-        if self.only or fate < 0.6:
+        if self.only or is_first or fate < 0.6:
             if not self.deck:  # dealt like cards, so that every point comes up as often
                 self.deck = self.points.copy()
                 random.Random(f"{self.seed} deck {number}").shuffle(self.deck)
@@ -62,5 +65,6 @@ class Plan:
         elif fate < 0.7:
             early = rng.uniform(0, 0.25)
         disk = rng.choice(("", "", "", "", "full", "sync-error", "write-error")) if self.power and not point and early is None else ""
-        return Cycle(rng, point, rng.choice(point.nth) if point else 0, early, rng.uniform(0.05, 0.8), rng.choice(STREAMS),
+        nth = (min(point.nth) if is_first else rng.choice(point.nth)) if point else 0
+        return Cycle(rng, point, nth, early, rng.uniform(0.05, 0.8), rng.choice(STREAMS),
                      rng.choice(("nothing",) * 16 + ("backup",) * 2 + ("restore",)), disk, rng.random() < 0.15, rng.random() < 0.4)

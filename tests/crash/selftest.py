@@ -130,6 +130,12 @@ class PlanTest(unittest.TestCase):
             a, b = first.cycle(number), second.cycle(number)
             self.assertEqual((a.point, a.nth, a.early, a.life, a.streams, a.database), (b.point, b.nth, b.early, b.life, b.streams, b.database))
 
+    def test_a_short_run_has_every_point(self):
+        points = read_points()
+        plan = Plan(7, points, each_first=True)
+        drawn = [plan.cycle(number) for number in range(len(points))]
+        self.assertEqual(sorted(cycle.point.name for cycle in drawn), sorted(point.name for point in points))
+        self.assertEqual({cycle.nth for cycle in drawn}, {1})
 
     def test_a_seed_repeats_the_faults_of_a_cluster(self):
         first, second = (faults.Plan(7) for _ in range(2))

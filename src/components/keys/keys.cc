@@ -1,5 +1,6 @@
 #include "components/keys/keys.h"
 
+#include "base/fault.h"
 #include "components/accounts/user_out.h"
 #include "components/keys/keys_impl.h"
 
@@ -65,6 +66,7 @@ Task<Result<void>> KeysImpl::discard_one_time_keys() {
       tx.exec("DELETE FROM one_time_key WHERE user_id = $1 AND device_id = $2", owner.user.str(), owner.device.str());
       publish_counts(tx, owner.user, owner.device);
     }));
+    crash_point("restore.keys_forgotten");
   }
   co_return Result<void>{};
 }

@@ -1,4 +1,5 @@
 // Database: an engine, its lanes and its readers.
+#include "base/fault.h"
 #include "base/log.h"
 #include "infra/db/committed.h"
 #include "infra/db/identity.h"
@@ -93,6 +94,7 @@ Result<std::unique_ptr<Witness>> ask_witness(Engine& engine, Session& session, c
         is_known ? fmt::format(" ({} messages are missing)", memory->messages - identity.messages) : "");
     auto token = new_token();
     MYELIN_CHECK(in_transaction(session, [&] { set_identity(session, token); }));
+    crash_point("restore.named");
     engine.identify(token);
   }
   MYELIN_CHECK(witness->remember({engine.history(), identity.messages}));
