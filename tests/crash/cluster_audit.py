@@ -30,7 +30,8 @@ FAULTS_TO_AN_AUDIT = 10
 RECOVERY_SECONDS = 60   # later, somebody would have to help
 MOST_ENDS = 5           # of a process by itself, for one fault
 DOUBT_SECONDS = 10      # docs/spine.md, rule A17, and the time until a client has seen it
-CURE_SECONDS = 5        # of a rolling restart: repeating what failed helps by then
+CURE_SECONDS = 5        # of a rolling restart: repeating what failed helps by then,
+ANSWER_SECONDS = 10     # and no write takes longer
 ROOMS, REST = 4, 0.1   # seconds between a worker's steps: the cluster shall be busy, not drowned
 
 
@@ -88,8 +89,8 @@ class Run:
         self.pauses[fault.kind].append(pause)
         self.recoveries.append(recovery)
         self.cures.append(cure)
-        if self.options.rolling and cure > CURE_SECONDS:
-            self.ledger.problem("wrong", f"while {target.name} was restarted a request failed for {cure:.1f} s")
+        if self.options.rolling and (cure > CURE_SECONDS or pause > ANSWER_SECONDS):
+            self.ledger.problem("wrong", f"while {target.name} was restarted a request failed for {cure:.1f} s, or took {pause:.1f} s")
         by_themselves = self.cluster.ended[ended:]
         for name in {name for name, _, _ in by_themselves}:
             if sum(name == other for other, _, _ in by_themselves) > MOST_ENDS:
