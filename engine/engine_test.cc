@@ -181,6 +181,17 @@ TEST_F(Engines, AStreamWithOtherStorageStopsTheStartAndIsKept) {
   EXPECT_EQ(engine->last_sequence("s"), 2);
 }
 
+TEST_F(Engines, AStreamThatSomebodyChangedIsBroughtBackWhenItTakesNothing) {
+  NatsServer server;
+  auto engine = open(server.client()), somebody = open(server.client());
+  provision(*engine);
+  subscribe(*engine);
+  ASSERT_TRUE(somebody->ensure_stream({"s", {"elsewhere.*"}, true, 1 << 20}));
+  EXPECT_FALSE(publish(*engine, {{"s.1", "refused"}}));
+  publish_until_stored(*engine, "s.1", "stored");
+  EXPECT_TRUE(arrives("stored"));
+}
+
 TEST_F(Engines, TheServersLogIsOurs) {
   ::testing::internal::CaptureStderr();
   {
