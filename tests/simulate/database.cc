@@ -164,7 +164,8 @@ bool ProcessDatabase::is_of_a_former_time() {
   return true;
 }
 
-// Of unknown result until later: it is done then, or given up. Meanwhile it holds its locks.
+// Of unknown result until later: it is done then, or given up, and not refused as late, as it was begun in time.
+// Meanwhile it holds its locks.
 void ProcessDatabase::land_late(std::vector<db::Job> jobs) {
   auto pause = world_.between(milliseconds(1), kSilence);
   shared_.in_doubt_until = world_.now() + pause;
@@ -173,7 +174,7 @@ void ProcessDatabase::land_late(std::vector<db::Job> jobs) {
     world.note("a COMMIT in doubt is done");
     db::Committed committed;
     auto fate = Fate::kFine;
-    db::GroupCommit group(std::make_unique<FaultySession>(shared, world, fate), limits(), committed, nullptr);
+    db::GroupCommit group(std::make_unique<FaultySession>(shared, world, fate), {}, committed, nullptr);
     (void)group.commit(std::move(jobs));
   });
 }
