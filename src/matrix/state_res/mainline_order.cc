@@ -17,6 +17,8 @@ class Mainline {
 
   // Of an event: that of the power levels it cites.
   Result<uint32_t> position(uint32_t event_no) {
+    // Without a P, as mostly in version 12, every i is ∞, and no past need be read to see it.
+    if (next_ == Events::kNone && length_ == 0) return kOff;
     EventNos passed;
     MYELIN_TRY(uint32_t levels, events_.power_levels_of(event_no));
     uint32_t position = kOff;
