@@ -235,6 +235,33 @@ TEST(Event, KeepsTheSizeLimits) {
   EXPECT_EQ(parse(object).error().code, Code::kTooLarge);
 }
 
+// Attack 8: of a list of any length no more is kept than the limits allow, and where those are not asked for
+// (backfill), than fits into the bytes of an event.
+TEST(Event, Attack08HugeListsAreRefused) {
+  for (auto& rules : all_room_versions()) {
+    bool pairs = rules.format.event_id == EventIdFormat::kInEvent;
+    for (auto list : {"auth_events", "prev_events"}) {
+      for (int length : {21, 1'000, 100'000}) {
+        SCOPED_TRACE(fmt::format("version {}, {} {}", rules.version, length, list));
+        auto object = good_event();
+        if (pairs) {
+          object["event_id"] = "$e:x";
+          object["auth_events"] = object["prev_events"] = json::Array();
+        }
+        json::Array ids;
+        for (int i = 0; i < length; ++i) {
+          auto id = fmt::format("$listed{}:x", i);
+          ids.push_back(pairs ? json::Value(json::Array{id, json::Object()}) : json::Value(id));
+        }
+        object[list] = std::move(ids);
+        auto text = json::serialize(object);
+        EXPECT_FALSE(Event::parse(text, rules));
+        EXPECT_EQ(Event::parse(text, rules, ReferenceLimits::kIgnored).has_value(), text.size() <= kMaxEventBytes);
+      }
+    }
+  }
+}
+
 TEST(Event, TheLimitIsOfTheCanonicalForm) {
   auto object = good_event();
   std::string text = json::serialize(object), spaces(70000, ' ');
@@ -285,7 +312,8 @@ TEST(Event, OldVersionsTakeFloatsAndBigDepths) {
   for (auto v : {"6", "12"}) EXPECT_FALSE(Event::parse(json::serialize(object), version(v))) << v;
 }
 
-TEST(Event, RoomIdOfVersion12IsTheCreateEventsHash) {
+// Attack 1: so nobody can make a room under the id of another.
+TEST(Event, Attack01RoomIdOfVersion12IsTheCreateEventsHash) {
   auto object = good_event();
   object["type"] = "m.room.create";
   object["state_key"] = "";
@@ -404,7 +432,23 @@ TEST(OwnEvent, NestingIsLimitedAsPdusAre) {
   }
 }
 
-TEST(Event, DepthStopsAtTheLimitOfTheVersion) {
+// Attack 8: depths below, above and beside the numbers that a depth can be.
+TEST(Event, Attack08AbsurdDepthsAreRefused) {
+  for (auto& rules : all_room_versions()) {
+    if (rules.format.event_id == EventIdFormat::kInEvent) continue;  // the same checks, on events of another form
+    for (auto depth : {"-1", "-9223372036854775808", "9223372036854775808", "18446744073709551615", "1e19", "1e400",
+                       "99999999999999999999999", "0.5", "\"5\"", "[]"}) {
+      auto object = good_event();
+      object.erase("depth");
+      auto text = json::serialize(object);
+      text.insert(1, fmt::format("\"depth\":{},", depth));
+      EXPECT_FALSE(Event::parse(text, rules)) << rules.version << " " << depth;
+    }
+  }
+}
+
+// Attack 8 too: an event at the limit does not stop the room.
+TEST(Event, Attack08DepthStopsAtTheLimitOfTheVersion) {
   for (auto& rules : all_room_versions()) {
     bool strict = rules.format.strict_depth;
     EXPECT_EQ(max_depth(rules), strict ? (int64_t{1} << 53) - 1 : INT64_MAX) << rules.version;

@@ -235,7 +235,7 @@ TEST(Verify, RestrictedJoinsNeedTheAuthorisersServer) {
   d.state_key = "@u:a.x";
   auto old = built(d, version("7"), world.a);
   EXPECT_TRUE(world.verify(old, version("7")));
-  for (auto name : {"8", "9", "11", "12"}) {
+  for (auto name : {"8", "9", "10", "11", "12"}) {
     auto& rules = version(name);
     auto pdu = built(d, rules, world.a);
     EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature) << name;
@@ -244,8 +244,21 @@ TEST(Verify, RestrictedJoinsNeedTheAuthorisersServer) {
   }
   d.content["join_authorised_via_users_server"] = "nobody";
   EXPECT_EQ(error_of(world.verify(built(d, version("11"), world.a), version("11"))), Code::kBadJson);
-  d.content["membership"] = "leave";
-  EXPECT_TRUE(world.verify(built(d, version("11"), world.a), version("11")));
+}
+
+// Decision 0006, Both leave the letter: left over in another membership, as clients that copy the content do, the key
+// asks for nobody's signature. Whoever asked would be alone in a room from then on.
+TEST(Verify, OnlyAJoinNeedsTheAuthorisersServer) {
+  World world;
+  for (auto membership : {"leave", "ban", "invite", "knock"}) {
+    auto d = draft("m.room.member", R"({"join_authorised_via_users_server":"@admin:b.x"})");
+    d.content["membership"] = membership;
+    d.state_key = "@u:a.x";
+    for (auto name : {"8", "9", "10", "11", "12"}) {
+      auto& rules = version(name);
+      EXPECT_TRUE(world.verify(built(d, rules, world.a), rules)) << membership << " in version " << name;
+    }
+  }
 }
 
 TEST(Verify, Versions1And2NeedTheEventIdsServer) {

@@ -41,38 +41,48 @@ Scene scene(std::string_view rule, int first, int last, Outcome outcome, std::st
 }
 
 AUTH_SCENES(AuthEvents, Scenes) {
-  using enum Outcome;
   const std::string bob(kBob), carol(kCarol);
   return {
       scene("auth events: duplicates", 1, 12, kAllowed, "one of each",
             {{"m.room.power_levels", ""}, {"m.room.member", bob}}),
-      scene("auth events: duplicates", 1, 12, kRejected, "Bob's membership twice",
-            {{"m.room.power_levels", ""}, {"m.room.member", bob}, {"m.room.member", bob}}),
+      scene("auth events: duplicates", 1, 12, rejected("two events of one type and state key"),
+            "Bob's membership twice", {{"m.room.power_levels", ""}, {"m.room.member", bob}, {"m.room.member", bob}}),
+      scene("auth events: duplicates", 1, 12, rejected("two events of type m.room.member"),
+            "Bob's membership twice, in a list that is not too long", {{"m.room.member", bob}, {"m.room.member", bob}}),
       scene("auth events: selection", 1, 12, kAllowed, "fewer than could be", {{"m.room.member", bob}}),
-      scene("auth events: selection", 1, 12, kRejected, "Carol's membership is not Bob's business",
-            {{"m.room.member", bob}, {"m.room.member", carol}}),
-      scene("auth events: selection", 1, 12, kRejected, "a topic authorises nothing", {{"m.room.topic", ""}}),
-      scene("auth events: selection", 1, 12, kRejected, "power levels with a state key",
+      scene("auth events: selection", 1, 12, rejected("does not belong there"),
+            "Carol's membership is not Bob's business", {{"m.room.member", bob}, {"m.room.member", carol}}),
+      scene("auth events: selection", 1, 12, rejected("does not belong there"), "a topic authorises nothing",
+            {{"m.room.topic", ""}}),
+      scene("auth events: selection", 1, 12, rejected("does not belong there"), "power levels with a state key",
             {{"m.room.power_levels", "x"}}),
       scene("auth events: rejected", 1, 12, kAllowed, "all were accepted", {{"m.room.member", bob}}),
-      scene("auth events: rejected", 1, 12, kRejected, "Bob's membership was rejected",
+      scene("auth events: rejected", 1, 12, rejected("was rejected"), "Bob's membership was rejected",
             {{"m.room.member", bob, "", true}}),
       scene("auth events: same room", 1, 12, kAllowed, "all of this room", {{"m.room.member", bob}}),
-      scene("auth events: same room", 1, 12, kRejected, "Bob's membership of another room",
+      scene("auth events: same room", 1, 12, rejected("is of another room"), "Bob's membership of another room",
             {{"m.room.member", bob, "!other:a.example"}}),
       {"auth events: create", 1, 11, kAllowed, "it is there",
        [](Room& room) { return cite(room, {{"m.room.create", ""}}, {}); }},
-      {"auth events: create", 1, 11, kRejected, "it is not there",
+      {"auth events: create", 1, 11, rejected("has no create event"), "it is not there",
        [bob](Room& room) { return cite(room, {{"m.room.member", bob}}, {}); }},
       {"auth events: room id", 12, 12, kAllowed, "the room id is an accepted create event's",
        [](Room& room) { return cite(room, {}, {room.find("m.room.create", ""), false}); }},
-      {"auth events: room id", 12, 12, kRejected, "the create event is not known",
+      {"auth events: room id", 12, 12, rejected("the create event is not known"), "the create event is not known",
        [](Room& room) { return cite(room, {}, {}); }},
-      {"auth events: room id", 12, 12, kRejected, "the create event was rejected",
+      {"auth events: room id", 12, 12, rejected("the create event was rejected"), "the create event was rejected",
        [](Room& room) { return cite(room, {}, {room.find("m.room.create", ""), true}); }},
-      {"auth events: room id", 12, 12, kRejected, "it is the id of an event that is no create event",
+      {"auth events: room id", 12, 12, rejected("the create event is not known"),
+       "it is the id of an event that is no create event",
        [](Room& room) { return cite(room, {}, {room.find("m.room.member", kBob), false}); }},
-      {"auth events: room id", 12, 12, kRejected, "version 12 does not cite the create event",
+      {"auth events: room id", 12, 12, rejected("does not name the create event"), "it is the id of another room",
+       [](Room& room) {
+         auto spec = room.spec(kAlice, "m.room.create", "", "{}");
+         spec.id = "$another";
+         auto another = make_event(room.rules(), spec);
+         return cite(room, {}, {another.get(), false});
+       }},
+      {"auth events: room id", 12, 12, rejected("does not belong there"), "version 12 does not cite the create event",
        [](Room& room) { return cite(room, {{"m.room.create", ""}}, {room.find("m.room.create", ""), false}); }},
   };
 }
@@ -86,6 +96,14 @@ TEST(AuthEvents, Attack08AMessageAmongAuthEventsIsRefused) {
     auto result = check_auth_events(rules, *event, std::array{AuthEvent{message.get(), false}},
                                     {room.find("m.room.create", ""), false});
     EXPECT_EQ(result.error().code, Code::kForbidden) << rules.version;
+  }
+}
+
+TEST(AuthEvents, AnEventThatIsNotKnownIsRefused) {
+  for (auto& rules : all_room_versions()) {
+    Room room(rules);
+    auto event = make_event(rules, room.spec(kBob, "m.x", std::nullopt, "{}"));
+    EXPECT_FALSE(check_auth_events(rules, *event, std::array{AuthEvent{}}, {room.find("m.room.create", ""), false}));
   }
 }
 

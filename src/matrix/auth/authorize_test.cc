@@ -7,15 +7,13 @@
 namespace myelin::auth::scenes {
 namespace {
 
-using enum Outcome;
-
 AUTH_SCENES(Authorize, RulesForEveryEvent) {
   return {
       {"create event", 1, 12, kAllowed, "the room has one", [](Room& room) { return room.message(kBob, "m.x"); }},
-      {"create event", 1, 12, kRejected, "the room has none",
+      {"create event", 1, 12, rejected("the room has no create event"), "the room has none",
        [](Room& room) { return room.remove("m.room.create", "").message(kBob, "m.x"); }},
       {"room id", 12, 12, kAllowed, "it is the create event's", [](Room& room) { return room.message(kBob, "m.x"); }},
-      {"room id", 12, 12, kRejected, "it is another",
+      {"room id", 12, 12, rejected("does not name the create event"), "it is another",
        [](Room& room) {
          auto spec = room.spec(kBob, "m.x", std::nullopt, "{}");
          spec.room_id = "!other";
@@ -32,39 +30,39 @@ AUTH_SCENES(Authorize, RulesForEveryEvent) {
          room.create_content(R"({"m.federate":"false","creator":"@alice:a.example"})").join_rule("public");
          return room.membership(kCarol, kCarol, "join");
        }},
-      {"m.federate", 1, 12, kRejected, "Carol joins a room that does not federate",
+      {"m.federate", 1, 12, rejected("does not federate"), "Carol joins a room that does not federate",
        [](Room& room) {
          room.create_content(R"({"m.federate":false,"creator":"@alice:a.example"})").join_rule("public");
          return room.membership(kCarol, kCarol, "join");
        }},
       {"sender joined", 1, 12, kAllowed, "Bob talks", [](Room& room) { return room.message(kBob, "m.room.message"); }},
-      {"sender joined", 1, 12, kRejected, "Carol, who is not there, talks",
+      {"sender joined", 1, 12, rejected("is not in the room"), "Carol, who is not there, talks",
        [](Room& room) { return room.message(kCarol, "m.room.message"); }},
-      {"sender joined", 1, 12, kRejected, "Carol, who is only invited, talks",
+      {"sender joined", 1, 12, rejected("is not in the room"), "Carol, who is only invited, talks",
        [](Room& room) { return room.member(kCarol, "invite").message(kCarol, "m.room.message"); }},
-      {"sender joined", 1, 12, kRejected, "Dave, who is banned, talks",
+      {"sender joined", 1, 12, rejected("is not in the room"), "Dave, who is banned, talks",
        [](Room& room) { return room.message(kDave, "m.room.message"); }},
       {"required level: state", 1, 12, kAllowed, "Mod sets the topic",
        [](Room& room) { return room.state(kMod, "m.room.topic", "", "{}"); }},
-      {"required level: state", 1, 12, kRejected, "Bob sets the topic",
+      {"required level: state", 1, 12, rejected("m.room.topic needs 50"), "Bob sets the topic",
        [](Room& room) { return room.state(kBob, "m.room.topic", "", "{}"); }},
       {"required level: messages", 1, 12, kAllowed, "Mod talks in a room of announcements",
        [](Room& room) {
          return room.levels(R"({"events_default":50,"users":{"@mod:a.example":50}})").message(kMod, "m.room.message");
        }},
-      {"required level: messages", 1, 12, kRejected, "Bob talks in a room of announcements",
+      {"required level: messages", 1, 12, rejected("m.room.message needs 50"), "Bob talks in a room of announcements",
        [](Room& room) { return room.levels(R"({"events_default":50})").message(kBob, "m.room.message"); }},
       {"required level: one type", 1, 12, kAllowed, "Bob may set the topic, if nothing else",
        [](Room& room) {
          return room.levels(R"({"events":{"m.room.topic":0}})").state(kBob, "m.room.topic", "", "{}");
        }},
-      {"required level: one type", 1, 12, kRejected, "reactions need 10",
+      {"required level: one type", 1, 12, rejected("m.reaction needs 10"), "reactions need 10",
        [](Room& room) { return room.levels(R"({"events":{"m.reaction":10}})").message(kBob, "m.reaction"); }},
       {"state keys of users", 1, 12, kAllowed, "Bob's own",
        [](Room& room) { return room.levels(R"({"state_default":0})").state(kBob, "m.x", kBob, "{}"); }},
-      {"state keys of users", 1, 12, kRejected, "even Alice's is not Bob's to set",
+      {"state keys of users", 1, 12, rejected("a user other than the sender"), "even Alice's is not Bob's to set",
        [](Room& room) { return room.levels(R"({"state_default":0})").state(kBob, "m.x", kAlice, "{}"); }},
-      {"state keys of users", 1, 12, kRejected, "nor is Bob's Alice's",
+      {"state keys of users", 1, 12, rejected("a user other than the sender"), "nor is Bob's Alice's",
        [](Room& room) { return room.state(kAlice, "m.x", kBob, "{}"); }},
   };
 }
@@ -73,15 +71,17 @@ AUTH_SCENES(Authorize, Aliases) {
   return {
       {"aliases: of one's own server", 1, 5, kAllowed, "Carol, who is not even there, sets her server's aliases",
        [](Room& room) { return room.state(kCarol, "m.room.aliases", "b.example", "{}"); }},
-      {"aliases: of one's own server", 1, 5, kRejected, "Alice sets Carol's server's",
+      {"aliases: of one's own server", 1, 5, rejected("of another server than the sender"),
+       "Alice sets Carol's server's",
        [](Room& room) { return room.state(kAlice, "m.room.aliases", "b.example", "{}"); }},
       {"aliases: state key", 1, 5, kAllowed, "Bob, without rights, sets his server's aliases",
        [](Room& room) { return room.state(kBob, "m.room.aliases", "a.example", "{}"); }},
-      {"aliases: state key", 1, 5, kRejected, "without a state key",
+      {"aliases: state key", 1, 5, rejected("an aliases event has a state key"), "without a state key",
        [](Room& room) { return room.message(kAlice, "m.room.aliases"); }},
       {"aliases: as any state", 6, 12, kAllowed, "Alice, who may set state, sets any server's",
        [](Room& room) { return room.state(kAlice, "m.room.aliases", "b.example", "{}"); }},
-      {"aliases: as any state", 6, 12, kRejected, "Bob may not set state, not even his server's aliases",
+      {"aliases: as any state", 6, 12, rejected("m.room.aliases needs 50"),
+       "Bob may not set state, not even his server's aliases",
        [](Room& room) { return room.state(kBob, "m.room.aliases", "a.example", "{}"); }},
   };
 }
@@ -100,15 +100,17 @@ AUTH_SCENES(Authorize, Redactions) {
   return {
       {"redaction: level", 1, 2, kAllowed, "Mod redacts what Carol's server sent",
        [](Room& room) { return redaction(room, kMod, "$x:b.example"); }},
-      {"redaction: level", 1, 2, kRejected, "Bob redacts what Carol's server sent",
-       [](Room& room) { return redaction(room, kBob, "$x:b.example"); }},
+      {"redaction: level", 1, 2, rejected("may not redact events of other servers"),
+       "Bob redacts what Carol's server sent", [](Room& room) { return redaction(room, kBob, "$x:b.example"); }},
       {"redaction: of one's own server", 1, 2, kAllowed, "Bob redacts what his server sent",
        [](Room& room) { return redaction(room, kBob, "$x:a.example"); }},
-      {"redaction: of one's own server", 1, 2, kRejected, "Carol, joined, redacts what Bob's server sent",
+      {"redaction: of one's own server", 1, 2, rejected("may not redact events of other servers"),
+       "Carol, joined, redacts what Bob's server sent",
        [](Room& room) { return redaction(room.member(kCarol, "join"), kCarol, "$x:a.example"); }},
       {"redaction: as any event", 3, 12, kAllowed, "Bob may send it; whether it takes effect is seen later",
        [](Room& room) { return redaction(room, kBob, "$x"); }},
-      {"redaction: as any event", 3, 12, kRejected, "the levels say who may send redactions",
+      {"redaction: as any event", 3, 12, rejected("m.room.redaction needs 50"),
+       "the levels say who may send redactions",
        [](Room& room) { return redaction(room.levels(R"({"events":{"m.room.redaction":50}})"), kBob, "$x"); }},
   };
 }
@@ -147,7 +149,7 @@ AUTH_SCENES(Authorize, ThirdPartyInvites) {
   std::vector<Scene> scenes{
       {"third party invite: level", 1, 12, kAllowed, "Bob invites an e-mail address: everybody may invite",
        [](Room& room) { return room.levels(R"({"state_default":50})").state(kBob, kInviteType, "token", "{}"); }},
-      {"third party invite: level", 1, 12, kRejected, "inviting needs 50",
+      {"third party invite: level", 1, 12, rejected("may not invite"), "inviting needs 50",
        [](Room& room) { return room.levels(R"({"invite":50})").state(kBob, kInviteType, "token", "{}"); }},
       {"taken up: key", 1, 12, kAllowed, "the key is one of several",
        [](Room& room) {
@@ -156,40 +158,40 @@ AUTH_SCENES(Authorize, ThirdPartyInvites) {
                       R"("},{"public_key":")" + third.key() + R"("}]})");
          return invite_carol(room, third.signed_content(kCarol, "token"));
        }},
-      {"taken up: banned", 1, 12, kRejected, "Carol is banned by now",
+      {"taken up: banned", 1, 12, rejected("is banned"), "Carol is banned by now",
        [](Room& room) {
          room.put(kInviteType, "token", kBob, third.invite(third.key())).member(kCarol, "ban");
          return invite_carol(room, third.signed_content(kCarol, "token"));
        }},
-      {"taken up: signed", 1, 12, kRejected, "nothing is signed",
+      {"taken up: signed", 1, 12, rejected("is not signed"), "nothing is signed",
        [](Room& room) { return invite_carol(room, R"({"third_party_invite":{}})"); }},
-      {"taken up: signed", 1, 12, kRejected, "it is no object",
+      {"taken up: signed", 1, 12, rejected("third_party_invite is malformed"), "it is no object",
        [](Room& room) { return invite_carol(room, R"({"third_party_invite":null})"); }},
-      {"taken up: mxid and token", 1, 12, kRejected, "the token is missing",
+      {"taken up: mxid and token", 1, 12, rejected("no mxid or no token"), "the token is missing",
        [](Room& room) {
          return invite_carol(room, R"({"third_party_invite":{"signed":{"mxid":"@carol:b.example"}}})");
        }},
-      {"taken up: mxid and token", 1, 12, kRejected, "the mxid is missing",
+      {"taken up: mxid and token", 1, 12, rejected("no mxid or no token"), "the mxid is missing",
        [](Room& room) {
          room.put(kInviteType, "token", kBob, third.invite(third.key()));
          return invite_carol(room, R"({"third_party_invite":{"signed":{"token":"token"}}})");
        }},
-      {"taken up: mxid is state_key", 1, 12, kRejected, "it is Dave's invitation",
+      {"taken up: mxid is state_key", 1, 12, rejected("is for another user"), "it is Dave's invitation",
        [](Room& room) {
          room.put(kInviteType, "token", kBob, third.invite(third.key()));
          return invite_carol(room, third.signed_content(kDave, "token"));
        }},
-      {"taken up: token", 1, 12, kRejected, "the room knows no such token",
+      {"taken up: token", 1, 12, rejected("no third party invite with that token"), "the room knows no such token",
        [](Room& room) {
          room.put(kInviteType, "other", kBob, third.invite(third.key()));
          return invite_carol(room, third.signed_content(kCarol, "token"));
        }},
-      {"taken up: sender", 1, 12, kRejected, "Mod invited the address, not Bob",
+      {"taken up: sender", 1, 12, rejected("was made by @mod"), "Mod invited the address, not Bob",
        [](Room& room) {
          room.put(kInviteType, "token", kMod, third.invite(third.key()));
          return invite_carol(room, third.signed_content(kCarol, "token"));
        }},
-      {"taken up: key", 1, 12, kRejected, "it is signed with another key",
+      {"taken up: key", 1, 12, rejected("not signed with any of its keys"), "it is signed with another key",
        [](Room& room) {
          room.put(kInviteType, "token", kBob, third.invite(other_key));
          return invite_carol(room, third.signed_content(kCarol, "token"));

@@ -51,7 +51,14 @@ inline constexpr std::string_view kAlice = "@alice:a.example", kMod = "@mod:a.ex
 
 int number_of(const RoomRules&);  // 12 of "12"
 
-enum class Outcome : uint8_t { kAllowed, kRejected };
+// How a scene ends: allowed, or rejected for a reason, of which this is a part. The reason tells the rule that decides
+// from another that would refuse the same event.
+struct Outcome {
+  std::string_view reason;
+  bool allowed() const { return reason.empty(); }
+};
+inline constexpr Outcome kAllowed{};
+constexpr Outcome rejected(std::string_view reason) { return {reason}; }
 
 struct Scene {
   std::string_view rule;  // the rule that decides

@@ -238,13 +238,18 @@ TEST(StateRes, Attack06RejectedEventsAuthoriseNothing) {
 }
 
 // Asks only for the events in conflict and what authorises them, however large the room and however long its past.
-TEST(StateRes, LoadsOnlyWhatItNeeds) {
-  auto tale = public_room("11");
+class LoadsOnlyWhatItNeeds : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(StateRes, LoadsOnlyWhatItNeeds, ::testing::Values("11", "12"));
+
+TEST_P(LoadsOnlyWhatItNeeds, OfAnOldRoomWithManyMembers) {
+  auto tale = public_room(GetParam());
+  bool listed = !tale.room().rules().auth.creators_infinite;
   std::string levels = "levels";
   for (int i = 0; i < 200; ++i) {
     auto next = fmt::format("levels{}", i);
     tale.tell(next, "ada", "m.room.power_levels", "",
-              fmt::format(R"({{"users":{{"@ada:x":100,"@ben:x":{}}}}})", i % 50), {levels, "ada"});
+              fmt::format(R"({{"users":{{{}"@ben:x":{}}}}})", listed ? R"("@ada:x":100,)" : "", i % 50),
+              {levels, "ada"});
     levels = next;
   }
   Names everyone{"create", "ada", "rules", levels};
@@ -269,6 +274,27 @@ TEST(StateRes, LoadsOnlyWhatItNeeds) {
   EXPECT_EQ(resolution->edits.size(), 1u);
   EXPECT_EQ(resolution->conflicted, 2u);
   EXPECT_LT(tale.room().loads() - before, 10u);
+}
+
+// Attack 8: a room with very many forward extremities, each with a member and a topic of its own. Every event is loaded
+// once, however many of the states it is compared with.
+TEST_P(EveryVersion, Attack08ManyExtremitiesAreResolvedAtOnce) {
+  auto tale = public_room(GetParam());
+  constexpr size_t kForks = 200;
+  Names everyone = with({});
+  std::vector<std::vector<std::string>> forks;
+  for (size_t i = 0; i < kForks; ++i) {
+    auto guest = fmt::format("guest{}", i), topic = fmt::format("topic{}", i);
+    tale.member(guest, guest, guest, kJoin, {"levels", "rules"});
+    tale.tell(topic, "ada", "m.room.topic", "", "{}", {"levels", "ada"});
+    everyone.insert(guest);
+    forks.push_back(set_of(with({guest, topic})));
+  }
+  everyone.insert(fmt::format("topic{}", kForks - 1));
+  size_t before = tale.room().loads();
+  EXPECT_EQ(tale.resolve(forks), everyone);
+  constexpr size_t kResolutions = 2;  // of each order
+  EXPECT_LE(tale.room().loads() - before, kResolutions * (2 * kForks + 10));
 }
 
 TEST(StateRes, AFailingSourceFailsTheResolution) {
