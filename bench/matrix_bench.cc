@@ -4,6 +4,8 @@
 #include <random>
 
 #include "matrix/auth.h"
+#include "matrix/glob.h"
+#include "matrix/receipt_checks.h"
 #include "matrix/testing/events.h"
 #include "matrix/testing/room_model.h"
 #include "matrix/verify.h"
@@ -61,6 +63,68 @@ void ReceivePduWithoutSignature(benchmark::State& state) {
 }
 BENCHMARK(ReceivePduWithoutSignature);
 
+// The same with everything that is checked on receipt: by the auth events, the state before and the current state.
+void ReceivePduWithReceiptChecks(benchmark::State& state) {
+  auto key = signing_key();
+  auto& rules = version(11);
+  EventDraft draft;
+  draft.room_id = RoomId::parse("!room:remote.example").value();
+  draft.sender = UserId::parse("@someone:remote.example").value();
+  draft.type = "m.room.message";
+  draft.content = {{"msgtype", "m.text"}, {"body", std::string(302, 'x')}};
+  draft.prev_events.push_back(EventId::trusted("$" + std::string(43, 'd')));
+  draft.origin_server_ts = 1'700'000'000'000;
+  std::vector<EventPtr> room;
+  auto put = [&](std::string_view type, std::string_view state_key, std::string_view content) {
+    EventSpec spec{.id = "$" + std::string(42, 'a') + std::to_string(room.size()), .room_id = draft.room_id->str()};
+    spec.sender = draft.sender.str();
+    spec.type = type;
+    spec.state_key = std::string(state_key);
+    spec.content = testing::object(content);
+    room.push_back(make_event(rules, spec));
+    draft.auth_events.push_back(room.back()->event_id());
+  };
+  put("m.room.create", "", "{}");
+  put("m.room.power_levels", "", R"({"users":{"@someone:remote.example":100}})");
+  put("m.room.member", draft.sender.str(), R"({"membership":"join"})");
+  std::vector<AuthEvent> cited;
+  AuthEventSet around;
+  for (auto& event : room) {
+    cited.push_back({event.get(), false});
+    around.add(event.get());
+  }
+  auto text = OwnEvent::build(draft, rules, ServerName::parse("remote.example").value(), key).value().event()->text();
+  ServerKey known{key.public_key(), 1'800'000'000'000};
+  auto lookup = [&](const ServerName&, std::string_view) { return &known; };
+  for (auto _ : state) {
+    auto event = Event::parse(text, rules).value();
+    auto verified = Verification::verify(event, rules, lookup, 1'700'000'000'001);
+    auto receipt = check_receipt(rules, {.event = verified->event.event(),
+                                         .content_hash_matches = !verified->redacted,
+                                         .auth_events = cited,
+                                         .before = &around,
+                                         .current = &around});
+    if (!receipt || receipt->verdict != Verdict::kAccept) state.SkipWithError("not accepted");
+    benchmark::DoNotOptimize(receipt);
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations()));
+}
+BENCHMARK(ReceivePduWithReceiptChecks);
+
+// Nested tables and lists, mostly of text that is not ASCII and of text that must be escaped.
+void CanonicalJsonNested(benchmark::State& state) {
+  json::Value value = "日本語 Ünïcödé 😀 \"quoted\"\n";
+  for (int depth = 0; depth < 40; ++depth) {
+    value = depth % 2 == 0 ? json::Value(json::Object{{"é" + std::to_string(depth), value}, {"b", depth}, {"a", "жук"}})
+                           : json::Value(json::Array{value, depth, "\t日本\\"});
+  }
+  json::Object object{{"content", json::Object{{"nested", value}}}, {"type", "org.example.nested"}};
+  auto size = json::canonical(object, json::CanonicalMode::kStrict)->size();
+  for (auto _ : state) benchmark::DoNotOptimize(json::canonical(object, json::CanonicalMode::kStrict));
+  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * size));
+}
+BENCHMARK(CanonicalJsonNested);
+
 void CanonicalJson(benchmark::State& state) {
   auto text = received_pdu(signing_key());
   auto object = json::parse_object(text).value();
@@ -72,10 +136,10 @@ BENCHMARK(CanonicalJson);
 // A room with this many members, who all came one after the other.
 class LargeRoom {
  public:
-  explicit LargeRoom(int room_version, unsigned members) : room(version(room_version)) {
+  explicit LargeRoom(int room_version, unsigned members, json::Object create = {}) : room(version(room_version)) {
     auto& rules = room.rules();
-    add("create", "", "m.room.create", rules.auth.creator_from_sender ? "{}" : R"({"creator":"@admin:a.example"})",
-        kAdmin, {});
+    if (!rules.auth.creator_from_sender) create["creator"] = kAdmin;
+    add("create", "", "m.room.create", json::serialize(create), kAdmin, {});
     add("admin", kAdmin, "m.room.member", R"({"membership":"join"})", kAdmin, {});
     add("levels", "", "m.room.power_levels",
         rules.auth.creators_infinite ? "{}" : R"({"users":{"@admin:a.example":100}})", kAdmin, {"admin"});
@@ -150,6 +214,46 @@ void AuthDecision(benchmark::State& state) {
   }
 }
 BENCHMARK(AuthDecision);
+
+// A moderator kicks a member of a room in which 10 000 users have a level of their own.
+void AuthDecisionAmong10000Levels(benchmark::State& state) {
+  auto& rules = version(11);
+  json::Object users{{LargeRoom::kAdmin, 100}};
+  for (unsigned i = 0; i < 10'000; ++i) users[LargeRoom::member(i)] = i % 2 == 0 ? 50 : 10;
+  std::vector<EventPtr> events;
+  AuthEventSet auth;
+  auto put = [&](std::string_view type, std::string_view state_key, const std::string& sender, json::Object content) {
+    EventSpec spec{.sender = sender, .type = std::string(type), .state_key = std::string(state_key)};
+    spec.content = std::move(content);
+    events.push_back(make_event(rules, spec));
+    return events.back().get();
+  };
+  auth.add(put("m.room.create", "", LargeRoom::kAdmin, {}));
+  auth.add(put("m.room.power_levels", "", LargeRoom::kAdmin, {{"users", users}}));
+  for (unsigned i : {5000U, 5001U})
+    auth.add(put("m.room.member", LargeRoom::member(i), LargeRoom::member(i), {{"membership", "join"}}));
+  auto kick = put("m.room.member", LargeRoom::member(5001), LargeRoom::member(5000), {{"membership", "leave"}});
+  for (auto _ : state) {
+    auto verdict = authorize(rules, *kick, auth);
+    if (!verdict) state.SkipWithError("not allowed");
+    benchmark::DoNotOptimize(verdict);
+  }
+}
+BENCHMARK(AuthDecisionAmong10000Levels);
+
+// The longest rule that a user may have, on the longest text: a keyword that is nearly there all the time, and one of
+// "?" that could begin anywhere.
+void PushRuleOf64KB(benchmark::State& state) {
+  bool questions = state.range(0) == 1;
+  constexpr size_t kBytes = 64'000;
+  std::string pattern = (questions ? std::string(kBytes, '?') : "*" + std::string(kBytes / 2, 'a') + "*") + "b";
+  std::string text = std::string(kBytes, 'a') + "b_";
+  Glob glob(pattern);
+  for (auto _ : state) {
+    if (glob.matches_words(text)) state.SkipWithError("does match");
+  }
+}
+BENCHMARK(PushRuleOf64KB)->ArgName("questions")->Arg(0)->Arg(1)->Unit(benchmark::kMillisecond);
 
 // Keys and events of the numbers themselves.
 class NumberedItems final : public ItemSource {
@@ -268,6 +372,47 @@ void Resolve10000Memberships(benchmark::State& state) {
   run_resolution(state, large, a, b, 10'000);
 }
 BENCHMARK(Resolve10000Memberships)->ArgName("version")->Arg(11)->Arg(12)->Unit(benchmark::kMillisecond);
+
+// As many forward extremities, each with a member renamed on it and a topic of its own.
+void ResolveManySets(benchmark::State& state) {
+  auto& large = room_of_50000(11);
+  static std::vector<StateRoot> roots;
+  auto count = static_cast<size_t>(state.range(0));
+  for (auto i = static_cast<unsigned>(roots.size()); i < count; ++i) {
+    auto topic =
+        large.add("topic" + std::to_string(i), "", "m.room.topic", "{}", LargeRoom::kAdmin, {"admin", "levels"}, false);
+    roots.push_back(large.with(large.renamed(40'000 + i, 1, "-e"), "", "m.room.topic", topic));
+  }
+  std::vector<StateMap> sets;
+  for (size_t i = 0; i < count; ++i) sets.emplace_back(large.room.pages(), roots[i]);
+  for (auto _ : state) {
+    auto resolution = resolve(large.room.rules(), sets, large.room.graph(), large.room);
+    if (!resolution || resolution->conflicted != count + 1) state.SkipWithError("not as many conflicts as thought");
+    benchmark::DoNotOptimize(resolution);
+  }
+}
+BENCHMARK(ResolveManySets)->ArgName("sets")->Arg(50)->Arg(100)->Arg(200)->Unit(benchmark::kMillisecond);
+
+// A version 12 room of so many creators: 500 bans on either side, each of which asks for the level of its sender.
+void ResolveAmongCreators(benchmark::State& state) {
+  auto count = static_cast<unsigned>(state.range(0));
+  json::Array creators;
+  for (unsigned i = 0; i < count; ++i) creators.emplace_back("@c" + std::to_string(i) + ":b");
+  LargeRoom large(12, 1'000, {{"additional_creators", std::move(creators)}});
+  std::array<StateRoot, 2> forks;
+  for (unsigned side = 0; side < 2; ++side) {
+    std::vector<StateEdit> edits;
+    for (unsigned i = side * 500; i < side * 500 + 500; ++i) {
+      auto target = LargeRoom::member(i);
+      auto ban = large.add("ban" + target, target, "m.room.member", R"({"membership":"ban"})", LargeRoom::kAdmin,
+                           {"admin", "levels", target}, false);
+      edits.push_back({large.room.key_number({"m.room.member", target}), large.room.number(ban)});
+    }
+    forks[side] = large.room.edit(large.root, std::move(edits));
+  }
+  run_resolution(state, large, forks[0], forks[1], 1'000);
+}
+BENCHMARK(ResolveAmongCreators)->ArgName("creators")->Arg(1)->Arg(5'000)->Unit(benchmark::kMillisecond);
 
 // Chains of 100 000 events, as of a room whose power levels changed that often: the same but for their last ten.
 void AuthDifferenceOfChains(benchmark::State& state) {
