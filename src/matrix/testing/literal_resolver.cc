@@ -19,7 +19,8 @@ TypeAndKey key_of(const Event& event) { return {event.type(), *event.state_key()
 
 class Literal {
  public:
-  Literal(const LiteralRoom& room, const std::vector<LiteralState>& states) : room_(room), states_(states) {}
+  Literal(const LiteralRoom& room, const std::vector<LiteralState>& states, ToTheLetter letter)
+      : room_(room), states_(states), letter_(letter) {}
 
   // rooms/fragments/v2-state-res, Algorithm.
   LiteralState version_2() {
@@ -126,7 +127,7 @@ class Literal {
     for (auto& state : states_) {
       Ids chain;
       for (auto& [key, id] : state) {
-        chain.insert(id);
+        if (letter_ != ToTheLetter::kAuthDifference) chain.insert(id);
         add_auth_chain(chain, id);
       }
       all.insert(chain.begin(), chain.end());
@@ -172,6 +173,13 @@ class Literal {
 
   void enlarge(Ids& x, const EventId& id, const Ids& full) {
     if (!x.insert(id).second) return;
+    if (letter_ == ToTheLetter::kStep1) {
+      Ids chain;
+      add_auth_chain(chain, id);
+      for (auto& auth_event : chain)
+        if (full.contains(auth_event)) x.insert(auth_event);
+      return;
+    }
     for (auto& auth_event : event(id).auth_events())
       if (full.contains(auth_event)) enlarge(x, auth_event, full);
   }
@@ -201,14 +209,22 @@ class Literal {
            std::tuple(-level(event(y)), event(y).origin_server_ts(), y);
   }
 
+  bool waits_for_one_of(const EventId& id, const Ids& x) {
+    Ids before;
+    if (letter_ == ToTheLetter::kPowerOrdering)
+      add_auth_chain(before, id);
+    else
+      before.insert(event(id).auth_events().begin(), event(id).auth_events().end());
+    return std::ranges::any_of(before, [&](const EventId& auth_event) { return x.contains(auth_event); });
+  }
+
   // "Kahn's algorithm … at each step selecting, among all the candidate vertices, the smallest vertex."
   List power_ordering(Ids x) {
     List result;
     while (!x.empty()) {
       const EventId* smallest = nullptr;
       for (auto& id : x) {
-        bool candidate = std::ranges::none_of(event(id).auth_events(), [&](const EventId& a) { return x.contains(a); });
-        if (candidate && (!smallest || power_less(id, *smallest))) smallest = &id;
+        if (!waits_for_one_of(id, x) && (!smallest || power_less(id, *smallest))) smallest = &id;
       }
       result.push_back(*smallest);
       x.erase(result.back());
@@ -280,12 +296,13 @@ class Literal {
 
   const LiteralRoom& room_;
   const std::vector<LiteralState>& states_;
+  const ToTheLetter letter_;
 };
 
 }  // namespace
 
-LiteralState resolve_literally(const LiteralRoom& room, const std::vector<LiteralState>& states) {
-  Literal literal(room, states);
+LiteralState resolve_literally(const LiteralRoom& room, const std::vector<LiteralState>& states, ToTheLetter letter) {
+  Literal literal(room, states, letter);
   return room.rules->resolution == StateResolution::kV1 ? literal.version_1() : literal.version_2();
 }
 

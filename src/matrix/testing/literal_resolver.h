@@ -17,6 +17,11 @@ struct LiteralRoom {
   std::set<EventId> rejected;
 };
 
-LiteralState resolve_literally(const LiteralRoom&, const std::vector<LiteralState>&);
+// Where the text has two readings or the servers in use leave its letter, they are followed (decision 0004). One of the
+// three places can be taken to the letter instead, to see what it changes.
+enum class ToTheLetter : uint8_t { kNothing, kAuthDifference, kStep1, kPowerOrdering };
+
+LiteralState resolve_literally(const LiteralRoom&, const std::vector<LiteralState>&,
+                               ToTheLetter = ToTheLetter::kNothing);
 
 }  // namespace myelin::testing

@@ -1,5 +1,6 @@
 // myelin_oracle MODE COUNT [SEED]: tests made at random, one a seed, from SEED on. What we say to each is in the line.
 //   literal  plays rooms through the fast and the literal resolver; prints differences and one line of counts
+//   readings the same, and counts how often each reading of decision 0004 changes the result
 //   rooms    the same rooms, one line of JSON each: events, and every resolution with its result
 //   auth     decisions of the auth rules, one line of JSON each
 //   pdus     received PDUs, one line of JSON each, after one with the keys of their servers
@@ -66,10 +67,13 @@ int print_rooms(uint64_t count, uint64_t seed) {
   return differ ? 1 : 0;
 }
 
-int compare_with_literal(uint64_t dags, uint64_t seed) {
-  size_t events = 0, resolutions = 0, conflicted = 0, differences = 0;
+int compare_with_literal(uint64_t dags, uint64_t seed, Readings readings) {
+  size_t events = 0, resolutions = 0, conflicted = 0, differences = 0, rooms_of_12 = 0;
+  std::array<size_t, 4> changed{};
   for (uint64_t i = 0; i < dags; ++i) {
-    auto room = play_random_room(seed + i);
+    auto room = play_random_room(seed + i, nullptr, readings);
+    for (size_t letter = 0; letter < changed.size(); ++letter) changed[letter] += room.changed_by_letter[letter];
+    rooms_of_12 += room.version == "12";
     events += room.events;
     resolutions += room.resolutions;
     conflicted += room.conflicted;
@@ -77,8 +81,13 @@ int compare_with_literal(uint64_t dags, uint64_t seed) {
     ++differences;
     fmt::print("DIFFERENCE, seed {}: {}\n", seed + i, *room.difference);
   }
-  fmt::print("oracle: {} dags from seed {}, {} events, {} resolutions of which {} conflicted, {} differences\n", dags,
-             seed, events, resolutions, conflicted, differences);
+  if (readings == Readings::kCounted)
+    fmt::print("oracle: to the letter, other results: auth difference {}, step 1 {}, power ordering {}\n", changed[1],
+               changed[2], changed[3]);
+  fmt::print(
+      "oracle: {} dags from seed {} ({} of version 12), {} events, {} resolutions of which {} conflicted, {} "
+      "differences\n",
+      dags, seed, rooms_of_12, events, resolutions, conflicted, differences);
   return differences == 0 ? 0 : 1;
 }
 
@@ -146,10 +155,11 @@ int main(int argc, char** argv) {
   std::string_view mode = argc > 1 ? argv[1] : "";
   uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
   uint64_t seed = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : std::random_device()();
-  if (mode == "literal") return compare_with_literal(count, seed);
+  if (mode == "literal") return compare_with_literal(count, seed, Readings::kOurs);
+  if (mode == "readings") return compare_with_literal(count, seed, Readings::kCounted);
   if (mode == "rooms") return print_rooms(count, seed);
   if (mode == "auth") return print_auth(count, seed);
   if (mode == "pdus") return print_pdus(count, seed);
-  fmt::print(stderr, "usage: myelin_oracle literal|rooms|auth|pdus COUNT [SEED]\n");
+  fmt::print(stderr, "usage: myelin_oracle literal|readings|rooms|auth|pdus COUNT [SEED]\n");
   return 2;
 }

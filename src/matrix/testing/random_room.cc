@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "matrix/testing/dice.h"
 #include "matrix/testing/events.h"
 #include "matrix/testing/room_model.h"
@@ -11,8 +12,12 @@ namespace {
 
 class RandomRoom : Dice {
  public:
-  RandomRoom(Dice dice, RoomRecorder* recorder)
-      : Dice(std::move(dice)), recorder_(recorder), rules_(one_of(all_room_versions())), model_(rules_) {
+  RandomRoom(Dice dice, RoomRecorder* recorder, Readings readings)
+      : Dice(std::move(dice)),
+        recorder_(recorder),
+        readings_(readings),
+        rules_(chance(30) ? *find_room_version("12") : one_of(all_room_versions())),
+        model_(rules_) {
     for (unsigned i = 0; i < 3 + pick(4); ++i)
       users_.push_back(fmt::format("@user{}:{}", i, i % 3 == 0 ? "a.example" : "b.example"));
   }
@@ -53,13 +58,18 @@ class RandomRoom : Dice {
   // The room as it is made: the creator, maybe power levels, a join rule, some joins.
   void begin() {
     auto content = rules_.auth.creator_from_sender ? json::Object() : json::Object{{"creator", creator()}};
-    if (rules_.auth.creators_infinite && chance(30)) content["additional_creators"] = json::Array{users_[1]};
+    if (rules_.auth.creators_infinite && chance(50)) {
+      json::Array others{users_[1]};
+      if (chance(30)) others.emplace_back(users_[2]);
+      content["additional_creators"] = std::move(others);
+    }
     room_id_ = "!room:a.example";
     accept(draft(creator(), "m.room.create", "", std::move(content)), {}, {});
     room_id_ = model_.event(nodes_.front().id).room_id().str();
     extend(draft(creator(), "m.room.member", creator(), {{"membership", "join"}}));
     if (chance(85)) extend(draft(creator(), "m.room.power_levels", "", power_levels()));
-    static constexpr const char* kRules[] = {"public", "public", "invite", "restricted", "knock"};
+    static constexpr const char* kRules[] = {"public",     "public",     "invite",          "knock",
+                                             "restricted", "restricted", "knock_restricted"};
     extend(draft(creator(), "m.room.join_rules", "", {{"join_rule", one_of(kRules)}}));
     for (auto& user : users_)
       if (chance(60)) extend(draft(user, "m.room.member", user, {{"membership", "join"}}));
@@ -89,7 +99,7 @@ class RandomRoom : Dice {
   EventSpec any_event() {
     auto sender = chance(35) ? creator() : any_user();
     auto target = any_user();
-    switch (pick(12)) {
+    switch (pick(15)) {
       case 0:
       case 1:
         return draft(sender, "m.room.power_levels", "", power_levels());
@@ -105,7 +115,7 @@ class RandomRoom : Dice {
         return draft(sender, "m.room.member", target, {{"membership", "invite"}});
       case 6: {
         json::Object content{{"membership", "join"}};
-        if (rules_.auth.restricted) content["join_authorised_via_users_server"] = any_user();
+        if (rules_.auth.restricted) content["join_authorised_via_users_server"] = chance(60) ? creator() : any_user();
         return draft(target, "m.room.member", target, std::move(content));
       }
       case 7:
@@ -114,9 +124,31 @@ class RandomRoom : Dice {
         return draft(target, "m.room.member", target, {{"membership", "join"}, {"displayname", pick(1000)}});
       case 9:
         return draft(sender, "m.room.aliases", sender.substr(sender.find(':') + 1), {});
+      case 10:
+        return draft(sender, "m.room.third_party_invite", any_token(),
+                     {{"public_key", base64(identity_key().public_key())}});
+      case 11:
+      case 12:
+        return third_party_invitation(target);
       default:
         return draft(sender, chance(50) ? "m.room.topic" : "m.room.name", "", {{"text", pick(1000)}});
     }
+  }
+
+  // A third party invite is taken up by whoever has the address: mostly as the room made it, now and then not.
+  static const SigningKey& identity_key() {
+    static const SigningKey key = SigningKey::from_seed(sha256("identity"), "identity").value();
+    return key;
+  }
+  std::string any_token() { return fmt::format("token{}", pick(2)); }
+  EventSpec third_party_invitation(const std::string& target) {
+    auto token = any_token();
+    auto invite = nodes_.back().after.find({"m.room.third_party_invite", token});
+    bool known = invite != nodes_.back().after.end() && chance(90);
+    json::Object signed_object{{"mxid", chance(95) ? target : creator()}, {"token", token}};
+    sign_json(signed_object, "id.example", identity_key(), rules_.format.canonical).value();
+    return draft(known ? model_.event(invite->second).sender().str() : creator(), "m.room.member", target,
+                 {{"membership", "invite"}, {"third_party_invite", json::Object{{"signed", signed_object}}}});
   }
 
   // The next event after one to three others, mostly recent ones.
@@ -187,14 +219,24 @@ class RandomRoom : Dice {
     if (model_.last_full_conflicted() > 0) ++result_.conflicted;
     auto literal = model_.resolve_slowly(sets);
     if (recorder_) recorder_->resolution(sets, fast);
-    if (fast == literal) return fast;
+    if (fast == literal) {
+      if (readings_ == Readings::kCounted) count_readings(sets, literal);
+      return fast;
+    }
     result_.difference = fmt::format("room version {}, {} events\nfast:\n{}literal:\n{}", rules_.version, nodes_.size(),
                                      describe(fast), describe(literal));
     for (size_t i = 0; i < sets.size(); ++i) *result_.difference += fmt::format("set {}:\n{}", i, describe(sets[i]));
     return std::nullopt;
   }
 
+  void count_readings(const std::vector<LiteralState>& sets, const LiteralState& ours) {
+    if (rules_.resolution == StateResolution::kV1) return;
+    for (auto letter : {ToTheLetter::kAuthDifference, ToTheLetter::kStep1, ToTheLetter::kPowerOrdering})
+      if (model_.resolve_slowly(sets, letter) != ours) ++result_.changed_by_letter[static_cast<size_t>(letter)];
+  }
+
   RoomRecorder* recorder_;
+  Readings readings_;
   const RoomRules& rules_;
   RoomModel model_;
   std::vector<std::string> users_;
@@ -205,11 +247,11 @@ class RandomRoom : Dice {
 
 }  // namespace
 
-RandomRoomResult play_random_room(uint64_t seed, RoomRecorder* recorder) {
-  return RandomRoom(Dice(seed), recorder).play();
+RandomRoomResult play_random_room(uint64_t seed, RoomRecorder* recorder, Readings readings) {
+  return RandomRoom(Dice(seed), recorder, readings).play();
 }
 RandomRoomResult play_random_room(std::function<uint64_t()> numbers) {
-  return RandomRoom(Dice(std::move(numbers)), nullptr).play();
+  return RandomRoom(Dice(std::move(numbers)), nullptr, Readings::kOurs).play();
 }
 
 }  // namespace myelin::testing

@@ -1,6 +1,7 @@
 // Rooms made at random, with forks, bans, demotions, changing join rules, restricted joins, equal timestamps and
 // rejected events: wherever state is resolved, both resolvers must agree. For tests and the oracle.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -13,6 +14,8 @@ namespace myelin::testing {
 
 struct RandomRoomResult {
   size_t events = 0, resolutions = 0, conflicted = 0;  // conflicted: resolutions that put events in order anew
+  // How often a reading of decision 0004 mattered, by ToTheLetter; counted if asked for.
+  std::array<size_t, 4> changed_by_letter{};
   std::string_view version;
   std::optional<std::string> difference;  // what the two said, the first time they differ
 };
@@ -26,7 +29,8 @@ class RoomRecorder {
 };
 
 // One room, wholly given by the seed.
-RandomRoomResult play_random_room(uint64_t seed, RoomRecorder* = nullptr);
+enum class Readings : bool { kOurs, kCounted };
+RandomRoomResult play_random_room(uint64_t seed, RoomRecorder* = nullptr, Readings = Readings::kOurs);
 // One room, given by a source of numbers: every choice takes the next one.
 RandomRoomResult play_random_room(std::function<uint64_t()> numbers);
 

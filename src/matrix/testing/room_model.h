@@ -32,7 +32,9 @@ class RoomModel final : public ResolutionSource, public ItemSource {
   uint32_t key_number(const TypeAndKey& key);
 
   LiteralState resolve_fast(const std::vector<LiteralState>&);
-  LiteralState resolve_slowly(const std::vector<LiteralState>& sets) const { return resolve_literally(literal_, sets); }
+  LiteralState resolve_slowly(const std::vector<LiteralState>& sets, ToTheLetter letter = ToTheLetter::kNothing) const {
+    return resolve_literally(literal_, sets, letter);
+  }
   size_t last_full_conflicted() const { return last_full_conflicted_; }
   size_t loads() const { return loads_; }  // events that resolve() asked for so far
 
