@@ -79,6 +79,16 @@ bool names_its_room(std::string_view type, const RoomRules& rules) {
 }
 RoomId room_id_from_create(const EventId& id) { return RoomId::trusted("!" + id.str().substr(1)); }
 
+std::vector<std::string_view> additional_creators(const Event& event, const RoomRules& rules) {
+  std::vector<std::string_view> creators;
+  if (event.type() != "m.room.create" || !rules.auth.creators_infinite) return creators;
+  if (auto named = json::array_at(event.content(), "additional_creators"))
+    for (auto& creator : *named)
+      if (creator.is_string()) creators.emplace_back(creator.get_string());
+  std::ranges::sort(creators);
+  return creators;
+}
+
 }  // namespace
 
 int64_t max_depth(const RoomRules& rules) {
@@ -87,6 +97,10 @@ int64_t max_depth(const RoomRules& rules) {
 
 int64_t next_depth(int64_t deepest_prev_event, const RoomRules& rules) {
   return std::min(deepest_prev_event, max_depth(rules) - 1) + 1;
+}
+
+bool Event::has_additional_creator(std::string_view user_id) const {
+  return std::ranges::binary_search(additional_creators_, user_id);
 }
 
 Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, const RoomRules& rules,
@@ -132,6 +146,7 @@ Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, co
   event->text_ = std::move(text);
   event->object_ = std::move(object);
   event->content_ = json::object_at(event->object_, "content");
+  event->additional_creators_ = additional_creators(*event, rules);
   return event;
 }
 
@@ -164,6 +179,7 @@ Result<EventPtr> EventBuilder::trusted(json::Object object, std::string text, co
   event->text_ = std::move(text);
   event->object_ = std::move(object);
   event->content_ = json::object_at(event->object_, "content");
+  event->additional_creators_ = additional_creators(*event, rules);
   return event;
 }
 
@@ -196,7 +212,8 @@ std::optional<EventId> Event::redacts() const {
 
 size_t Event::memory_bytes() const {
   // The object holds about four times its text: 24 bytes a value, 40 a member, and what the allocator adds.
-  return sizeof(Event) + text_.size() * 5 + (auth_events_.size() + prev_events_.size()) * 96 + 128;
+  return sizeof(Event) + additional_creators_.size() * sizeof(std::string_view) + text_.size() * 5 +
+         (auth_events_.size() + prev_events_.size()) * 96 + 128;
 }
 
 }  // namespace myelin

@@ -54,6 +54,9 @@ class Event {
   int64_t origin_server_ts() const { return origin_server_ts_; }
   std::optional<EventId> redacts() const;  // from wherever the room version keeps it
   size_t memory_bytes() const;             // for caches
+  // Whether content.additional_creators names the user, in a create event of a room version that knows them; however
+  // many are named. Strings in it that are no user ids count too.
+  bool has_additional_creator(std::string_view user_id) const;
 
  private:
   friend struct EventBuilder;
@@ -69,6 +72,7 @@ class Event {
   std::vector<EventId> auth_events_, prev_events_;
   int64_t depth_ = 0, origin_server_ts_ = 0;
   bool redacts_in_content_ = false;
+  std::vector<std::string_view> additional_creators_;  // sorted; inside object_
 };
 using EventPtr = std::shared_ptr<const Event>;
 
@@ -112,9 +116,11 @@ class OwnEvent {
 
 // The content after redaction and the top-level keys that stay (rooms/v*, Redactions); `unsigned` is dropped.
 json::Object redact(const json::Object& pdu, const RoomRules&);
-// sha256 of the canonical PDU without unsigned, signatures, hashes (server-server API, Calculating the content hash).
+// sha256 of the canonical PDU without unsigned, signatures, hashes (server-server API, Calculating the content hash for
+// an event). kBadJson: a number that the room version forbids.
 Result<std::string> content_hash(const json::Object& pdu, const RoomRules&);
-// sha256 of the canonical redacted PDU without signatures and unsigned (Calculating the reference hash).
+// sha256 of the canonical redacted PDU without signatures and unsigned (Calculating the reference hash for an event).
+// kBadJson, as above.
 Result<std::string> reference_hash(const json::Object& pdu, const RoomRules&);
 
 // The event as clients see it (client-server API, Room event format): event_id and room_id added, federation fields

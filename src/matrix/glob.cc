@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ranges>
 
 namespace myelin {
 namespace {
@@ -20,17 +21,88 @@ void add(uint64_t* set, size_t i) { set[i / 64] |= uint64_t{1} << (i % 64); }
 
 }  // namespace
 
-// State i of the automaton: the first i elements are matched. Bit i of a byte's mask: the byte takes state i - 1 to i.
 Glob::Glob(std::string_view pattern, Wildcards wildcards) {
-  auto is_star = [&](char c) { return c == '*' && wildcards != Wildcards::kNone; };
-  auto is_wildcard = [&](char c) { return is_star(c) || (c == '?' && wildcards == Wildcards::kStarAndQuestionMark); };
+  bool has_question = wildcards == Wildcards::kStarAndQuestionMark && pattern.contains('?');
+  if (has_question)
+    make_automaton(pattern);
+  else
+    split(pattern, wildcards);
+}
+
+void Glob::split(std::string_view pattern, Wildcards wildcards) {
+  if (wildcards == Wildcards::kNone) {
+    parts_.push_back(part(pattern));
+  } else {
+    for (auto piece : std::views::split(pattern, '*')) parts_.push_back(part(std::string_view(piece)));
+    if (pattern.empty()) parts_.push_back(part(pattern));
+  }
+  literal_ = std::ranges::max(parts_, {}, [](const Part& each) { return each.text.size(); }).text;
+}
+
+Glob::Part Glob::part(std::string_view text) {
+  std::vector<uint32_t> borders(text.size() + 1);
+  for (size_t length = 2, border = 0; length <= text.size(); ++length) {
+    while (border > 0 && text[border] != text[length - 1]) border = borders[border];
+    if (text[border] == text[length - 1]) ++border;
+    borders[length] = static_cast<uint32_t>(border);
+  }
+  return {std::string(text), std::move(borders)};
+}
+
+// Where the part begins for the first time from `from` on in a place that is accepted; npos. Never goes back in the
+// text.
+template <class Accept>
+size_t Glob::find(const Part& part, std::string_view text, size_t from, Accept accept) {
+  if (part.text.empty()) return accept(from) ? from : text.npos;
+  size_t matched = 0;
+  for (size_t i = from; i < text.size(); ++i) {
+    while (matched > 0 && (matched == part.text.size() || part.text[matched] != text[i]))
+      matched = part.borders[matched];
+    if (part.text[matched] == text[i]) ++matched;
+    if (matched == part.text.size() && accept(i + 1 - matched)) return i + 1 - matched;
+  }
+  return text.npos;
+}
+
+bool Glob::matches_parts(std::string_view text) const {
+  auto &first = parts_.front().text, &last = parts_.back().text;
+  if (parts_.size() == 1) return text == first;
+  if (text.size() < first.size() + last.size() || !text.starts_with(first) || !text.ends_with(last)) return false;
+  text = text.substr(first.size(), text.size() - first.size() - last.size());
+  size_t from = 0;
+  for (size_t i = 1; i + 1 < parts_.size(); ++i) {
+    from = find(parts_[i], text, from, [](size_t) { return true; });
+    if (from == text.npos) return false;
+    from += parts_[i].text.size();
+  }
+  return true;
+}
+
+// The first place for each part leaves the most to those behind it.
+bool Glob::matches_parts_by_words(std::string_view text) const {
+  size_t from = 0;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    size_t size = parts_[i].text.size();
+    bool first = i == 0, last = i + 1 == parts_.size();
+    if (last && !first && size == 0) return true;  // the rest of the text
+    from = find(parts_[i], text, from, [&](size_t at) {
+      return (!first || is_boundary(text, at)) && (!last || is_boundary(text, at + size));
+    });
+    if (from == text.npos) return false;
+    from += size;
+  }
+  return true;
+}
+
+// State i of the automaton: the first i elements are matched. Bit i of a byte's mask: the byte takes state i - 1 to i.
+void Glob::make_automaton(std::string_view pattern) {
+  auto is_wildcard = [](char c) { return c == '*' || c == '?'; };
   for (auto from = pattern.begin(); from != pattern.end();) {
     auto to = std::find_if(from, pattern.end(), is_wildcard);
     if (static_cast<size_t>(to - from) > literal_.size()) literal_.assign(from, to);
     from = std::find_if_not(to, pattern.end(), is_wildcard);
   }
-  is_literal_ = literal_.size() == pattern.size();
-  length_ = pattern.size() - static_cast<size_t>(std::ranges::count_if(pattern, is_star));
+  length_ = pattern.size() - static_cast<size_t>(std::ranges::count(pattern, '*'));
   words_ = length_ / 64 + 1;
   stars_.resize(words_);
   questions_.resize(words_);
@@ -41,12 +113,12 @@ Glob::Glob(std::string_view pattern, Wildcards wildcards) {
   masks_.resize(rows * words_);
   size_t state = 0;
   for (char c : pattern) {
-    if (is_star(c)) {
+    if (c == '*') {
       add(stars_.data(), state);
       continue;
     }
     ++state;
-    if (is_wildcard(c))
+    if (c == '?')
       add(questions_.data(), state);
     else
       add(&masks_[class_of_[static_cast<unsigned char>(c)] * words_], state);
@@ -83,9 +155,13 @@ bool Glob::run(std::string_view text, Where where) const {
 }
 
 bool Glob::matches(std::string_view text) const {
-  return is_literal_ ? text == literal_ : contains(text, literal_) && run(text, Where::kWhole);
+  if (!parts_.empty()) return matches_parts(text);
+  return contains(text, literal_) && run(text, Where::kWhole);
 }
-bool Glob::matches_words(std::string_view text) const { return contains(text, literal_) && run(text, Where::kWords); }
+bool Glob::matches_words(std::string_view text) const {
+  if (!contains(text, literal_)) return false;
+  return parts_.empty() ? run(text, Where::kWords) : matches_parts_by_words(text);
+}
 
 std::string fold_case(std::string_view text) {
   std::string out(text);

@@ -131,6 +131,32 @@ TEST(Glob, MatchesByWords) {
   for (auto& c : cases) EXPECT_EQ(Glob(c.pattern).matches_words(c.text), c.matches) << c.pattern << " on " << c.text;
 }
 
+// By words, the plain definition: some part of the text that begins and ends at a boundary is matched whole.
+TEST(Glob, ByWordsEqualsThePlainDefinition) {
+  std::mt19937 random(4);
+  auto pick = [&](std::string_view from, size_t most) {
+    std::string out;
+    for (size_t n = random() % (most + 1); n > 0; --n) out += from[random() % from.size()];
+    return out;
+  };
+  auto is_boundary = [](std::string_view text, size_t i) {
+    auto is_word = [](char c) { return c != '-'; };
+    return i == 0 || i == text.size() || !is_word(text[i - 1]) || !is_word(text[i]);
+  };
+  int matched = 0;
+  for (int i = 0; i < 20000; ++i) {
+    auto pattern = pick(i % 2 == 0 ? "ab*-" : "ab*?-", 6), text = pick("ab--", 9);
+    bool expected = false;
+    for (size_t from = 0; from <= text.size(); ++from)
+      for (size_t to = from; to <= text.size(); ++to)
+        expected |= is_boundary(text, from) && is_boundary(text, to) &&
+                    Glob(pattern).matches(std::string_view(text).substr(from, to - from));
+    matched += expected;
+    ASSERT_EQ(Glob(pattern).matches_words(text), expected) << pattern << " on " << text;
+  }
+  EXPECT_GT(matched, 2000);
+}
+
 // Attack 18, CVE-2021-29471: patterns that make a backtracking matcher run for ages. One that goes over the text once
 // is done in no time; the others never end.
 TEST(Glob, Attack18HostilePatternsAreMatchedInOnePass) {

@@ -27,7 +27,8 @@ std::optional<int64_t> level_in_string(std::string_view text) {
   return saturated(magnitude, negative);
 }
 
-// "… accept values as floats": cut off at the point.
+// rooms/v1, "m.room.power_levels events accept values as floats": "Second, the value is truncated at the decimal
+// point".
 std::optional<int64_t> level_in_double(double number) {
   if (!std::isfinite(number)) return std::nullopt;
   constexpr double kLimit = 9.2e18;
@@ -61,12 +62,7 @@ std::vector<std::string_view> room_creators(const RoomRules& rules, const Event&
 
 bool is_room_creator(const RoomRules& rules, const Event& create, std::string_view user_id) {
   if (!rules.auth.creator_from_sender) return json::string_at(create.content(), "creator") == user_id;
-  if (create.sender().str() == user_id) return true;
-  if (!rules.auth.creators_infinite) return false;
-  auto additional = json::array_at(create.content(), "additional_creators");
-  return additional && std::ranges::any_of(*additional, [&](const json::Value& creator) {
-           return creator.is_string() && std::string_view(creator.get_string()) == user_id;
-         });
+  return create.sender().str() == user_id || create.has_additional_creator(user_id);
 }
 
 PowerLevels::PowerLevels(const RoomRules& rules, const Event* power_levels, const Event* create)

@@ -27,8 +27,8 @@ Result<void> check_integers(const json::Object& content, const AuthRules& rules)
   return {};
 }
 
-// "If the users property in content is not an object with keys that are valid user IDs with values that are integers
-// (or a string that is an integer: until v9), reject."
+// v10: "If the users property in content is not an object with keys that are valid user IDs with values that are
+// integers, reject." Until v9: "… values that are integers (or a string that is an integer), reject."
 Result<void> check_users(const json::Object& content, const AuthRules& rules) {
   auto users = content.if_contains("users");
   if (!users) return {};
@@ -45,8 +45,9 @@ Result<void> check_users(const json::Object& content, const AuthRules& rules) {
 Result<void> check_no_creators(const Case& the) {
   auto users = json::object_at(the.event.content(), "users");
   if (!users) return {};
-  for (auto creator : room_creators(the.rules, the.create))
-    if (users->contains(creator)) return reject("{} is a creator and has no place among the users", creator);
+  for (auto& [user_id, level] : *users)
+    if (the.levels.is_creator(user_id))
+      return reject("{} is a creator and has no place among the users", std::string_view(user_id));
   return {};
 }
 
@@ -123,8 +124,10 @@ Result<void> check_power_levels(const Case& the) {
     MYELIN_TRY(Alteration found, alteration(old_content.if_contains(key), content.if_contains(key), key, rules));
     MYELIN_CHECK(check_alteration(found, key, level));
   }
-  // "For each entry being changed in, or removed from, the events or notifications properties:" … "For each entry being
-  // added to, or changed in, the events or notifications properties:" … (notifications: v6)
+  // v1: "For each entry being changed in, or removed from, the events property: If the current value is greater than
+  // the sender's current power level, reject." "For each entry being added to, or changed in, the events property: If
+  // the new value is greater than the sender's current power level, reject." v6: "… the events or notifications
+  // properties:"
   for (std::string_view table : {"events", "notifications"}) {
     if (table == "notifications" && !rules.notification_levels) continue;
     MYELIN_TRY(auto changed, new_table(content, table));

@@ -1,5 +1,6 @@
-// Which keys conflict (rooms/fragments/v2-state-res, Unconflicted state map and conflicted state set): those that are
-// not in every set with the same event. The maps are compared, not read.
+// Which keys conflict (rooms/fragments/v2-state-res, Unconflicted state map and conflicted state set): "If a given key
+// K is present in every S_i with the same value V in each state map, then the pair (K, V) belongs to the unconflicted
+// state map. Otherwise, V belongs to the conflicted state set." The maps are compared, not read.
 #include <algorithm>
 #include <map>
 
@@ -26,7 +27,10 @@ Result<std::vector<ConflictedKey>> conflicted_keys(std::span<const StateMap> set
 EventNos distinct_events(const ConflictedKey& key) {
   EventNos events;
   for (auto event : key.events)
-    if (event && std::ranges::find(events, *event) == events.end()) events.push_back(*event);
+    if (event) events.push_back(*event);
+  std::ranges::sort(events);
+  auto repeated = std::ranges::unique(events);
+  events.erase(repeated.begin(), repeated.end());
   return events;
 }
 

@@ -22,7 +22,7 @@ struct ConflictedKey {
 };
 // By key number. Every other key has the same event in all sets, or is in none.
 Result<std::vector<ConflictedKey>> conflicted_keys(std::span<const StateMap> sets);
-EventNos distinct_events(const ConflictedKey&);
+EventNos distinct_events(const ConflictedKey&);  // by number
 
 // The events of one resolution, each loaded once, and what is asked of them in numbers.
 class Events {
