@@ -130,6 +130,7 @@ Result<std::vector<uint32_t>> AuthGraph::difference(std::span<const Seed> seeds,
   return set_count <= 64 ? difference_of<1>(seeds, set_count) : difference_of<0>(seeds, set_count);
 }
 
+// "Taking every event that doesn't appear in every auth chain" (rooms/fragments/v2-state-res, Auth difference).
 // Every event carries the sets whose chain it is known to be in. Events are visited from the deepest generation up, so
 // one has all its sets when its turn comes; those with all of them only pass them on. Once nothing else waits,
 // everything above is in every chain.
@@ -166,7 +167,9 @@ Result<std::vector<uint32_t>> AuthGraph::difference_of(std::span<const Seed> see
   return difference;
 }
 
-// Down to the highest of them, what the events reach; then, from there back, what reaches one of them.
+// "Starting from an event in the conflicted state set and following auth_events edges may lead to another event in the
+// conflicted state set. The union of all such paths …" (rooms/v12, Conflicted state subgraph). Down to the highest of
+// them, what the events reach; then, from there back, what reaches one of them.
 Result<std::vector<uint32_t>> AuthGraph::subgraph_between(std::span<const uint32_t> events) const {
   if (top_generation_ > kMaxGeneration) return fail(Code::kCorrupt, "the auth generations are wrong");
   enum : uint8_t { kReached = 1, kEndpoint = 2, kLeadsToOne = 4 };

@@ -1,5 +1,6 @@
 // The auth events of one room as numbers: who cites whom, and how deep. About 50 bytes an event. State resolution takes
-// from it the auth difference and the conflicted subgraph, without stored chains.
+// from it the auth difference (rooms/fragments/v2-state-res, Auth difference) and, from room version 12 on, the
+// conflicted state subgraph (rooms/v12, State resolution, Conflicted state subgraph), without stored chains.
 //
 // Threads: readers any, no writer beside them.
 #pragma once
@@ -42,11 +43,12 @@ class AuthGraph {
   };
   // The events that are in the full auth chain (the set's events included) of some but not of all of `set_count` sets.
   // Visits only what lies above the youngest common ancestors. In no particular order. kNotFound: an event that is
-  // needed is missing.
+  // needed is missing; kCorrupt: a generation is not above its parents'.
   Result<std::vector<uint32_t>> difference(std::span<const Seed>, size_t set_count) const;
 
-  // The events on paths along auth events from one of these to another, these included (rooms/v12, conflicted state
-  // subgraph). In no particular order.
+  // The events on paths along auth events from one of these to another, these included (rooms/v12, Conflicted state
+  // subgraph). In no particular order. kNotFound: an event that is needed is missing; kCorrupt: a generation is not
+  // above its parents'.
   Result<std::vector<uint32_t>> subgraph_between(std::span<const uint32_t> events) const;
 
  private:

@@ -61,6 +61,7 @@ class EventId : public Id<EventId> {};
 // "#localpart:server"
 class RoomAlias : public Id<RoomAlias> {
  public:
+  // kInvalidParam: no localpart, one with ":" or NUL or that is not UTF-8, or more than 255 bytes in all.
   static Result<RoomAlias> make(std::string_view localpart, const ServerName&);
   std::string_view localpart() const;
   std::string_view server() const;
@@ -70,7 +71,7 @@ class DeviceId : public Id<DeviceId> {};
 // "mxc://server/media-id" (client-server API, Matrix Content URIs): the media id is 1 to 255 of A-Z a-z 0-9 _ -.
 class MxcUri : public Id<MxcUri> {
  public:
-  static Result<MxcUri> make(const ServerName&, std::string_view media_id);
+  static Result<MxcUri> make(const ServerName&, std::string_view media_id);  // kInvalidParam: no such media id
   std::string_view server() const;
   std::string_view media_id() const;
 };
@@ -78,7 +79,7 @@ class MxcUri : public Id<MxcUri> {
 // of A-Z a-z 0-9 _. Keys of devices have other names.
 class SigningKeyId : public Id<SigningKeyId> {
  public:
-  static Result<SigningKeyId> make(std::string_view version);  // of an Ed25519 key
+  static Result<SigningKeyId> make(std::string_view version);  // of an Ed25519 key; kInvalidParam: no such version
   std::string_view version() const;
 };
 // "m.login.password", "com.example.thing" (Common Namespaced Identifier Grammar): 1 to 255 of a-z 0-9 - _ . beginning

@@ -27,7 +27,7 @@ Result<Receipt> check_receipt(const RoomRules& rules, const ReceiptFacts& facts)
     receipt.redacted = true;
   }
   const Event& event = *receipt.event;
-  // 4. "Passes authorization rules based on the event's auth events, otherwise it is rejected."
+  // 4. "Passes authorization rules based on the event's auth events, otherwise it is rejected." (Rejection)
   if (auto listed = check_auth_events(rules, event, facts.auth_events, facts.create); !listed)
     return end(Verdict::kReject, "auth events: " + listed.error().message);
   AuthEventSet auth_events(facts.auth_events, rules.auth.room_id_from_create ? facts.create.event : nullptr);
@@ -38,12 +38,13 @@ Result<Receipt> check_receipt(const RoomRules& rules, const ReceiptFacts& facts)
     if (auto allowed = authorize(rules, event, *facts.before); !allowed)
       return end(Verdict::kReject, "by the state before it: " + allowed.error().message);
   }
-  // 6. "Passes authorization rules based on the current state of the room, otherwise it is soft failed."
+  // 6. "Passes authorization rules based on the current state of the room, otherwise it is 'soft failed'." (Soft
+  // failure)
   if (facts.current) {
     if (auto allowed = authorize(rules, event, *facts.current); !allowed)
       return end(Verdict::kSoftFail, "by the current state: " + allowed.error().message);
   }
-  // 7. "Is validated by the policy server, if the room is using one, otherwise it is soft failed."
+  // 7. "Is validated by the Policy Server, if the room is using a Policy Server, otherwise it is 'soft failed'."
   if (facts.policy == PolicyAnswer::kRefused) return end(Verdict::kSoftFail, "the policy server refused it");
   return receipt;
 }

@@ -12,8 +12,8 @@ namespace myelin {
 
 enum class Verdict : uint8_t {
   kAccept,
-  kSoftFail,  // stored and part of state resolution, not shown to clients, no forward extremity
-  kReject,    // stored so that what builds on it can be judged; never in the state, never an auth event
+  kSoftFail,  // Soft failure: stored and part of state resolution, not shown to clients, no forward extremity
+  kReject,    // Rejection: stored so that what builds on it can be judged; never in the state, never an auth event
   kDrop,      // not stored
 };
 
@@ -37,6 +37,8 @@ struct Receipt {
   std::string reason;     // for a person, unless accepted
 };
 
+// What speaks against the event is in the receipt and no error. kCorrupt, kBadJson: the redacted copy of the event,
+// which is asked for where the content hash does not match, cannot be made or read.
 Result<Receipt> check_receipt(const RoomRules&, const ReceiptFacts&);
 
 }  // namespace myelin

@@ -34,11 +34,14 @@ class SigningKey {
   std::array<uint8_t, 64> secret_{};
 };
 
+// False also where the key has not 32 bytes or the signature not 64.
 bool verify_signature(std::string_view public_key, std::string_view message, std::string_view signature);
 
-// Adds signatures[name][key id]; other signatures stay. `unsigned` is not signed.
+// Adds signatures[name][key id]; other signatures stay. `unsigned` is not signed. kBadJson, and the object is as it
+// was: a number that the mode forbids, or `signatures` is there and no object.
 Result<void> sign_json(json::Object&, const std::string& name, const SigningKey&, json::CanonicalMode);
-// Checks signatures[name][key_id]. kInvalidSignature, kBadJson.
+// Checks signatures[name][key_id]. kInvalidSignature: there is none, or it is wrong. kBadJson: a number that the mode
+// forbids.
 Result<void> verify_json(const json::Object&, std::string_view name, std::string_view key_id,
                          std::string_view public_key, json::CanonicalMode);
 

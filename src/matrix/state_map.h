@@ -154,7 +154,9 @@ struct StateEdit {
   friend bool operator==(const StateEdit&, const StateEdit&) = default;
 };
 
-// Makes new maps from old ones. It is a PageStore itself: its new pages, then those of the store below.
+// Makes new maps from old ones. It is a PageStore itself: its new pages, then those of the store below. Errors are
+// those of that store and of the ItemSource, and kCorrupt where a page is not the tree it should be; what was written
+// before one stays in new_pages(), named by no root.
 class StateWriter final : public PageStore {
  public:
   // New pages are numbered from `next_page_no` (at least 1), which the caller keeps with the room.
@@ -180,7 +182,7 @@ class StateWriter final : public PageStore {
 };
 
 // Garbage collection: the pages of `all` that no root reaches. A page lives as long as one of its nodes does. Loads
-// every inner page that is reachable, once.
+// every inner page that is reachable, once. Errors are the store's, and kCorrupt: then nothing may be deleted.
 Result<std::vector<uint32_t>> dead_pages(PageStore&, std::span<const StateRoot> roots, std::span<const uint32_t> all);
 
 }  // namespace myelin

@@ -54,6 +54,9 @@ Result<void> add_signers(const Event& event, const RoomRules& rules, std::vector
     auto server = std::string_view(id).substr(id.find(':') + 1);
     if (server != event.sender().server()) add(server);
   }
+  // v8, member rule 2: "If content has a join_authorised_via_users_server key: If the event is not validly signed by
+  // the homeserver of the user ID denoted by the key, reject." Of joins only, as Synapse reads it too: decision 0006,
+  // Both leave the letter.
   if (rules.auth.restricted && event.type() == "m.room.member" &&
       json::string_at(event.content(), "membership") == "join") {
     if (auto via = event.content().if_contains("join_authorised_via_users_server")) {

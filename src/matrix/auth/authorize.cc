@@ -27,6 +27,8 @@ std::string_view Case::join_rule() const {
 
 namespace {
 
+// "If the content of the m.room.create event in the room state has the property m.federate set to false, and the sender
+// domain of the event does not match the sender domain of the create event, reject."
 Result<void> check_federation(const Event& event, const Event& create) {
   if (json::bool_at(create.content(), "m.federate") != false) return {};
   if (event.sender().server() == create.sender().server()) return {};
@@ -57,6 +59,8 @@ Result<void> authorize(const RoomRules& rules, const Event& event, const AuthSta
 
   auto create = state.find("m.room.create", "");
   if (!create) return reject("the room has no create event");
+  // v12: "If the event's room_id is not an event ID for an accepted … m.room.create event, with the sigil ! instead of
+  // $, reject."
   if (rules.auth.room_id_from_create && !is_room_of(event.room_id(), *create))
     return reject("the room id does not name the create event");
   MYELIN_CHECK(check_federation(event, *create));
@@ -64,12 +68,13 @@ Result<void> authorize(const RoomRules& rules, const Event& event, const AuthSta
 
   Case the(rules, event, state, *create);
   if (type == "m.room.member") return check_member(the);
+  // "If the sender's current membership state is not join, reject."
   if (!the.sender_joined()) return reject("{} is not in the room", the.sender);
   if (type == "m.room.third_party_invite") return check_third_party_invite(the);
   MYELIN_CHECK(check_levels(the));
   if (type == "m.room.power_levels") return check_power_levels(the);
   if (rules.auth.redaction_rule && type == "m.room.redaction") return check_redaction(the);
-  return {};
+  return {};  // "Otherwise, allow."
 }
 
 }  // namespace myelin

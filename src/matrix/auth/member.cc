@@ -1,11 +1,12 @@
-// m.room.member (rule 5; 4 in versions 6 to 11), one function per membership. That join_authorised_via_users_server's
-// server has signed is checked with the other signatures.
+// m.room.member (rule 5; 4 in versions 6 to 11), one function per membership. Its second rule, on the signature of the
+// server of join_authorised_via_users_server, is checked with the other signatures: add_signers() in verify.cc.
 #include "matrix/auth/rules.h"
 
 namespace myelin::auth {
 namespace {
 
-// "If the only previous event is an m.room.create and the state_key is the creator, allow."
+// "If the only previous event is an m.room.create and the state_key is the creator, allow." From v11: "… the state_key
+// is the sender of the m.room.create, allow."
 bool is_creators_first_join(const Case& the, std::string_view target) {
   auto& previous = the.event.prev_events();
   if (previous.size() != 1 || previous.front() != the.create.event_id()) return false;
@@ -35,13 +36,14 @@ Result<void> check_join(const Case& the, std::string_view target) {
   auto& rules = the.rules.auth;
   auto join_rule = the.join_rule();
   bool invited = membership == "invite" || membership == "join";
-  // "If the join_rule is invite or knock then allow if membership state is invite or join." (knock: v7)
+  // v1: "If the join_rule is invite then allow if membership state is invite or join." v7: "If the join_rule is invite
+  // or knock then allow if membership state is invite or join."
   if (join_rule == "invite" || (join_rule == "knock" && rules.knocking)) {
     if (invited) return {};
     return reject("{} is not invited to a room that asks for it", target);
   }
-  // "If the join_rule is restricted or knock_restricted:" (v8; knock_restricted: v10) "If membership state is join or
-  // invite, allow." … "Otherwise, allow."
+  // v8: "If the join_rule is restricted:" v10: "If the join_rule is restricted or knock_restricted:" "If membership
+  // state is join or invite, allow." … "Otherwise, allow."
   if ((join_rule == "restricted" && rules.restricted) || (join_rule == "knock_restricted" && rules.knock_restricted))
     return invited ? Result<void>() : check_authoriser(the);
   // "If the join_rule is public, allow." "Otherwise, reject."
@@ -68,8 +70,8 @@ Result<void> check_invite(const Case& the, std::string_view target) {
 
 Result<void> check_leave(const Case& the, std::string_view target) {
   auto membership = the.membership(target);
-  // "If the sender matches state_key, allow if and only if that user's current membership state is invite, join, or
-  // knock." (knock: v7)
+  // v1: "If the sender matches state_key, allow if and only if that user's current membership state is invite or join."
+  // v7: "… is invite, join, or knock."
   if (the.sender == target) {
     if (membership == "invite" || membership == "join" || (membership == "knock" && the.rules.auth.knocking)) return {};
     return reject("{} is not in the room", target);
@@ -105,7 +107,8 @@ Result<void> check_ban(const Case& the, std::string_view target) {
 
 // v7.
 Result<void> check_knock(const Case& the, std::string_view target) {
-  // "If the join_rule is anything other than knock or knock_restricted, reject." (knock_restricted: v10)
+  // v7: "If the join_rule is anything other than knock, reject." v10: "If the join_rule is anything other than knock or
+  // knock_restricted, reject."
   auto join_rule = the.join_rule();
   if (join_rule != "knock" && !(join_rule == "knock_restricted" && the.rules.auth.knock_restricted))
     return reject("the room's join rule \"{}\" does not allow knocking", join_rule);

@@ -1,5 +1,6 @@
-// Mainline ordering (rooms/fragments/v2-state-res): by how far back on the line of power levels an event stands, then
-// the earliest, then the smallest event id.
+// Mainline ordering (rooms/fragments/v2-state-res): "x < y if the mainline position of x is greater than the mainline
+// position of y (i.e. the auth chain of x is based on an earlier event in the mainline than y)", then by
+// origin_server_ts, then by event_id.
 #include <algorithm>
 
 #include "matrix/state_res/steps.h"
@@ -11,11 +12,12 @@ namespace {
 // The mainline is followed only as far back as it is asked for: generations tell when it has passed an event.
 class Mainline {
  public:
-  static constexpr uint32_t kOff = UINT32_MAX;  // greater than every position
+  static constexpr uint32_t kOff = UINT32_MAX;  // ∞, "a sentinel value greater than any integer"
 
   Mainline(Events& events, uint32_t power_levels) : events_(events), next_(power_levels) {}
 
-  // Of an event: that of the power levels it cites.
+  // "Find the smallest index j ≥ 1 for which e_j belongs to the mainline of P. If such a j exists, then e_j = P_i for
+  // some unique index i ≥ 0. Otherwise set i = ∞": the event itself, e_0, is not asked, only the power levels it cites.
   Result<uint32_t> position(uint32_t event_no) {
     // Without a P, as mostly in version 12, every i is ∞, and no past need be read to see it.
     if (next_ == Events::kNone && length_ == 0) return kOff;
@@ -36,6 +38,7 @@ class Mainline {
   }
 
  private:
+  // "Starting with i = 0, repeatedly fetch P_(i+1), the m.room.power_levels event in the auth_events of P_i."
   // Afterwards, if `levels` is on the mainline, its position is known.
   Result<void> follow_to(uint32_t levels) {
     auto generation = events_.graph().generation(levels);

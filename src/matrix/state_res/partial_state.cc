@@ -1,3 +1,5 @@
+// Iterative auth checks (rooms/fragments/v2-state-res): "applying the state event to the room state if the state event
+// is allowed by the authorisation rules"; and the state that they make.
 #include <algorithm>
 
 #include "matrix/state_res/steps.h"
@@ -24,6 +26,8 @@ class PartialState::View final : public AuthState {
     auto& events = state_.events_;
     if (events.rules().auth.room_id_from_create && type == "m.room.create") return state_.create_event();
     MYELIN_TRY(uint32_t event_no, state_.find(type, state_key));
+    // "If a (event_type, state_key) key that is required for checking the authorisation rules is not present in the
+    // state, then the appropriate state event from the event's auth_events is used if the auth event is not rejected."
     if (event_no == Events::kNone && fallback_ == Fallback::kAuthEvents) {
       MYELIN_TRY(event_no, accepted_auth_event(type, state_key));
     }
@@ -31,6 +35,8 @@ class PartialState::View final : public AuthState {
     return events.get(event_no);
   }
   Result<uint32_t> accepted_auth_event(std::string_view type, std::string_view state_key) const {
+    // Rejected events: "Rejected auth events are deliberately excluded from use in the iterative auth checks"; other
+    // rejected events "are handled as usual by the algorithm".
     MYELIN_TRY(uint32_t event_no, state_.events_.auth_event(event_no_, type, state_key));
     if (event_no == Events::kNone) return event_no;
     MYELIN_TRY(bool rejected, state_.events_.source().rejected(event_no));
@@ -91,6 +97,7 @@ Result<void> PartialState::check_and_apply(uint32_t event_no) {
   View view(*this, event_no, View::Fallback::kAuthEvents);
   bool allowed = authorize(events_.rules(), *event, view).has_value();
   if (view.error()) return std::unexpected(*view.error());
+  // "If the state event is not allowed by the authorisation rules, then the event is ignored."
   if (!allowed) return {};
   MYELIN_TRY(uint32_t key, key_no(*event));
   set(key, event_no);
@@ -110,6 +117,8 @@ Result<bool> PartialState::allows(uint32_t event_no) {
   return allowed;
 }
 
+// Step 5: "Update the result by replacing any event with the event with the same key from the unconflicted state map,
+// if such an event exists, to get the final resolved state."
 Result<std::vector<StateEdit>> PartialState::edits() const {
   std::vector<StateEdit> edits;
   for (auto& [key_no, event_no] : decided_) {

@@ -1,5 +1,6 @@
-// Reverse topological power ordering (rooms/fragments/v2-state-res): Kahn's algorithm along auth events, among those
-// that are free the one whose sender has the greatest power level, then the earliest, then the smallest event id.
+// Reverse topological power ordering (rooms/fragments/v2-state-res): "the lexicographically smallest topological
+// ordering based on the DAG formed by auth events", found by "Kahn's algorithm for topological sorting, and at each
+// step selecting, among all the candidate vertices, the smallest vertex".
 #include <algorithm>
 #include <queue>
 
@@ -7,6 +8,8 @@
 
 namespace myelin::state_res {
 
+// "A power event is a state event with type m.room.power_levels or m.room.join_rules, or a state event with type
+// m.room.member where the membership is leave or ban and the sender does not match the state_key."
 bool is_power_event(const Event& event) {
   if (event.type() == "m.room.power_levels" || event.type() == "m.room.join_rules") return true;
   if (event.type() != "m.room.member" || event.state_key() == event.sender().str()) return false;
@@ -16,6 +19,9 @@ bool is_power_event(const Event& event) {
 
 namespace {
 
+// "x < y if x's sender has greater power level than y's sender, when looking at their respective auth_events; or the
+// senders have the same power level, but x's origin_server_ts is less than y's origin_server_ts; or …, but x's event_id
+// is less than y's event_id."
 struct Candidate {
   int64_t level;
   const Event* event;
@@ -28,7 +34,6 @@ struct Candidate {
   }
 };
 
-// "When looking at their respective auth_events."
 Result<int64_t> sender_level(Events& events, uint32_t event_no, const Event& event, const Event* create) {
   const Event* levels = nullptr;
   MYELIN_TRY(uint32_t levels_no, events.power_levels_of(event_no));

@@ -38,7 +38,9 @@ Result<EventNos> sorted(Events& events, const EventNos& event_nos) {
   return result;
 }
 
-// Of one key: the last event of the longest chain in which each is allowed by what was there and the one before it.
+// Of one key: "For each subsequent event in the list, check that the event would be allowed by the authorisation rules
+// for a room in state R. If the event would be allowed, then update R with the event and continue with the next event
+// in the list. If it would not be allowed, stop". It goes into R with the others of its pass.
 Result<uint32_t> resolve_auth_key(PartialState& state, const Conflict& conflict) {
   uint32_t chosen = conflict.events.front();
   for (size_t i = 1; i < conflict.events.size(); ++i) {
@@ -64,10 +66,11 @@ Result<uint32_t> resolve_other_key(PartialState& state, const Conflict& conflict
 
 Result<Resolution> resolve_v1(Events& events, std::span<const StateMap> sets) {
   MYELIN_TRY(auto keys, conflicted_keys(sets));
+  // "Start by setting R to the union of the states to be resolved, excluding any conflicting events."
   PartialState state(events, sets[0], keys, PartialState::Start::kUnconflicted);
   Resolution resolution;
-  // "A conflict occurs between states where those states have different event_ids for the same key": a key that only
-  // some sets have, with one event, goes into R with "the union of the states".
+  // "A conflict occurs between states where those states have different event_ids for the same (event_type,
+  // state_key)": a key that only some sets have, with one event, goes into R with "the union of the states".
   std::vector<Conflict> conflicts;
   for (auto& key : keys) {
     auto distinct = distinct_events(key);
@@ -82,7 +85,9 @@ Result<Resolution> resolve_v1(Events& events, std::span<const StateMap> sets) {
   }
   resolution.conflicted = conflicts.size();
 
-  // Every key of a pass is judged by R as it was before the pass.
+  // "First we resolve conflicts between m.room.power_levels events." "Repeat the above process for conflicts between
+  // m.room.join_rules events." "… between m.room.member events." Every key of a pass is judged by R as it was before
+  // it.
   static constexpr std::string_view kPasses[] = {"m.room.power_levels", "m.room.join_rules", "m.room.member"};
   for (auto type : kPasses) {
     std::vector<std::pair<uint32_t, uint32_t>> chosen;
@@ -93,6 +98,7 @@ Result<Resolution> resolve_v1(Events& events, std::span<const StateMap> sets) {
     }
     for (auto [key_no, event_no] : chosen) state.set(key_no, event_no);
   }
+  // "No other events affect the authorisation rules, so for all other conflicts …"
   for (auto& conflict : conflicts) {
     if (std::ranges::find(kPasses, conflict.type) != std::end(kPasses)) continue;
     MYELIN_TRY(uint32_t event_no, resolve_other_key(state, conflict));

@@ -16,7 +16,8 @@ EventNos conflicted_state_set(std::span<const ConflictedKey> keys) {
   return events;
 }
 
-// "The union of the auth chains for each event in S_i … ∪ C_i − ∩ C_i", a state's events counted into its chain.
+// "If C_i is the full auth chain of S_i, then the auth difference is ∪ C_i − ∩ C_i", a state's events counted into its
+// chain: decision 0004.
 Result<EventNos> auth_difference(const AuthGraph& graph, std::span<const StateMap> sets,
                                  std::span<const ConflictedKey> keys) {
   size_t words = (sets.size() + 63) / 64;
@@ -40,7 +41,8 @@ Result<EventNos> auth_difference(const AuthGraph& graph, std::span<const StateMa
   return graph.difference(seeds, sets.size());
 }
 
-// The full conflicted set.
+// "The full conflicted set is the union of the conflicted state set and the auth difference." v12: "… the union of the
+// conflicted state set, the conflicted state subgraph, and the auth difference."
 Result<EventNoSet> full_conflicted_set(Events& events, std::span<const StateMap> sets,
                                        std::span<const ConflictedKey> keys) {
   auto conflicted = conflicted_state_set(keys);
@@ -54,7 +56,9 @@ Result<EventNoSet> full_conflicted_set(Events& events, std::span<const StateMap>
   return full;
 }
 
-// Step 1: the power events of the full conflicted set, and those of it in their auth chains.
+// Step 1: "Select the set X of all power events that appear in the full conflicted set. For each such power event P,
+// enlarge X by adding the events in the auth chain of P which also belong to the full conflicted set": the chain is
+// followed through such events only, decision 0004.
 Result<EventNoSet> power_events_and_chains(Events& events, const EventNoSet& full) {
   EventNoSet chosen;
   EventNos open;
@@ -79,18 +83,22 @@ Result<Resolution> resolve_v2(Events& events, std::span<const StateMap> sets) {
   if (keys.empty()) return Resolution{};
   MYELIN_TRY(auto full, full_conflicted_set(events, sets, keys));
 
-  // v2.1: "The iterative auth checks algorithm … starts with an empty state map instead of the unconflicted state map."
+  // Version 2: "starting from the unconflicted state map". v12: "The iterative auth checks algorithm … now starts with
+  // an empty state map instead of the unconflicted state map."
   bool from_empty = events.rules().resolution == StateResolution::kV2_1;
   PartialState state(events, sets[0], keys,
                      from_empty ? PartialState::Start::kEmpty : PartialState::Start::kUnconflicted);
   MYELIN_TRY(const Event* create, state.create_event());
 
-  // Steps 1 and 2.
+  // Steps 1 and 2: "Sort X into a list using the reverse topological power ordering. Apply the iterative auth checks
+  // algorithm … to the list of events from the previous step to get a partially resolved state."
   MYELIN_TRY(auto power_events, power_events_and_chains(events, full));
   MYELIN_TRY(auto order, reverse_topological_power_order(events, power_events, create));
   MYELIN_CHECK(state.check_and_apply(order));
 
-  // Steps 3 and 4.
+  // Steps 3 and 4: "Take all remaining events that weren't picked in step 1 and order them by the mainline ordering
+  // based on the power level in the partially resolved state obtained in step 2. Apply the iterative auth checks
+  // algorithm on the partial resolved state and the list of events from the previous step."
   EventNos rest;
   for (uint32_t event_no : full)
     if (!power_events.contains(event_no)) rest.push_back(event_no);
@@ -98,7 +106,7 @@ Result<Resolution> resolve_v2(Events& events, std::span<const StateMap> sets) {
   MYELIN_CHECK(mainline_order(events, rest, power_levels));
   MYELIN_CHECK(state.check_and_apply(rest));
 
-  // Step 5: what is not conflicted stays.
+  // Step 5 is in edits(): what is not conflicted stays.
   MYELIN_TRY(auto edits, state.edits());
   return Resolution{std::move(edits), keys.size(), full.size()};
 }
