@@ -5,7 +5,6 @@
 namespace myelin::db {
 namespace {
 
-constexpr int kPageRows = 2'000;
 constexpr size_t kPageBytes = 16 << 20;  // about
 
 size_t size_of(const Cells& cells) {
@@ -15,9 +14,9 @@ size_t size_of(const Cells& cells) {
   return out;
 }
 
-std::string select_all(const Table& table, std::string_view where) {
+std::string select_all(const Table& table, std::string_view where, int rows) {
   return fmt::format("SELECT {} FROM {} {} ORDER BY {} LIMIT {}", column_list(table), quoted_name(table.name), where,
-                     key_list(table), kPageRows);
+                     key_list(table), rows);
 }
 
 std::string after_the_key(const Table& table) {
@@ -35,10 +34,10 @@ std::vector<Value> key_of(const Table& table, const Cells& row) {
 
 }  // namespace
 
-Pages::Pages(const Table& table)
+Pages::Pages(const Table& table, int rows)
     : table_(table),
-      first_(lasting_sql(select_all(table, ""))),
-      following_(lasting_sql(select_all(table, after_the_key(table)))) {}
+      first_(lasting_sql(select_all(table, "", rows))),
+      following_(lasting_sql(select_all(table, after_the_key(table), rows))) {}
 
 void Pages::start_after(const Cells& row) { last_ = row; }
 

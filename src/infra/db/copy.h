@@ -12,7 +12,7 @@ namespace myelin::db {
 // The rows of a table, a snapshot for each page: for a table that nobody writes meanwhile.
 class Pages {
  public:
-  explicit Pages(const Table&);
+  Pages(const Table&, int rows);       // at most, or about 16 MiB
   void start_after(const Cells& row);  // its key; else from the first row on
   std::vector<Cells> next(Session&);   // in a transaction of the caller; empty at the end
 

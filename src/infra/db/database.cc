@@ -18,6 +18,7 @@ class EngineDatabase final : public Database {
                  std::vector<std::unique_ptr<Session>> readers, const Options& options)
       : engine_(std::move(engine)),
         witness_(std::move(witness)),
+        checks_marks_(options.beside_a_server && is_sqlite()),
         readers_(std::make_unique<Readers>(std::move(readers))) {
     LaneLimits limits{options.batch_closures, options.batch_time};
     if (!is_sqlite()) limits.patience = options.write_patience;
@@ -48,6 +49,11 @@ class EngineDatabase final : public Database {
  protected:
   void submit(Write write) override {
     if (stopped_) return write.done(fail(Code::kUnavailable, "the database is closed"));
+    if (checks_marks_)
+      write.run = [run = std::move(write.run)](Tx& tx) {
+        check_not_moved(tx);
+        return run(tx);
+      };
     auto& lane = write.options.urgent && urgent_ ? *urgent_ : *lanes_[write.options.lane % lanes_.size()];
     lane.submit({write.options, std::move(write.run), std::move(write.done)});
   }
@@ -59,6 +65,7 @@ class EngineDatabase final : public Database {
  private:
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Witness> witness_;
+  bool checks_marks_;
   Committed committed_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<Lane> urgent_;  // null: they go to lanes_ like all
@@ -111,7 +118,7 @@ Result<std::unique_ptr<Database>> Database::open(Options options, Executor, cons
     MYELIN_TRY(auto session, engine->connect_writer());
     writers.push_back(std::move(session));
   }
-  MYELIN_CHECK(check_not_moved(*writers.front()));
+  MYELIN_CHECK(check_not_moved(*writers.front(), !options.beside_a_server));
   MYELIN_CHECK(migrate(*writers.front(), options.migrations.empty() ? all_migrations() : options.migrations, clock));
   MYELIN_TRY(auto witness, ask_witness(*engine, *writers.front(), options));
   if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), clock));

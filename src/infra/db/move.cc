@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <thread>
 
 #include "base/fault.h"
 #include "infra/db/copy.h"
@@ -12,7 +13,7 @@ namespace myelin::db {
 namespace {
 
 Result<std::unique_ptr<Engine>> open_engine(const Options& options) {
-  return options.url.starts_with("sqlite:") ? open_sqlite(options) : open_postgres(options);
+  return options.url.starts_with("sqlite:") ? open_sqlite(options) : open_postgres(options, false);
 }
 
 std::map<std::string, int64_t> versions_of(std::span<const Migration> migrations) {
@@ -39,6 +40,23 @@ struct Side {
   void identify(const std::string& token) {
     engine->identify(token);
     history = engine->history();
+  }
+  // Who wants to go on has to connect again, and finds the mark: on PostgreSQL, processes that came before it and were
+  // not seen, as they were suspended, cut off, or about to start.
+  Result<void> cut_others_off() {
+    if (engine->dialect() == Dialect::kSqlite) return {};
+    for (int attempt = 0; attempt < 100; ++attempt) {
+      size_t others = 0;
+      MYELIN_CHECK(in_snapshot(*session, [&] {
+        session->run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
+            "application_name = 'myelin' AND usename = current_user AND pid <> pg_backend_pid()",
+            {}, [&](const Row&) { ++others; });
+      }));
+      if (others == 0) return {};
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    return fail(Code::kUnavailable, "PostgreSQL does not end the sessions of another process on its database");
   }
   std::span<const Migration> migrations() const {
     return options.migrations.empty() ? all_migrations() : options.migrations;
@@ -116,31 +134,43 @@ class Mover {
         token = read_identity(*to_.session).token;
     }));
     bool is_the_same = from_.mark && to_.mark && from_.mark->move == to_.mark->move;
+    if (is_the_same) move_token_ = to_.mark->move;
     if (is_the_same && !token.empty()) to_.identify(token);
     if (from_.mark && from_.mark->state == "gone") {
       if (is_the_same && to_.mark->state == "arrived") return {};
       return fail(Code::kConflict, why_gone(*from_.mark));
     }
     if (is_the_same && to_.mark->is_of_a_copy()) {
-      move_token_ = to_.mark->move;
       state_ = to_.mark->state;
       return {};
     }
     if (names.empty() || may_overwrite()) return {};
-    if (!to_.mark)
-      return fail(Code::kConflict, fmt::format("{} is not empty: it holds a server's data, or other tables. Name a new "
-                                               "database",
-                                               move_.to_place));
+    return is_taken();
+  }
+
+  // Never a living server's data, nor what another server may have moved to already.
+  bool may_overwrite() const {
+    if (!to_.mark || to_.mark->state == "leaving") return false;
+    bool is_ours = to_.mark->is_of_a_copy() && to_.mark->source == token_;
+    return is_ours || (move_.replaces && to_.mark->state != "arrived");
+  }
+
+  std::unexpected<Error> is_taken() const {
+    const auto& place = move_.to_place;
+    if (!to_.mark || to_.mark->state == "leaving")
+      return fail(
+          Code::kConflict,
+          fmt::format("{} is not empty: it holds a server's data, or other tables. Name a new database", place));
+    if (to_.mark->state == "arrived")
+      return fail(Code::kConflict,
+                  fmt::format("{} holds all that another server had in {}, and may be the only one to: "
+                              "name a new database",
+                              place, to_.mark->place));
     return fail(Code::kConflict,
-                fmt::format("{} holds {}. Name a new database, or overwrite it with --replace", move_.to_place,
+                fmt::format("{} holds {}. Name a new database, or overwrite it with --replace", place,
                             to_.mark->is_of_a_copy()
                                 ? fmt::format("an unfinished move from {}", to_.mark->place)
                                 : fmt::format("what a server had there before it moved to {}", to_.mark->place)));
-  }
-
-  bool may_overwrite() const {
-    if (!to_.mark) return false;
-    return move_.replaces || (to_.mark->is_of_a_copy() && to_.mark->source == token_);
   }
 
   Result<void> check_idle() {
@@ -156,8 +186,9 @@ class Mover {
   // ---- the copy
 
   Result<void> make_copy() {
+    if (state_.empty()) MYELIN_CHECK(leave());
     MYELIN_CHECK(read_source());
-    if (state_.empty()) MYELIN_CHECK(begin());
+    if (state_.empty()) MYELIN_CHECK(arrive());
     if (state_ != "copying") MYELIN_CHECK(prepare_target());
     for (const auto& table : tables_) MYELIN_CHECK(copy(table));
     crash_point("move.copied");
@@ -169,8 +200,10 @@ class Mover {
     return {};
   }
 
+  static bool is_of_the_schema(const std::string& name) { return name == "schema_version" || name == "schema_step"; }
+
   bool is_left_out(const std::string& name) const {
-    return name == kMoveTable || name == "database_identity" || name == "schema_version" ||
+    return name == kMoveTable || name == "database_identity" || is_of_the_schema(name) ||
            std::ranges::find(move_.left_out, name) != move_.left_out.end();
   }
 
@@ -196,6 +229,7 @@ class Mover {
     }
     progress_.all_rows = progress_.rows;
     if (bad.empty()) return {};
+    MYELIN_CHECK(in_transaction(*from_.session, [&] { delete_mark(*from_.session); }));
     return fail(
         Code::kInvalidParam,
         fmt::format("{} cannot hold texts with a NUL, or that are no UTF-8, and there are some: {}. Nothing was "
@@ -217,7 +251,7 @@ class Mover {
   template <class Each>
   Result<TableSum> sum_of(Side& side, const Table& table, Each each) {
     TableSum out(table, is_earlier_state_ && &side == &from_ ? "" : side.history);
-    Pages pages(table);
+    Pages pages(table, move_.page_rows);
     for (std::vector<Cells> page;;) {
       MYELIN_CHECK(in_snapshot(*side.session, [&] { page = pages.next(*side.session); }));
       if (page.empty()) return out;
@@ -229,33 +263,56 @@ class Mover {
     }
   }
 
-  Result<void> mark(Side& side, std::string state, const std::string& place) {
-    return in_transaction(*side.session, [&] {
-      write_mark(*side.session, {std::move(state), move_token_, place, token_, clock_.now()});
+  MoveMark a_mark(std::string state, const std::string& place) const {
+    return {std::move(state), move_token_, place, token_, clock_.now()};
+  }
+
+  // Whatever is written to the source from here on takes its mark away, and so ends the move.
+  Result<void> leave() {
+    move_token_ = new_token();
+    MYELIN_CHECK(
+        in_transaction(*from_.session, [&] { write_mark(*from_.session, a_mark("leaving", move_.to_place)); }));
+    crash_point("move.begun");
+    return from_.cut_others_off();
+  }
+
+  Result<void> arrive() {
+    return in_transaction(*to_.session, [&] {
+      auto now = read_mark(*to_.session);
+      bool is_as_seen = now ? to_.mark && now->move == to_.mark->move && now->state == to_.mark->state
+                            : !to_.mark && table_names(*to_.session).empty();
+      if (!is_as_seen) throw Failure({Code::kStale, move_.to_place + " was taken by somebody else meanwhile"});
+      write_mark(*to_.session, a_mark("arriving", move_.from_place));
     });
   }
 
-  Result<void> begin() {
-    move_token_ = new_token();
-    MYELIN_CHECK(mark(from_, "leaving", move_.to_place));
-    crash_point("move.begun");
-    return mark(to_, "arriving", move_.from_place);
+  // In a transaction that nobody else's move to there can come between.
+  Result<void> in_target(const std::function<void()>& work) {
+    return in_transaction(*to_.session, [&] {
+      Value move = move_token_;
+      bool is_ours = false;
+      to_.session->run("SELECT 1 FROM database_move WHERE id = 1 AND move = $1 {for_update}", {&move, 1},
+                       [&](const Row&) { is_ours = true; });
+      if (!is_ours) throw Failure({Code::kStale, "another move to there has begun"});
+      work();
+    });
   }
 
   // Brings the schema up to date and empties every table; what migrations put into some is the source's to say.
   Result<void> prepare_target() {
     crash_point("move.before_schema");
+    MYELIN_CHECK(to_.cut_others_off());
     MYELIN_CHECK(migrate(*to_.session, to_.migrations(), clock_));
     MYELIN_TRY(auto theirs, tables_of(to_));
     if (theirs != tables_) return fail(Code::kInternal, "the two databases have different tables");
     auto token = new_token();
-    MYELIN_CHECK(in_transaction(*to_.session, [&] {
+    MYELIN_CHECK(in_target([&] {
       bool sqlite = to_.engine->dialect() == Dialect::kSqlite;
       for (const auto& name : table_names(*to_.session))
-        if (name != kMoveTable && name != "schema_version")
+        if (name != kMoveTable && !is_of_the_schema(name))
           to_.session->script(fmt::format("{} {}", sqlite ? "DELETE FROM" : "TRUNCATE", quoted_name(name)));
       set_identity(*to_.session, token);
-      write_mark(*to_.session, {"copying", move_token_, move_.from_place, token_, clock_.now()});
+      write_mark(*to_.session, a_mark("copying", move_.from_place));
     }));
     to_.identify(token);
     return {};
@@ -264,7 +321,7 @@ class Mover {
   // From where an earlier attempt got to: pages are whole and in order.
   Result<void> copy(const Table& table) {
     begin_step(MoveProgress::Step::kCopying, table);
-    Pages pages(table);
+    Pages pages(table, move_.page_rows);
     int64_t found = 0;
     MYELIN_CHECK(in_snapshot(*to_.session, [&] {
       auto last = last_row(*to_.session, table);
@@ -279,7 +336,7 @@ class Mover {
       if (page.empty()) return {};
       if (!is_earlier_state_)
         for (auto& cells : page) rename_history(table, cells, from_.history, to_.history);
-      MYELIN_CHECK(in_transaction(*to_.session, [&] {
+      MYELIN_CHECK(in_target([&] {
         to_.session->insert_rows(table, page);
         crash_point("move.page_written");
       }));
@@ -294,7 +351,7 @@ class Mover {
       begin_step(MoveProgress::Step::kComparing, tables_[i]);
       MYELIN_TRY(auto sum, sum_of(to_, tables_[i], [](const Cells&) {}));
       if (sum == sums_[i]) continue;
-      MYELIN_CHECK(in_transaction(*to_.session, [&] { to_.session->script("UPDATE database_move SET move = ''"); }));
+      MYELIN_CHECK(in_target([&] { to_.session->script("UPDATE database_move SET move = ''"); }));
       return fail(Code::kCorrupt,
                   fmt::format("table {} differs: {} rows there, {} here. The source is as it was; moving again copies "
                               "everything anew",
@@ -306,9 +363,9 @@ class Mover {
   // ---- the switch
 
   Result<void> switch_over() {
-    MYELIN_CHECK(check_idle());
     if (move_.before_switch) MYELIN_CHECK(move_.before_switch());
-    if (state_ != "arrived") MYELIN_CHECK(mark(to_, "arrived", move_.from_place));
+    if (state_ != "arrived")
+      MYELIN_CHECK(in_target([&] { write_mark(*to_.session, a_mark("arrived", move_.from_place)); }));
     crash_point("move.before_switch");
     bool is_ours = false;
     MYELIN_CHECK(in_transaction(*from_.session, [&] {
@@ -322,23 +379,10 @@ class Mover {
     return {};
   }
 
-  // A process that was suspended, or cut off, and so taken for dead: when it wants to go on it has to connect again,
-  // and finds the mark.
-  Result<void> cut_others_off() {
-    if (from_.engine->dialect() == Dialect::kSqlite) return {};
-    return in_snapshot(*from_.session, [&] {
-      from_.session->run(
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND "
-          "application_name = 'myelin' AND usename = current_user AND pid <> pg_backend_pid()",
-          {}, [](const Row&) {});
-    });
-  }
-
   // The copy may be opened.
   Result<void> finish() {
-    MYELIN_CHECK(cut_others_off());
     if (!to_.options.witness.empty()) MYELIN_CHECK(Witness(to_.options.witness).remember({to_.history, messages_}));
-    MYELIN_CHECK(in_transaction(*to_.session, [&] { delete_mark(*to_.session); }));
+    MYELIN_CHECK(in_target([&] { delete_mark(*to_.session); }));
     crash_point("move.finished");
     return {};
   }
@@ -375,15 +419,17 @@ Result<Moved> move_database(const Move& move, const Clock& clock) { return Mover
 Result<bool> take_back(const Options& options) {
   Side side(options);
   MYELIN_CHECK(side.connect());
-  bool was_gone = false;
+  bool has_mark = false, was_gone = false;
   MYELIN_CHECK(in_snapshot(*side.session, [&] {
     auto mark = read_mark(*side.session);
+    if (mark && mark->is_of_a_copy()) throw Failure({Code::kConflict, why_unfinished(*mark)});
+    has_mark = mark.has_value();
     was_gone = mark && mark->state == "gone";
   }));
-  if (was_gone)
+  if (has_mark)
     MYELIN_CHECK(in_transaction(*side.session, [&] {
       delete_mark(*side.session);
-      set_identity(*side.session, new_token());
+      if (was_gone) set_identity(*side.session, new_token());
     }));
   return was_gone;
 }

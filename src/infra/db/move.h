@@ -29,9 +29,10 @@ struct Move {
   Options from, to;                   // `from` has been opened before, by this program's schema; nobody uses it now
   std::string from_place, to_place;   // for people: without secrets
   std::vector<std::string> left_out;  // tables that a copy begins without
+  int page_rows = 2'000;              // at most, in each of the copy's transactions
   bool replaces = false;              // what is at `to` may be overwritten if it is no server's living data
   std::function<bool(std::string_view)> is_text;    // what may be stored as TEXT at `to`
-  std::function<Result<void>(ReadTx&)> check_idle;  // at `from`, before anything is done, and again before the switch
+  std::function<Result<void>(ReadTx&)> check_idle;  // at `from`, before anything is done
   std::function<Result<void>()> before_switch;      // when all is copied
   std::function<void(const MoveProgress&)> progress;
 };

@@ -46,25 +46,40 @@ std::string why_gone(const MoveMark& mark) {
       mark.place, day_of(mark.at));
 }
 
+std::string why_leaving(const MoveMark& mark) {
+  return fmt::format(
+      "the server's data is being moved from here to {}, since {}: move again, or start the server to give that up",
+      mark.place, day_of(mark.at));
+}
+
 std::string why_unfinished(const MoveMark& mark) {
   return fmt::format("the move from {} to here that began on {} is not finished: run `myelin move` again", mark.place,
                      day_of(mark.at));
 }
 
-Result<void> check_not_moved(Session& session) {
+Result<void> check_not_moved(Session& session, bool is_server) {
   std::optional<MoveMark> mark;
-  MYELIN_CHECK(in_snapshot(session, [&] { mark = read_mark(session); }));
-  if (!mark) return {};
-  if (mark->is_of_a_copy()) return fail(Code::kConflict, why_unfinished(*mark));
-  if (mark->state == "gone") return fail(Code::kConflict, why_gone(*mark));
   bool ended = false;
   MYELIN_CHECK(in_transaction(session, [&] {
-    auto deleted = session.post("DELETE FROM database_move WHERE state = 'leaving'", {});
-    ended = session.changed(deleted) == 1;
+    if (!has_mark_table(session)) return;
+    if (is_server) {
+      auto deleted = session.post("DELETE FROM database_move WHERE state = 'leaving'", {});
+      ended = session.changed(deleted) == 1;
+    }
+    mark = read_mark(session);
   }));
-  if (!ended) return check_not_moved(session);
-  log::info("a move to {} had begun and was not finished: the next one begins anew", mark->place);
-  return {};
+  if (ended) log::info("a move of this database had begun and was not finished: the next one begins anew");
+  if (!mark) return {};
+  return fail(Code::kConflict, mark->state == "leaving" ? why_leaving(*mark)
+                               : mark->state == "gone"  ? why_gone(*mark)
+                                                        : why_unfinished(*mark));
+}
+
+void check_not_moved(Tx& tx) {
+  auto number = [](const Row& row) { return row.i64(0); };
+  bool has_table = tx.one("SELECT 1 FROM sqlite_schema WHERE name = 'database_move'", number).has_value();
+  if (has_table && tx.one("SELECT 1 FROM database_move", number))
+    throw Failure({Code::kConflict, "the server's data is being moved, or has moved: nothing was changed"});
 }
 
 }  // namespace myelin::db

@@ -11,7 +11,7 @@ namespace myelin::db {
 
 inline constexpr std::string_view kMoveTable = "database_move";
 
-// leaving:  a copy is being made; taken away by whoever opens the database, which ends that move
+// leaving:  a copy is being made; taken away by a server that is started or connects again, which ends that move
 // gone:     the server's data is elsewhere, and this is what it was then
 // arriving: a copy is about to be made here; its schema may be incomplete
 // copying:  tables are being filled
@@ -31,10 +31,16 @@ std::optional<MoveMark> read_mark(Session&);
 void write_mark(Session&, const MoveMark&);
 void delete_mark(Session&);
 
-std::string why_gone(const MoveMark&);        // for people
-std::string why_unfinished(const MoveMark&);  // the same
+// For people.
+std::string why_leaving(const MoveMark&);
+std::string why_gone(const MoveMark&);
+std::string why_unfinished(const MoveMark&);
 
-// For everybody but a move: kConflict when the database is gone or not all here; ends a move that has begun.
-Result<void> check_not_moved(Session&);
+// For everybody but a move: kConflict when the database is gone or not all here. A server ends a move that has begun;
+// who comes beside one is refused.
+Result<void> check_not_moved(Session&, bool is_server);
+// The same for who is beside a server on SQLite, in each of its transactions: it may have come before the move. Throws
+// Failure.
+void check_not_moved(Tx&);
 
 }  // namespace myelin::db

@@ -130,6 +130,7 @@ void PostgresSession::check_still_the_same(PGconn* connection) const {
                     lineage_, *lineage));
     throw Failure({Code::kUnavailable, "PostgreSQL is not the server it was"});
   }
+  if (!settings_.heeds_marks) return;
   auto has_moved = postgres_has_moved(connection);
   if (!has_moved) throw Failure(has_moved.error());
   if (*has_moved) {
@@ -396,12 +397,12 @@ class PostgresEngine final : public Engine {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> open_postgres(const Options& options) {
+Result<std::unique_ptr<Engine>> open_postgres(const Options& options, bool heeds_marks) {
   if (!options.url.starts_with("postgres://") && !options.url.starts_with("postgresql://")) {
     return fail(Code::kInvalidParam,
                 fmt::format("unknown database url '{}': sqlite:PATH or postgres://…", options.url));
   }
-  return std::make_unique<PostgresEngine>(PostgresSettings{options.url, options.session_timeout});
+  return std::make_unique<PostgresEngine>(PostgresSettings{options.url, options.session_timeout, heeds_marks});
 }
 
 }  // namespace myelin::db

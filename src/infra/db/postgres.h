@@ -26,6 +26,7 @@ using PgResult = std::unique_ptr<PGresult, ClearResult>;
 struct PostgresSettings {
   std::string url;
   std::chrono::milliseconds session_timeout{1'400};
+  bool heeds_marks = true;
 };
 
 // Connects, sets the session up and checks what the spine demands of the server (docs/spine.md, rule A3). kUnavailable:
@@ -33,7 +34,7 @@ struct PostgresSettings {
 Result<PgConnection> connect_postgres(const PostgresSettings&);
 // The system identifier and the timeline: change when the server is another one, or went back in time.
 Result<std::string> postgres_lineage(PGconn*);
-// Whether its data moved to another database (move.h).
+// Ends a move that has begun (move_mark.h); whether the database's data is elsewhere, or not all here.
 Result<bool> postgres_has_moved(PGconn*);
 
 class PostgresSession final : public Session {

@@ -116,7 +116,11 @@ Result<std::string> postgres_lineage(PGconn* connection) {
 Result<bool> postgres_has_moved(PGconn* connection) {
   MYELIN_TRY(auto has_mark, ask(connection, "SELECT to_regclass('database_move') IS NOT NULL"));
   if (has_mark != "t") return false;
-  MYELIN_TRY(auto marks, ask(connection, "SELECT COUNT(*) FROM database_move WHERE state = 'gone'"));
+  constexpr auto kMarks = "SELECT COUNT(*) FROM database_move";
+  MYELIN_TRY(auto marks, ask(connection, kMarks));
+  if (marks == "0") return false;
+  MYELIN_CHECK(ask(connection, "DELETE FROM database_move WHERE state = 'leaving'"));
+  MYELIN_TRY(marks, ask(connection, kMarks));
   return marks != "0";
 }
 

@@ -96,6 +96,7 @@ class Engine {
 };
 
 Result<std::unique_ptr<Engine>> open_sqlite(const Options&);
-Result<std::unique_ptr<Engine>> open_postgres(const Options&);
+// `heeds_marks`: a session that connects again ends a move, or the process if there was one (move_mark.h).
+Result<std::unique_ptr<Engine>> open_postgres(const Options&, bool heeds_marks = true);
 
 }  // namespace myelin::db
