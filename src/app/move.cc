@@ -27,16 +27,19 @@ std::string text_of(const std::string& path) {
 
 // The signing key goes along where it is looked for in the data directory.
 Result<void> check_key(const Config& from, const Config& to) {
-  auto theirs = text_of(signing_key_path(to));
-  if (theirs.empty() || theirs == text_of(signing_key_path(from))) return {};
+  if (signing_key_path(to) == signing_key_path(from)) return {};
+  auto ours = text_of(signing_key_path(from)), theirs = text_of(signing_key_path(to));
+  if (ours.empty())
+    return fail(Code::kNotFound,
+                fmt::format("the server's signing key has to go along, and is not here as {}", signing_key_path(from)));
+  if (theirs.empty() || theirs == ours) return {};
   return fail(Code::kConflict,
               fmt::format("{} holds another server's signing key: name another directory", to.data_dir));
 }
 
 Result<void> take_key_along(const Config& from, const Config& to) {
-  auto key = text_of(signing_key_path(from));
-  if (key.empty() || signing_key_path(to) == signing_key_path(from)) return {};
-  return make_file(signing_key_path(to), key);
+  if (signing_key_path(to) == signing_key_path(from)) return {};
+  return make_file(signing_key_path(to), text_of(signing_key_path(from)));
 }
 
 Result<void> check_nobody_alive(db::ReadTx& tx, Milliseconds now) {
@@ -92,7 +95,8 @@ Result<std::string> move_server(const Config& from, const MoveTo& wish) {
   SystemClock clock;
   move.left_out.assign(std::begin(lease::kTables), std::end(lease::kTables));
   move.replaces = wish.replaces;
-  move.is_text = [](std::string_view text) { return text.find('\0') == text.npos && is_valid_utf8(text); };
+  if (to.database != "sqlite")
+    move.is_text = [](std::string_view text) { return text.find('\0') == text.npos && is_valid_utf8(text); };
   if (from.database != "sqlite") move.check_idle = [&](db::ReadTx& tx) { return check_nobody_alive(tx, clock.now()); };
   move.before_switch = [&] { return take_key_along(from, to); };
   move.progress = wish.progress;

@@ -81,10 +81,23 @@ TEST_F(MoveServer, WhatMovedAwayGoesOnWhenThatIsSaid) {
   EXPECT_EQ(*list_users(old), "@zed:here.test");
 }
 
+TEST_F(MoveServer, DoesNotLeaveTheSigningKeyBehind) {
+  std::filesystem::remove(signing_key_path(old));
+  EXPECT_TRUE(error_of(move_server(old, {"sqlite", back.data_dir})).contains("signing key has to go along"));
+  EXPECT_TRUE(move_server(old, {postgres.url()}));  // it stays where it is looked for
+}
+
 TEST_F(MoveServer, IsRefusedWhileTheServerRuns) {
   auto lock = lease::DirectoryLock::take(old.data_dir);
   ASSERT_TRUE(lock);
-  EXPECT_TRUE(error_of(move_server(old, {postgres.url()})).contains("is in use by another process"));
+  EXPECT_TRUE(error_of(move_server(old, {postgres.url()})).contains("old is in use by another process"));
+}
+
+TEST_F(MoveServer, IsRefusedWhileAServerRunsOnTheOtherDirectory) {
+  EXPECT_TRUE(make_data_directory(back));
+  auto lock = lease::DirectoryLock::take(back.data_dir);
+  ASSERT_TRUE(lock);
+  EXPECT_TRUE(error_of(move_server(old, {"sqlite", back.data_dir})).contains("new is in use by another process"));
 }
 
 TEST_F(MoveServer, IsRefusedWhileAProcessElsewhereIsAlive) {
