@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,10 +43,10 @@ class Home:
         assert self.server.process.wait(30) == 0, self.server.log_path.read_text()
         self.server.process.stdin.close()
 
-    def move(self, *target, crash_at=None):
-        """(exit status, what it printed)."""
+    def move(self, *target, crash_at=None, data=None):
+        """(exit status, what it printed). `data`: the directory of a machine on which the server does not run."""
         environment = {**os.environ, **({"MYELIN_CRASH_AT": crash_at} if crash_at else {})}
-        done = subprocess.run([OPTIONS.program, "move", "--data", self.server.data, *self.server.arguments, *target],
+        done = subprocess.run([OPTIONS.program, "move", "--data", data or self.server.data, *self.server.arguments, *target],
                               env=environment, capture_output=True, text=True, timeout=120, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -68,11 +69,15 @@ class MoveTest(unittest.TestCase):
         self.stack.callback(self.nats.stop)
         self.home = Home(self.folder)
         self.stack.callback(lambda: self.home.server.process and self.home.server.kill())
+
+    def live(self):
+        """The server runs, and has users."""
         self.home.server.start()
         self.alice, self.bob = Alice(OPTIONS.port, "alice"), Bob(OPTIONS.port, "bob")
+        return self.home, self.alice, self.bob
 
     def test_there_and_back(self):
-        home, alice, bob = self.home, self.alice, self.bob
+        home, alice, bob = self.live()
         first, second = home.server, Path(self.folder) / "second" / "data"
         alice.settles_in(bob)
         bob.settles_in()
@@ -98,7 +103,7 @@ class MoveTest(unittest.TestCase):
 
         waiting, before = self.dies_with_messages_on_the_way()
         self.assertGreaterEqual(messages_in(self.nats.port, "room_out"), len(waiting))
-        self.waits_until_the_dead_is_taken_for_dead("--to", "sqlite", "--to-data", second)
+        self.waits_until_it_is_taken_for_dead("--to", "sqlite", "--to-data", second, crash_at=POINTS[0])
         self.killed_in_turn([*POINTS[1:], "move.switched"], "--to", "sqlite", "--to-data", second)
         self.assertIn("is finished", self.moves_again_until_it_is_done("--to", "sqlite", "--to-data", second))
         self.assertEqual((second / "signing.key").read_text(), (first.data / "signing.key").read_text())
@@ -110,23 +115,47 @@ class MoveTest(unittest.TestCase):
         self.to_the_same_nats_again()
         self.the_old_side_again(first)
 
+    def test_a_process_that_was_suspended(self):
+        """It ends a move that is not done, and is ended by one that is."""
+        self.home.server = self.home.at("first", self.postgres.option, self.nats.url)
+        home, alice, bob = self.live()
+        alice.settles_in(bob)
+        elsewhere, new = (Path(self.folder) / name / "data" for name in ("elsewhere", "second"))
+        elsewhere.mkdir(parents=True)
+        target, how = ("--to", "sqlite", "--to-data", new), {"data": elsewhere}
+        process = home.server.process
+        self.assertIn("signing key", home.move(*target, **how)[1])
+        shutil.copy(home.server.data / "signing.key", elsewhere)
+        process.send_signal(signal.SIGSTOP)
+        self.waits_until_it_is_taken_for_dead(*target, crash_at="move.begun", **how)
+        self.assertEqual(home.move(*target, crash_at="move.before_switch", **how)[0], -signal.SIGKILL)
+        process.send_signal(signal.SIGCONT)
+        alice.says_until_it_is_heard("awake")
+        self.assertIn("stop it first", home.move(*target, **how)[1])
+        process.send_signal(signal.SIGSTOP)
+        self.assertIn("each compared", self.waits_until_it_is_taken_for_dead(*target, **how))
+        process.send_signal(signal.SIGCONT)
+        self.assertNotEqual(process.wait(30), 0)
+        self.assertTrue(home.server.log_says("moved away from this database"))
+        home.server = home.at("second")
+        home.server.start()
+        self.assertEqual(bob.reads_until("awake"), ["awake"])
+        bob.reads_on(alice, "on SQLite")
+
     def killed_in_turn(self, points, *target):
         for point in points:
             status, text = self.home.move(*target, crash_at=point)
             self.assertEqual(status, -signal.SIGKILL, f"{point}: {text}")
 
-    def waits_until_the_dead_is_taken_for_dead(self, *target):
-        """On PostgreSQL it could be alive on another machine."""
+    def waits_until_it_is_taken_for_dead(self, *target, **how):
+        """On PostgreSQL a process could be alive on another machine."""
         refusals = 0
-        while True:
-            status, text = self.home.move(*target, crash_at=POINTS[0])
-            if status == -signal.SIGKILL:
-                break
-            self.assertIn("One that was killed counts for a few seconds more", text)
+        while "counts for a few seconds more" in (text := self.home.move(*target, **how)[1]):
             refusals += 1
             self.assertLess(refusals, 50)
             time.sleep(0.2)
         self.assertGreater(refusals, 0)
+        return text
 
     def moves_again_until_it_is_done(self, *target):
         """What it said. From then on the old side is closed, for a server and for a move."""

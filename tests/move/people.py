@@ -4,7 +4,7 @@ import itertools
 import time
 from urllib.parse import quote
 
-from client import Connection  # tests/crash
+from client import Connection, Gone  # tests/crash
 
 CLIENT = "/_matrix/client/v3"
 WHOLE = quote('{"room": {"timeline": {"limit": 1000}}}')  # no gaps
@@ -31,9 +31,19 @@ class Person:
         self.room = room
         self.ask("POST", f"{CLIENT}/join/{quote(room)}", {})
 
-    def says(self, text):
-        path = f"{CLIENT}/rooms/{quote(self.room)}/send/m.room.message/t{next(self.numbers)}"
+    def says(self, text, number=None):
+        path = f"{CLIENT}/rooms/{quote(self.room)}/send/m.room.message/t{next(self.numbers) if number is None else number}"
         return self.ask("PUT", path, {"msgtype": "m.text", "body": text})["event_id"]
+
+    def says_until_it_is_heard(self, text):
+        """The same request again, as a client does, while the server finds its feet."""
+        number, end = next(self.numbers), time.monotonic() + 20
+        while True:
+            try:
+                return self.says(text, number)
+            except Gone:
+                assert time.monotonic() < end
+                time.sleep(0.1)
 
     def sync(self, timeout=0):
         """The bodies that came."""
