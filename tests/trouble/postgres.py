@@ -142,43 +142,45 @@ class BusyTest(TroubleTest):
 class FailoverTest(TroubleTest):
     """Asynchronous replication, so that the replica may lack what was acknowledged."""
 
-    def url_of(self, database):
-        first = super().url_of(database)
-        if not hasattr(self, "replica"):
-            return first
-        return first.replace(f"127.0.0.1:{self.postgres.port}", f"127.0.0.1:{self.postgres.port},127.0.0.1:{self.replica.port}") + "?target_session_attrs=read-write"
+    def setUp(self):
+        super().setUp()
+        self.primary = Postgres(self.home / "primary", self.ports.take())
+        self.addCleanup(self.primary.kill)
+        self.primary.start()
+        self.replica = self.copy()
+        self.replica.start()
+        hosts = f"127.0.0.1:{self.primary.port}"
+        self.database = self.primary.url.replace(hosts, f"{hosts},127.0.0.1:{self.replica.port}") + "?target_session_attrs=read-write"
 
     def copy(self):
-        """A replica that follows; as its password the primary's."""
-        (self.folder / "replica").mkdir(mode=0o711)
-        shutil.copy(self.folder / "password.postgres", self.folder / "replica")
-        replica = Postgres(self.folder / "replica", self.ports.take())
+        """A replica that follows; its password is the primary's."""
+        folder = self.home / "replica"
+        folder.mkdir(mode=0o711)
+        shutil.copy(self.home / "primary/password.postgres", folder)
+        replica = Postgres(folder, self.ports.take())
         replica.home.mkdir(mode=0o700)
         if replica.user:
             owner = pwd.getpwnam(replica.user)
             os.chown(replica.home, owner.pw_uid, owner.pw_gid)
-        subprocess.run([program("initdb").parent / "pg_basebackup", "-R", "-D", replica.data, "-d", self.postgres.url, "-X", "stream", "-c", "fast"],
+        subprocess.run([program("initdb").parent / "pg_basebackup", "-R", "-D", replica.data, "-d", self.primary.url, "-X", "stream", "-c", "fast", "--no-sync"],
                        check=True, capture_output=True, timeout=60, cwd="/", user=replica.user, group=replica.user,
                        extra_groups=[] if replica.user else None)
         self.addCleanup(replica.kill)
         return replica
 
     def test_a_replica_that_lacks_the_last_commits_takes_over(self):
-        self.replica = self.copy()
-        self.replica.start()
-        self.database = self.url_of(self.name)
         server = self.started()
         alice = Person(server, "alice")
         alice.must("POST", "/keys/upload", {"one_time_keys": {"signed_curve25519:A": {"key": "A" * 43, "signatures": {}}}})
         alice.says("kept")
-        at = self.postgres.sql("SELECT pg_current_wal_lsn()")
+        at = self.primary.sql("SELECT pg_current_wal_lsn()")
         wait_for("the replica has it", lambda: self.replica.sql(f"SELECT pg_last_wal_replay_lsn() >= '{at}'") == "t")
         self.replica.stop()
         for text in ("lost 1", "lost 2"):
             alice.says(text)
         wait_for("all is seen", alice.has_read_all)
 
-        self.postgres.stop_at_once()
+        self.primary.stop_at_once()
         self.replica.start()
         self.replica.sql("SELECT pg_promote()")
         self.assertTrue(server.wait(20), "it goes on with what it has in memory")
