@@ -161,6 +161,35 @@ TEST_F(Health, IsLoggedWhenItChanges) {
   EXPECT_EQ(count(log, "/_myelin/health"), 0) << log;
 }
 
+// Passwords are hashed beside the loop: by the order of the answers, whatever the time that each of them takes.
+TEST(Passwords, ThatAreHashedHoldUpNobodyElse) {
+  constexpr size_t kLogins = 64;
+  Standing standing({{"rate_limits", "off"}, {"argon2_memory_kib", "8192"}, {"argon2_passes", "4"}});
+  auto registered = standing.ask(net::Method::kPost, "/_matrix/client/v3/register",
+                                 R"({"username":"a","password":"password","auth":{"type":"m.login.dummy"}})");
+  ASSERT_EQ(registered.status, 200) << registered.body;
+  auto token = std::string(value(json::parse_object(registered.body)).at("access_token").as_string());
+  auto whoami = Standing::request_of(net::Method::kGet, "/_matrix/client/v3/account/whoami");
+  whoami.headers.push_back({"Authorization", "Bearer " + token});
+
+  std::vector<std::string> answers;  // in the order in which they came
+  auto ask = [&](std::string name, net::Request request) -> Task<Result<void>> {
+    auto answer = co_await standing.house.handle(std::move(request));
+    EXPECT_EQ(answer.status, 200) << name << answer.body;
+    answers.push_back(std::move(name));
+    co_return Result<void>{};
+  };
+  std::vector<Task<Result<void>>> all;
+  for (size_t i = 0; i < kLogins; ++i)
+    all.push_back(ask("login", Standing::request_of(net::Method::kPost, "/_matrix/client/v3/login",
+                                                    R"({"type":"m.login.password","password":"password",)"
+                                                    R"("identifier":{"type":"m.id.user","user":"a"}})")));
+  all.push_back(ask("whoami", std::move(whoami)));
+  for (auto& each : standing.loop.run_all(std::move(all))) check(each);
+  auto before = std::ranges::find(answers, "whoami") - answers.begin();
+  EXPECT_LT(before, kLogins / 4) << "logins answered before a request that came after them";
+}
+
 TEST(Start, WaitsForNats) {
   Standing standing({}, 1);
   EXPECT_EQ(standing.bus.silent_starts, -1);
