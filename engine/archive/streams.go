@@ -228,16 +228,15 @@ func (e *engine) publish(b batch) {
 
 func (e *engine) await(futures []jetstream.PubAckFuture, failure error, token uint64) {
 	defer e.guard(token)
-	timeout := time.NewTimer(5 * time.Second) // the client gives each up after 2 s and some tries
-	defer timeout.Stop()
+	late, done := context.WithTimeout(context.Background(), 5*time.Second) // the client gives each up after 2 s and some tries
+	defer done()
 	for _, future := range futures {
 		select {
 		case <-future.Ok():
 		case err := <-future.Err():
 			failure = err
-		case <-timeout.C:
-			e.complete(token, statusFailed, []byte("no answer to a publish"))
-			return
+		case <-late.Done():
+			failure = errors.New("no answer to a publish")
 		}
 	}
 	if failure != nil {
@@ -254,22 +253,28 @@ type repairs struct {
 	next time.Time // not before
 }
 
-// repair brings all that is declared up to date, now and then.
+// repair brings all that is declared up to date, now and then, and until it has worked: what was refused may be the last that is
+// published for long.
 func (e *engine) repair() {
 	const pause = 2 * time.Second
 	if !e.repairs.mu.TryLock() {
 		return // another one does it
 	}
 	defer e.repairs.mu.Unlock()
-	if time.Now().Before(e.repairs.next) {
-		return
-	}
-	for _, stream := range e.declared.all() {
-		if err := e.provisionAgain(stream); err != nil {
-			e.complain(fmt.Errorf("stream %s: %w", stream, err))
+	for failed := true; failed; e.repairs.next = time.Now().Add(pause) {
+		select {
+		case <-time.After(time.Until(e.repairs.next)):
+		case <-e.alive.Done():
+			return
+		}
+		failed = false
+		for _, stream := range e.declared.all() {
+			if err := e.provisionAgain(stream); err != nil {
+				e.complain(fmt.Errorf("stream %s: %w", stream, err))
+				failed = true
+			}
 		}
 	}
-	e.repairs.next = time.Now().Add(pause)
 }
 
 // ---- subscriptions
