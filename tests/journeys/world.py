@@ -51,6 +51,8 @@ def obey(cluster):
             say(cluster, text)
         else:
             wrong = list(complaints(cluster))
+            if cluster.proxy:
+                cluster.proxy.stop()  # waits for long polls that their clients have left
             began = time.monotonic()
             cluster.stop()
             if time.monotonic() - began > 10:
