@@ -173,8 +173,8 @@ class TopicBus final : public Bus {
     for (auto it = consumers_.begin(); it != consumers_.end();) {
       const auto& spec = (*it)->spec();
       MYELIN_CO_TRY(auto done, co_await blocking.run([&] { return transport_->provision(spec.topic, spec.name); }));
-      if (!done) MYELIN_CO_CHECK(transport_->recover(std::move(done).error()));
       it = done ? it + 1 : consumers_.begin();
+      if (!done) MYELIN_CO_CHECK(transport_->recover(std::move(done).error()));
     }
     co_return Result<void>{};
   }
