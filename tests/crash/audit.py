@@ -155,8 +155,8 @@ class Run:
 
     def while_it_is_down(self, cycle):
         data, done = self.server.data, self.totals.done
-        needs_restore = cycle.point is not None and cycle.point.needs == "restored"
-        if needs_restore and not self.has_backup:
+        needs_restore = cycle.point is not None and cycle.point.needs == "restored" and not self.options.database
+        if needs_restore:  # of now: an old copy may have no keys that could be forgotten
             self.back_up()
         restore = needs_restore or cycle.database == "restore" and self.has_backup
         if restore:  # what is acknowledged in this life stays in the streams, and no database knows of it

@@ -20,16 +20,14 @@ using testing::Kind;
 using testing::Opened;
 
 class Moves : public testing::MoveTest {};
-INSTANTIATE_TEST_SUITE_P(From, Moves, ::testing::Values(Kind::kSqlite, Kind::kPostgres),
-                         [](const auto& info) { return info.param == Kind::kSqlite ? "Sqlite" : "Postgres"; });
+MYELIN_MOVES_FROM(Moves, Kind::kSqlite, Kind::kPostgres);
 
 // Of the program's whole schema.
 class WholeMoves : public testing::MoveTest {
  protected:
   WholeMoves() : MoveTest(all_migrations()) {}
 };
-INSTANTIATE_TEST_SUITE_P(From, WholeMoves, ::testing::Values(Kind::kSqlite, Kind::kPostgres),
-                         [](const auto& info) { return info.param == Kind::kSqlite ? "Sqlite" : "Postgres"; });
+MYELIN_MOVES_FROM(WholeMoves, Kind::kSqlite, Kind::kPostgres);
 
 TEST_P(WholeMoves, EveryValueArrivesAndComesBack) {
   fill(from());

@@ -40,7 +40,7 @@ struct Opened {
   std::unique_ptr<Session> session;
 };
 
-// The parameter is the source's engine.
+// The parameter is the source's engine; MYELIN_MOVES_FROM names the engines that a fixture's moves begin at.
 class MoveTest : public ::testing::TestWithParam<Kind> {
  protected:
   static Kind other(Kind kind) { return kind == Kind::kSqlite ? Kind::kPostgres : Kind::kSqlite; }
@@ -65,3 +65,7 @@ class MoveTest : public ::testing::TestWithParam<Kind> {
 };
 
 }  // namespace myelin::db::testing
+
+#define MYELIN_MOVES_FROM(fixture, ...)                                   \
+  INSTANTIATE_TEST_SUITE_P(From, fixture, ::testing::Values(__VA_ARGS__), \
+                           [](const auto& info) { return info.param == Kind::kSqlite ? "Sqlite" : "Postgres"; })
