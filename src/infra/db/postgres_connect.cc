@@ -66,6 +66,10 @@ Result<void> set_up(PGconn* connection, std::chrono::milliseconds timeout) {
   MYELIN_CHECK(ask(connection, "SET default_transaction_isolation = 'read committed'"));
   // A plan for every execution costs more than it gains: statements are point reads and writes.
   MYELIN_CHECK(ask(connection, "SET plan_cache_mode = force_generic_plan"));
+  // Such a plan is kept while its table grows, and was made by the statistics of a small one: it would read it whole.
+  // Where there is no index it does all the same, at a cost that must not look as if compiling were worth it.
+  MYELIN_CHECK(ask(connection, "SET enable_seqscan = off"));
+  MYELIN_CHECK(ask(connection, "SET jit = off"));
   return {};
 }
 

@@ -53,6 +53,19 @@ TEST_F(Postgres, SpineRuleB1LanesReadWhatIsCommitted) {
   EXPECT_EQ(result, 1);
 }
 
+// A plan is kept: one that was made while a table was small must do for what it grows to.
+TEST_F(Postgres, WhatHasAnIndexIsNeverReadWhole) {
+  EXPECT_EQ(write(insert(1, 1), {0}), 1);
+  server_->sql("ANALYZE item");
+  std::string plan;
+  EXPECT_EQ(write([&](Tx& tx) -> Result<int64_t> {
+              tx.query("EXPLAIN SELECT version_no FROM item WHERE id = 1", [&](const Row& row) { plan += row.str(0); });
+              return 1;
+            }),
+            1);
+  EXPECT_NE(plan.find("Index Scan"), std::string::npos) << plan;
+}
+
 TEST_F(Postgres, AConnectionLostInsideAClosureRunsTheBatchAgain) {
   int runs = 0;
   auto result = write([&](Tx& tx) -> Result<int64_t> {
