@@ -57,6 +57,25 @@ TEST_P(BusActivity, AtRestNothingIsAppliedAndNothingIsLost) {
   world.rest(node, "none");
 }
 
+TEST_P(BusActivity, WhoAppliesATopicTrimsItAndNobodyElse) {
+  testing::World world(GetParam());
+  auto& node = world.make_node();
+  node.bus->declare(world.recorder("a"));
+  world.start(node, Consumers::kAtRest);
+  world.send_all({"x", "y", "x"});
+  // As another process would, which applies them.
+  ASSERT_TRUE(world.write([](db::Tx& tx) {
+    tx.exec(
+        "UPDATE cursor SET seq = (SELECT next_seq - 1 FROM outbox_head h WHERE h.topic = cursor.topic AND h.partition "
+        "= "
+        "cursor.partition)");
+  }));
+  world.pass(testing::World::kQuick.trim * 4);
+  EXPECT_EQ(world.number("SELECT count(*) FROM outbox"), 3);
+  node.bus->activate("a", kTopic);
+  EXPECT_TRUE(world.until([&] { return world.number("SELECT count(*) FROM outbox") == 0; }));
+}
+
 TEST_P(BusActivity, RestWaitsForWhatIsUnderWayAndIsTheEndOfIt) {
   Gate gate;
   size_t calls = 0;

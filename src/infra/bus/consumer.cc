@@ -47,6 +47,8 @@ Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Answer ac
       turn_(loop),
       lag_(metrics::gauge("myelin_bus_lag", "Messages committed but not yet applied",
                           {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})),
+      parked_(metrics::gauge("myelin_bus_parked_keys", "Keys with messages that cannot be applied",
+                             {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})),
       applied_(metrics::counter("myelin_bus_applied_total", "Messages applied",
                                 {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})) {}
 
@@ -156,6 +158,11 @@ uint64_t Consumer::lag() const {
   return sum;
 }
 
+void Consumer::measure() {
+  lag_.Set(active_ ? static_cast<double>(lag()) : 0.0);
+  parked_.Set(active_ ? static_cast<double>(parked_keys_.size()) : 0.0);
+}
+
 void Consumer::activate() {
   if (std::exchange(active_, true)) return;
   reload_ = true;
@@ -189,7 +196,7 @@ Task<> Consumer::run() {
     auto seen = ring_.generation();
     Result<bool> stepped = false;
     if (active_ && !stopped_) stepped = co_await step();
-    lag_.Set(active_ ? static_cast<double>(lag()) : 0.0);
+    measure();
     if (stepped) {
       pause_ = {};
       stale_ = 0;

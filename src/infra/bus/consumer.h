@@ -72,6 +72,7 @@ class Consumer {
   Task<Result<void>> apply_once(const Batch&, std::vector<Message> todo, std::vector<ParkedMessage> park);
   Task<Result<Effects>> effects_of(std::vector<Message>);
   void done(const Batch&);
+  void measure();
 
   // parking.cc
   std::string key_of(const Message&) const;
@@ -95,7 +96,7 @@ class Consumer {
   bool active_ = false;
   bool reload_ = true;
   bool stopped_ = false;  // for good
-  prometheus::Gauge& lag_;
+  prometheus::Gauge &lag_, &parked_;
   prometheus::Counter& applied_;
 };
 

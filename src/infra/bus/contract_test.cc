@@ -1,5 +1,6 @@
 // What a bus promises, over everything that carries messages and on both databases. Tests with a rule's number hold
 // docs/spine.md to its word.
+#include "base/metrics.h"
 #include "infra/bus/testing/world.h"
 #include "infra/db/fatal.h"
 
@@ -191,6 +192,9 @@ TEST_P(BusContract, SpineRuleA11ABadMessageParksItsKeyAndTheOthersGoOn) {
   EXPECT_EQ(parked->front().key, "x");
   EXPECT_EQ(parked->front().reason, "cannot read x/2");
   EXPECT_EQ(parked->front().messages, 3u);
+  auto& parked_keys =
+      metrics::gauge("myelin_bus_parked_keys", "", {{"consumer", "a"}, {"topic", std::string(kTopic.name)}});
+  EXPECT_EQ(parked_keys.Value(), 1);
 
   auto replayed = world.run(node.bus->unpark("a", "x"));
   ASSERT_FALSE(replayed) << "it is as bad as it was";
@@ -200,6 +204,7 @@ TEST_P(BusContract, SpineRuleA11ABadMessageParksItsKeyAndTheOthersGoOn) {
   EXPECT_EQ(world.bodies("a", "x"), (Bodies{"x/1", "x/2", "x/3"}));
   bad.clear();
   EXPECT_TRUE(world.run(node.bus->unpark("a", "x")));
+  EXPECT_EQ(parked_keys.Value(), 0);
   world.send_all({"x"});
   EXPECT_TRUE(world.settles(node));
   EXPECT_EQ(world.bodies("a", "x"), world.sent("x"));

@@ -55,10 +55,11 @@ Task<Result<Trimmer::Applied>> Trimmer::look() {
   co_return out;
 }
 
-Task<Result<void>> Trimmer::trim() {
+Task<Result<void>> Trimmer::trim(std::set<std::string, std::less<>> topics) {
   MYELIN_CO_TRY(auto applied, co_await look());
   crash_point("trim.min_read");
-  for (auto& [topic, partitions] : applied) MYELIN_CO_CHECK(co_await trim_topic(topic, partitions));
+  for (auto& [topic, partitions] : applied)
+    if (topics.contains(topic)) MYELIN_CO_CHECK(co_await trim_topic(topic, partitions));
   co_return Result<void>{};
 }
 
@@ -68,11 +69,9 @@ Task<Result<void>> Trimmer::trim_topic(std::string topic, std::vector<Partition>
       auto left = kPiece;
       for (const auto& partition : partitions) {
         left -= tx.exec(
-            "DELETE FROM outbox WHERE topic = $1 AND partition = $2 AND seq IN (SELECT seq FROM outbox WHERE topic = "
-            "$1 "
-            "AND partition = $2 AND seq <= (SELECT min(seq) FROM cursor WHERE topic = $1 AND partition = $2) ORDER BY "
-            "seq "
-            "LIMIT $3)",
+            "DELETE FROM outbox WHERE topic = $1 AND partition = $2 AND seq <= (SELECT min(seq) FROM cursor WHERE "
+            "topic = $1 AND partition = $2) AND seq < $3 + (SELECT min(seq) FROM outbox WHERE topic = $1 AND "
+            "partition = $2)",
             topic, partition.number, left);
         if (left <= 0) return false;
       }

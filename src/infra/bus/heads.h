@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ Task<Result<Heads>> read_heads(db::Database&);  // one query
 class Trimmer {
  public:
   explicit Trimmer(db::Database&);
-  Task<Result<void>> trim();  // once, in pieces that do not hold a lane up
+  // Once, in pieces that do not hold a lane up.
+  Task<Result<void>> trim(std::set<std::string, std::less<>> topics);
 
  private:
   struct Partition {

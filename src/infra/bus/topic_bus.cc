@@ -265,6 +265,14 @@ class TopicBus final : public Bus {
     return true;
   }
 
+  // Where nobody applies a topic there is nothing to trim, and where several processes do, each of them is enough.
+  std::set<std::string, std::less<>> applied_here() const {
+    std::set<std::string, std::less<>> topics;
+    for (const auto& consumer : consumers_)
+      if (consumer->is_active()) topics.emplace(consumer->spec().topic.name);
+    return topics;
+  }
+
   // What the transport lost is found out here; at once, if a publish failed.
   Task<> head_poll() {
     while (true) {
@@ -280,7 +288,7 @@ class TopicBus final : public Bus {
   Task<> trim() {
     while (true) {
       co_await sleep_for(options_.trim);
-      if (auto trimmed = co_await trimmer_.trim(); !trimmed)
+      if (auto trimmed = co_await trimmer_.trim(applied_here()); !trimmed)
         log::warning("bus: the outbox cannot be trimmed: {}", trimmed.error().message);
     }
   }
