@@ -14,6 +14,7 @@ Feed::Feed(Executor loop, size_t cap_bytes)
       cap_bytes_(cap_bytes),
       bytes_gauge_(metrics::gauge("myelin_cache_bytes", "Bytes held by a cache", {{"cache", kCache}})),
       entries_gauge_(metrics::gauge("myelin_cache_entries", "Entries held by a cache", {{"cache", kCache}})),
+      position_gauge_(metrics::gauge("myelin_sync_position", "Up to where /sync is answered here")),
       advanced_(loop) {}
 
 void Feed::weigh(ptrdiff_t bytes) {
@@ -33,7 +34,7 @@ void Feed::complete(int64_t first, int64_t last) {
     position_ = std::max(position_, ahead_.begin()->second);
     ahead_.erase(ahead_.begin());
   }
-  if (moved) advanced_.ring();
+  if (moved) advance();
 }
 
 void Feed::jump(int64_t position) {
@@ -48,6 +49,11 @@ void Feed::jump(int64_t position) {
   recent_.clear();
   weigh(-static_cast<ptrdiff_t>(bytes_));
   for (auto& [user, changes] : loading_) ++changes;
+  advance();
+}
+
+void Feed::advance() {
+  position_gauge_.Set(static_cast<double>(position_));
   advanced_.ring();
 }
 

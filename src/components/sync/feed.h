@@ -80,10 +80,11 @@ class Feed {
   void leave(Subscriber*, uint32_t room_no);
   void evict();
   void weigh(ptrdiff_t bytes);
+  void advance();
 
   Executor loop_;
   size_t cap_bytes_, bytes_ = 0;
-  prometheus::Gauge &bytes_gauge_, &entries_gauge_;
+  prometheus::Gauge &bytes_gauge_, &entries_gauge_, &position_gauge_;
   int64_t position_ = 0;
   std::map<int64_t, int64_t> ahead_;  // completed ranges behind a gap
   Doorbell advanced_;

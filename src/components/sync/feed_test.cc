@@ -35,6 +35,7 @@ TEST_F(FeedTest, ThePositionPassesNothingThatIsNotNoted) {
   feed.room_changed(1, 11);
   feed.complete(11, 11);
   EXPECT_EQ(feed.position(), 14);
+  EXPECT_EQ(metrics::gauge("myelin_sync_position", "").Value(), 14);
   EXPECT_EQ(changed(subscriber, 10), (std::vector<uint32_t>{1}));
   EXPECT_EQ(changed(subscriber, 11), (std::vector<uint32_t>{}));
   feed.complete(11, 12);  // once more
