@@ -135,6 +135,25 @@ TEST_P(SyncCost, WhoWaitsAsksTheDatabaseNothing) {
   for (const auto& answer : answers) EXPECT_NE(answer.find(event.str()), std::string::npos);
 }
 
+// Of the tables that change: what is immutable is in memory after the first answer that needed it.
+TEST_P(SyncCost, AnAnswerWithAMessageIsOneRead) {
+  auto alice = world.register_user("alice");
+  auto room = world.create(alice.user);
+  world.deliver();
+  auto since = World::next_batch(world.sync_now(alice));
+  uint64_t reads = 0;
+  for (int i = 0; i < 3; ++i) {
+    auto event = world.say(room, alice.user, "hello");
+    world.deliver();
+    auto before = world.db->reads();
+    auto answer = world.sync_now(alice, since);
+    reads = world.db->reads() - before;
+    EXPECT_NE(json::serialize(answer).find(event.str()), std::string::npos);
+    since = World::next_batch(answer);
+  }
+  EXPECT_EQ(reads, 1u);
+}
+
 MYELIN_ON_BOTH_DATABASES(SyncCost);
 
 }  // namespace

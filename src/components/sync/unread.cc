@@ -49,7 +49,9 @@ struct MemberRows {
     UnreadClass kind;
   };
   std::vector<Read> reads;
-  std::vector<Segment> segments;  // oldest first
+  std::vector<Segment> segments;                                           // oldest first
+  Verdict now;                                                             // sums of the main thread
+  bool has_threads = false, has_redacted = false, has_exceptions = false;  // that are not read for certain
 
   const Read* find(std::string_view thread) const {
     auto it = std::ranges::find(reads, thread, &Read::thread);
@@ -65,13 +67,28 @@ struct MemberRows {
 
 MemberRows member_rows(db::ReadTx& tx, const UserId& user, int64_t room_no) {
   MemberRows out;
-  out.reads = tx.all(
-      "SELECT thread, read_order, notify_base, highlight_base FROM unread WHERE user_id = $1 AND room_no = $2",
-      [](const db::Row& row) { return MemberRows::Read{row.str(0), row.i64(1), two(row, 2)}; }, user.str(), room_no);
-  out.segments = tx.all(
-      "SELECT from_order, class FROM unread_class WHERE user_id = $1 AND room_no = $2 ORDER BY from_order",
-      [](const db::Row& row) { return MemberRows::Segment{row.i64(0), static_cast<UnreadClass>(row.i64(1))}; },
+  bool has_classes = false;
+  tx.query(
+      "SELECT u.thread, u.read_order, u.notify_base, u.highlight_base, r.notify, r.highlight, "
+      "u.thread = '*' AND EXISTS (SELECT 1 FROM unread_class c WHERE c.user_id = $1 AND c.room_no = $2), "
+      "u.thread = '*' AND EXISTS (SELECT 1 FROM sync_thread t WHERE t.room_no = $2 AND t.last_order > u.read_order), "
+      "u.thread = '*' AND EXISTS (SELECT 1 FROM unread_redacted d WHERE d.room_no = $2 AND d.order_no > u.read_order), "
+      "u.thread = '*' AND EXISTS (SELECT 1 FROM unread_exception e WHERE e.user_id = $1 AND e.room_no = $2) "
+      "FROM unread u JOIN sync_room r ON r.room_no = u.room_no WHERE u.user_id = $1 AND u.room_no = $2",
+      [&](const db::Row& row) {
+        out.reads.push_back({row.str(0), row.i64(1), two(row, 2)});
+        out.now = two(row, 4);
+        has_classes |= row.i64(6) != 0;
+        out.has_threads |= row.i64(7) != 0;
+        out.has_redacted |= row.i64(8) != 0;
+        out.has_exceptions |= row.i64(9) != 0;
+      },
       user.str(), room_no);
+  if (has_classes)
+    out.segments = tx.all(
+        "SELECT from_order, class FROM unread_class WHERE user_id = $1 AND room_no = $2 ORDER BY from_order",
+        [](const db::Row& row) { return MemberRows::Segment{row.i64(0), static_cast<UnreadClass>(row.i64(1))}; },
+        user.str(), room_no);
   return out;
 }
 
@@ -83,20 +100,10 @@ class Counter {
 
   std::vector<ThreadCount> run() {
     of("");
-    auto main = tx_.one(
-        "SELECT notify, highlight FROM sync_room WHERE room_no = $1", [](const db::Row& row) { return two(row, 0); },
-        room_no_);
-    add_sums("", main.value_or(Verdict{}));
-    struct Thread {
-      std::string thread;
-      Verdict sums;
-    };
-    auto threads = tx_.all(
-        "SELECT thread, notify, highlight FROM sync_thread WHERE room_no = $1 AND last_order > $2",
-        [](const db::Row& row) { return Thread{row.str(0), two(row, 1)}; }, room_no_, floor_.order);
-    for (const auto& thread : threads) add_sums(thread.thread, thread.sums);
-    take_redacted();
-    add_exceptions();
+    add_sums("", rows_.now);
+    if (rows_.has_threads) add_threads();
+    if (rows_.has_redacted) take_redacted();
+    if (rows_.has_exceptions) add_exceptions();
     std::erase_if(counts_, [](const ThreadCount& each) { return !each.thread.empty() && each.count == Verdict{}; });
     return std::move(counts_);
   }
@@ -126,6 +133,16 @@ class Counter {
       kind = segment.kind;
     }
     of(thread) += by_class(kind, now - base);
+  }
+  void add_threads() {
+    struct Thread {
+      std::string thread;
+      Verdict sums;
+    };
+    auto threads = tx_.all(
+        "SELECT thread, notify, highlight FROM sync_thread WHERE room_no = $1 AND last_order > $2",
+        [](const db::Row& row) { return Thread{row.str(0), two(row, 1)}; }, room_no_, floor_.order);
+    for (const auto& thread : threads) add_sums(thread.thread, thread.sums);
   }
   bool is_read(const std::string& thread, int64_t order) const {
     const auto* own = rows_.find(thread);

@@ -76,6 +76,7 @@ struct RoomSections::Timeline {
   std::vector<TimelineRow> rows;  // newest first
   std::vector<Shown> events;      // oldest first
   bool limited = false, cut = false;
+  bool has_all = false;        // rows: all there are after what the client has
   bool counts_hidden = false;  // what is not shown may have changed the unread counts
   StateRoot root_before;       // state before the first event
   std::string prev_batch;
@@ -128,6 +129,10 @@ Task<Result<void>> RoomSections::begin(const RoomSnapshot& room, Timeline& timel
   }
   if (oldest + 1 < rows.size()) {
     timeline.root_before = rows[oldest + 1].root_after;
+    co_return Result<void>{};
+  }
+  if (timeline.has_all) {
+    timeline.root_before = room.root_since;
     co_return Result<void>{};
   }
   MYELIN_CO_TRY(timeline.root_before, co_await db_.read([room_no = room.room_no, pos = rows[oldest].pos - 1](
@@ -183,6 +188,7 @@ Task<Result<RoomSections::Timeline>> RoomSections::timeline(const RoomSnapshot& 
   if (room.is_new && !out.events.empty() && (room.before || out.events.front().event().type() != "m.room.create"))
     out.limited = true;
   out.rows = std::move(rows);
+  out.has_all = exhausted;
   MYELIN_CO_CHECK(co_await begin(room, out));
   co_return out;
 }

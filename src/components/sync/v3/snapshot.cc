@@ -15,10 +15,57 @@ struct MemberRow {
   Membership membership;
   rooms::EventRef ref;
   int64_t pos;
+  RoomId room;
 };
 MemberRow member_row(const db::Row& row) {
   return {static_cast<uint32_t>(row.i64(0)), static_cast<Membership>(row.i64(1)), rooms::EventRef::from_row(row.i64(2)),
-          row.i64(3)};
+          row.i64(3), RoomId::trusted(row.str(4))};
+}
+
+// Most answers tell of a message in one room: what there is besides is asked for at once, and read only where there is
+// any.
+struct UserNews {
+  int64_t position = 0;  // of the snapshot
+  bool own_memberships = false, members = false, devices = false, account = false, to_device = false;
+};
+
+UserNews read_user_news(db::ReadTx& tx, const SnapshotQuery& query) {
+  auto read = [](const db::Row& row) {
+    return UserNews{row.i64(0), row.i64(1) != 0, row.i64(2) != 0, row.i64(3) != 0, row.i64(4) != 0, row.i64(5) != 0};
+  };
+  return tx
+      .one(
+          "SELECT pos, EXISTS (SELECT 1 FROM sync_member_change WHERE user_id = $1 AND pos > $2), "
+          "EXISTS (SELECT 1 FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no WHERE m.user_id = $1 AND "
+          "m.membership = $3 AND r.last_pos > $2 AND EXISTS (SELECT 1 FROM sync_member_change c WHERE c.room_no = "
+          "m.room_no AND c.pos > $2)), "
+          "EXISTS (SELECT 1 FROM sync_device_list WHERE pos > $2), "
+          "EXISTS (SELECT 1 FROM sync_user WHERE user_id = $1 AND pos > $2), "
+          "EXISTS (SELECT 1 FROM to_device WHERE user_id = $1 AND device_id = $4 AND pos > $5) "
+          "FROM sync_head WHERE id = 1",
+          read, query.user.str(), query.since ? query.since->position : 0, kJoin, query.device.str(),
+          query.since ? query.since->to_device_position() : 0)
+      .value_or(UserNews{});
+}
+
+// What a room has after a position besides its timeline, and the state there.
+struct RoomNews {
+  StateRoot root;
+  bool receipts = false, members = false;
+};
+
+RoomNews read_room_news(db::ReadTx& tx, uint32_t room_no, int64_t position) {
+  return tx
+      .one(
+          "SELECT (SELECT root_after FROM sync_timeline WHERE room_no = $1 AND pos <= $2 ORDER BY pos DESC LIMIT 1), "
+          "EXISTS (SELECT 1 FROM sync_receipt WHERE room_no = $1 AND pos > $2), "
+          "EXISTS (SELECT 1 FROM sync_member_change WHERE room_no = $1 AND pos > $2)",
+          [](const db::Row& row) {
+            return RoomNews{row.null(0) ? StateRoot{} : rooms::decode_root(row.blob(0)), row.i64(1) != 0,
+                            row.i64(2) != 0};
+          },
+          room_no, position)
+      .value_or(RoomNews{});
 }
 
 // The user's own membership in one room, after `since`.
@@ -50,8 +97,10 @@ std::optional<int64_t> last_left_at(db::ReadTx& tx, const UserId& user, uint32_t
 }
 
 std::optional<MemberRow> member_of(db::ReadTx& tx, const UserId& user, uint32_t room_no) {
-  return tx.one("SELECT room_no, membership, ref, pos FROM sync_member WHERE user_id = $1 AND room_no = $2", member_row,
-                user.str(), room_no);
+  return tx.one(
+      "SELECT m.room_no, m.membership, m.ref, m.pos, r.room_id FROM sync_member m JOIN sync_room r ON r.room_no = "
+      "m.room_no WHERE m.user_id = $1 AND m.room_no = $2",
+      member_row, user.str(), room_no);
 }
 
 // The rooms an answer may speak of, with the user's membership now.
@@ -61,7 +110,8 @@ std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query,
   auto keep = [&](const MemberRow& row) { out.emplace(row.room_no, row); };
   if (!query.since || query.full_state) {
     tx.query(
-        "SELECT room_no, membership, ref, pos FROM sync_member WHERE user_id = $1",
+        "SELECT m.room_no, m.membership, m.ref, m.pos, r.room_id FROM sync_member m JOIN sync_room r ON r.room_no = "
+        "m.room_no WHERE m.user_id = $1",
         [&](const db::Row& row) {
           auto member = member_row(row);
           bool gone = member.membership == Membership::kLeave || member.membership == Membership::kBan;
@@ -78,8 +128,8 @@ std::vector<MemberRow> candidates(db::ReadTx& tx, const SnapshotQuery& query,
     }
     if (known < position)  // this snapshot may be ahead of memory
       tx.query(
-          "SELECT m.room_no, m.membership, m.ref, m.pos FROM sync_member m JOIN sync_room r ON r.room_no = m.room_no "
-          "WHERE m.user_id = $1 AND m.membership = $2 AND r.last_pos > $3",
+          "SELECT m.room_no, m.membership, m.ref, m.pos, r.room_id FROM sync_member m JOIN sync_room r ON r.room_no = "
+          "m.room_no WHERE m.user_id = $1 AND m.membership = $2 AND r.last_pos > $3",
           [&](const db::Row& row) { keep(member_row(row)); }, query.user.str(), kJoin, known);
   }
   for (const auto& [room_no, change] : changes)
@@ -120,14 +170,6 @@ void read_receipts(db::ReadTx& tx, const UserId& user, RoomSnapshot& room) {
       room.room_no, room.is_new ? 0 : room.from, user.str());
 }
 
-bool members_changed(db::ReadTx& tx, uint32_t room_no, int64_t since) {
-  return tx
-      .one(
-          "SELECT 1 FROM sync_member_change WHERE room_no = $1 AND pos > $2 LIMIT 1",
-          [](const db::Row&) { return true; }, room_no, since)
-      .has_value();
-}
-
 // The part of a room that somebody who is gone may be told of: up to when they went out.
 void read_end(db::ReadTx& tx, const SnapshotQuery& query, const MemberRow& member, const OwnChange* change,
               RoomSnapshot& room) {
@@ -155,26 +197,24 @@ RoomSnapshot read_room(db::ReadTx& tx, const SnapshotQuery& query, const MemberR
   room.is_new = !query.since || at_since != Membership::kJoin;
   room.from = query.since ? query.since->position : 0;
   room.upto = position;
-  room.room = RoomId::trusted(tx.one(
-                                    "SELECT room_id FROM sync_room WHERE room_no = $1",
-                                    [](const db::Row& row) { return row.str(0); }, member.room_no)
-                                  .value_or(""));
+  room.room = member.room;
   bool inside = member.membership == Membership::kJoin;
   if (member.membership == Membership::kInvite || member.membership == Membership::kKnock) return room;
   if (!inside) read_end(tx, query, member, change, room);
   if (room.outside) return room;
 
-  room.rows = read_timeline(tx, room.room_no, room.is_new ? 0 : room.from, room.upto, query.timeline_limit + 1);
-  if (!room.is_new) room.root_since = root_at(tx, room.room_no, room.from);
+  auto after = room.is_new ? 0 : room.from;
+  auto news = read_room_news(tx, room.room_no, after);
+  room.root_since = news.root;
+  room.rows = read_timeline(tx, room.room_no, after, room.upto, query.timeline_limit + 1);
   room.root_upto = !room.rows.empty() ? room.rows.front().root_after : root_at(tx, room.room_no, room.upto);
   if (!inside) {
     if (room.member_apart) add_apart(tx, member, room);
     return room;
   }
-  read_receipts(tx, query.user, room);
+  if (news.receipts) read_receipts(tx, query.user, room);
   room.unread = read_unread(tx, query.user, room.room_no);
-  if (room.is_new || query.full_state || members_changed(tx, room.room_no, room.from))
-    read_summary(tx, query.user, room);
+  if (room.is_new || query.full_state || news.members) read_summary(tx, query.user, room);
   return room;
 }
 
@@ -317,18 +357,18 @@ DeviceLists read_device_lists(db::ReadTx& tx, const UserId& user, int64_t since)
 
 Snapshot read_snapshot(db::ReadTx& tx, const SnapshotQuery& query) {
   Snapshot out;
-  out.position =
-      tx.one("SELECT pos FROM sync_head WHERE id = 1", [](const db::Row& row) { return row.i64(0); }).value_or(0);
+  auto news = read_user_news(tx, query);
+  out.position = news.position;
   std::map<uint32_t, OwnChange> changes;
-  if (query.since) changes = own_changes(tx, query.user, query.since->position);
+  if (query.since && news.own_memberships) changes = own_changes(tx, query.user, query.since->position);
   for (const auto& member : candidates(tx, query, changes, out.position)) {
     auto change = changes.find(member.room_no);
     out.rooms.push_back(
         read_room(tx, query, member, change == changes.end() ? nullptr : &change->second, out.position));
   }
-  read_to_device(tx, query, out);
-  if (query.since) {
-    read_user_changes(tx, query, out);
+  if (news.to_device) read_to_device(tx, query, out);
+  if (query.since && news.account) read_user_changes(tx, query, out);
+  if (query.since && (news.own_memberships || news.members || news.devices)) {
     auto lists = read_device_lists(tx, query.user, query.since->position);
     out.device_lists_changed = std::move(lists.changed);
     out.device_lists_left = std::move(lists.left);
