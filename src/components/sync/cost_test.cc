@@ -135,7 +135,8 @@ TEST_P(SyncCost, WhoWaitsAsksTheDatabaseNothing) {
   for (const auto& answer : answers) EXPECT_NE(answer.find(event.str()), std::string::npos);
 }
 
-// Of the tables that change: what is immutable is in memory after the first answer that needed it.
+// What is immutable is in memory after the first answer that needed it. Where other processes write too, the user's
+// ignored users and key counts are not.
 TEST_P(SyncCost, AnAnswerWithAMessageIsOneRead) {
   auto alice = world.register_user("alice");
   auto room = world.create(alice.user);
@@ -151,7 +152,7 @@ TEST_P(SyncCost, AnAnswerWithAMessageIsOneRead) {
     EXPECT_NE(json::serialize(answer).find(event.str()), std::string::npos);
     since = World::next_batch(answer);
   }
-  EXPECT_EQ(reads, 1u);
+  EXPECT_EQ(reads, GetParam() == db::testing::Kind::kSqlite ? 1u : 3u);
 }
 
 MYELIN_ON_BOTH_DATABASES(SyncCost);
