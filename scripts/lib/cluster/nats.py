@@ -29,8 +29,8 @@ CLUSTER = """cluster {{
 class NatsServer(Process):
     """`monitor`: its port for questions over HTTP; `route`: that for the other servers, None where there are none."""
 
-    def __init__(self, name, folder, port, monitor, route, passwords):
-        super().__init__(name, folder, passwords)
+    def __init__(self, name, folder, port, monitor, route, environment):
+        super().__init__(name, folder, environment)
         self.port, self.monitor, self.route = port, monitor, route
         self.ports = tuple(each for each in (port, monitor, route) if each)
         self.configuration = self.folder / f"{name}.conf"
@@ -76,7 +76,9 @@ class Nats:
         folder = Path(folder)
         self.passwords = {f"MYELIN_NATS_{user.upper()}": password(folder / f"password.{user}") for user in USERS}
         self.route_password = password(folder / "password.route")
-        self.servers = [NatsServer(f"nats-{i + 1}", folder, ports.take(), ports.take(), ports.take() if count > 1 else None, self.passwords)
+        # Several share the machine with all others: Go's threads that look for work would take it from those that have some.
+        environment = self.passwords | ({"GOMAXPROCS": "1"} if count > 1 else {})
+        self.servers = [NatsServer(f"nats-{i + 1}", folder, ports.take(), ports.take(), ports.take() if count > 1 else None, environment)
                         for i in range(count)]
         self.url = ",".join(f"nats://127.0.0.1:{server.port}" for server in self.servers)
 
