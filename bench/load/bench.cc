@@ -86,6 +86,15 @@ Task<std::string> Bench::register_user(std::string name) {
   co_return std::string(answer.at("access_token").as_string());
 }
 
+Task<std::string> Bench::log_in(size_t user) {
+  auto answer = co_await client().ok(
+      "POST", "/_matrix/client/v3/login",
+      fmt::format(
+          R"({{"type":"m.login.password","password":"correct horse","identifier":{{"type":"m.id.user","user":"user{}"}}}})",
+          user));
+  co_return std::string(answer.at("access_token").as_string());
+}
+
 Task<std::string> Bench::create_room(std::string token) {
   auto answer = co_await client(token).ok("POST", "/_matrix/client/v3/createRoom", R"({"preset":"public_chat"})");
   co_return std::string(answer.at("room_id").as_string());
@@ -113,6 +122,15 @@ Task<> Bench::check_there(std::string room, std::set<std::string> acknowledged) 
   }
   if (!acknowledged.empty())
     throw std::runtime_error(fmt::format("{} acknowledged events are not in {}", acknowledged.size(), room));
+}
+
+Task<> Bench::check_joined(size_t user, const std::set<std::string>& rooms) {
+  auto answer = co_await client(token(user)).ok("GET", "/_matrix/client/v3/joined_rooms");
+  std::set<std::string> joined;
+  for (const auto& room : answer.at("joined_rooms").as_array()) joined.emplace(room.as_string());
+  auto missing = std::ranges::count_if(rooms, [&](const auto& room) { return !joined.contains(room); });
+  if (missing > 0)
+    throw std::runtime_error(fmt::format("user{} is not in {} of {} rooms", user, missing, rooms.size()));
 }
 
 }  // namespace myelin::bench

@@ -23,6 +23,7 @@ class Bench {
   const World& world() const { return world_; }
   // Of the users that set_up made, and of rooms in which all of these are.
   const std::string& token(size_t user) const { return tokens_.at(user); }
+  size_t users() const { return tokens_.size(); }
   const std::string& room(size_t n) const { return rooms_.at(n); }
   const std::vector<Row>& rows() const { return rows_; }
   void add(Row row) { rows_.push_back(std::move(row)); }
@@ -45,11 +46,14 @@ class Bench {
 
   Task<> set_up();
   Task<std::string> register_user(std::string name);
+  Task<std::string> log_in(size_t user);  // on a device of its own
   Task<std::string> create_room(std::string token);
   Task<> join(std::string token, std::string room);
   // Throws unless every one of these events comes from /messages, and nothing that is in the room says the same as
   // another.
   Task<> check_there(std::string room, std::set<std::string> acknowledged);
+  // Throws unless the user is in all of these rooms.
+  Task<> check_joined(size_t user, const std::set<std::string>& rooms);
 
  private:
   World world_;

@@ -22,16 +22,34 @@ void idle(Bench& bench) {
                bench.bar("< 60 MB", "< 50 MB"), 0, 0, 0, fmt::format("{:.1f} MB", std::ranges::max(sizes))});
 }
 
-Task<> parked(Bench& bench, size_t polls) {
-  const auto& token = bench.token(0);
-  auto first = co_await bench.client(token).ok("GET", "/_matrix/client/v3/sync");
-  std::string next(first.at("next_batch").as_string());
-  for (bool news = true; news;) {  // until nothing is under way any more
-    auto answer = co_await bench.client(token).ok("GET", "/_matrix/client/v3/sync?timeout=1000&since=" + next);
-    news = answer.contains("rooms") || answer.contains("account_data");
-    next = std::string(answer.at("next_batch").as_string());
+namespace {
+
+constexpr size_t kAtOnce = 20;  // while a case prepares itself
+
+// Where a device is that has seen everything, also what came while it asked.
+Task<std::string> caught_up(Bench& bench, const std::string& token) {
+  auto reader = bench.client(token);
+  auto answer = co_await reader.ok("GET", "/_matrix/client/v3/sync");
+  for (bool news = true; news;) {
+    auto since = std::string(answer.at("next_batch").as_string());
+    answer = co_await reader.ok("GET", "/_matrix/client/v3/sync?timeout=100&since=" + since);
+    news = answer.contains("rooms") || answer.contains("account_data") || answer.contains("device_lists");
   }
-  auto before = static_cast<double>(bench.world().rss_bytes());
+  co_return std::string(answer.at("next_batch").as_string());
+}
+
+}  // namespace
+
+Task<> parked(Bench& bench, size_t polls) {
+  std::vector<std::string> tokens(polls), next(polls);
+  co_await bench.all(kAtOnce, [&](size_t first) -> Task<> {
+    for (size_t i = first; i < polls; i += kAtOnce) tokens[i] = co_await bench.log_in(i % bench.users());
+  });
+  co_await caught_up(bench, tokens[0]);
+  auto before = static_cast<double>(bench.world().rss_bytes());  // what a device leaves before it waits counts too
+  co_await bench.all(kAtOnce, [&](size_t first) -> Task<> {
+    for (size_t i = first; i < polls; i += kAtOnce) next[i] = co_await caught_up(bench, tokens[i]);
+  });
   auto answered = std::make_shared<size_t>(0);
   for (size_t i = 0; i < polls; ++i) {
     asio::co_spawn(
@@ -39,12 +57,12 @@ Task<> parked(Bench& bench, size_t polls) {
         [](Client poll, std::string target, std::shared_ptr<size_t> done) -> Task<> {
           co_await poll.call("GET", std::move(target));
           ++*done;
-        }(bench.client(token), "/_matrix/client/v3/sync?timeout=8000&since=" + next, answered),
+        }(bench.client(tokens[i]), "/_matrix/client/v3/sync?timeout=8000&since=" + next[i], answered),
         asio::detached);
   }
   co_await bench.pause(std::chrono::seconds(4));
   double each = (static_cast<double>(bench.world().rss_bytes()) - before) / static_cast<double>(polls);
-  bench.add({fmt::format("{} parked long polls: RSS each", polls), bench.bar("< 16 kB"), 0, 0, 0,
+  bench.add({fmt::format("{} parked long polls, a device each: RSS", polls), bench.bar("< 16 kB"), 0, 0, 0,
              fmt::format("{:.1f} kB ({} answered early)", each / 1000, *answered)});
   for (int i = 0; i < 300 && *answered < polls; ++i) co_await bench.pause(std::chrono::milliseconds(100));
   if (*answered != polls) throw std::runtime_error(fmt::format("only {} of {} polls were answered", *answered, polls));
@@ -126,6 +144,7 @@ Task<> fan_out(Bench& bench, size_t devices) {
   }
   std::vector<double> times;
   std::vector<SteadyClock::time_point> sent(50);
+  std::set<std::string> acknowledged;
   std::string where;
   std::map<std::string, double> cpu;
   auto write = [&]() -> Task<> {
@@ -135,13 +154,18 @@ Task<> fan_out(Bench& bench, size_t devices) {
     cpu = bench.world().cpu_seconds();
     for (size_t n = 0; n < sent.size(); ++n) {
       sent[n] = SteadyClock::now();
-      co_await writer.ok("PUT", fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/f{}", room, n),
-                         fmt::format(R"({{"msgtype":"m.text","body":"to all {0}","number":{0}}})", n));
+      auto answer =
+          co_await writer.ok("PUT", fmt::format("/_matrix/client/v3/rooms/{}/send/m.room.message/f{}", room, n),
+                             fmt::format(R"({{"msgtype":"m.text","body":"to all {0}","number":{0}}})", n));
+      acknowledged.emplace(answer.at("event_id").as_string());
       co_await bench.pause(std::chrono::milliseconds(100));
     }
   };
   co_await bench.all(devices + 1,
                      [&](size_t i) -> Task<> { return i < devices ? watch(bench, tokens[i], sent, times) : write(); });
+  if (times.size() != devices * sent.size())
+    throw std::runtime_error(fmt::format("{} of {} deliveries came", times.size(), devices * sent.size()));
+  co_await bench.check_there(room, acknowledged);
   std::ranges::sort(times);
   bench.add({fmt::format("send -> seen by {} devices{}", devices, where),
              bench.bar("p99 < 30 ms", "p99 < 100 ms"),
@@ -182,21 +206,28 @@ Task<> messages(Bench& bench) {
 Task<> rooms_and_joins(Bench& bench) {
   std::vector<Client> clients;
   for (size_t i = 0; i < 10; ++i) clients.push_back(bench.client(bench.token(i)));
+  std::vector<std::set<std::string>> in(clients.size());  // the rooms that each user is in, as was acknowledged
   std::vector<std::string> made;
   auto create = [&](size_t i, size_t) -> Task<> {
     auto answer = co_await clients[i].ok("POST", "/_matrix/client/v3/createRoom", R"({"preset":"public_chat"})");
-    if (i == 0) made.push_back(std::string(answer.at("room_id").as_string()));
+    in[i].emplace(answer.at("room_id").as_string());
+    if (i == 0) made.emplace_back(answer.at("room_id").as_string());
   };
   co_await bench.measure("createRoom", bench.bar(">= 150/s"), clients.size(), create);
   std::vector<size_t> next(10);
   auto join = [&](size_t i, size_t) -> Task<> {
+    auto user = i + 1;
     const auto& room = made[next[i]++ % made.size()];
-    co_await clients[i + 1].ok("POST", "/_matrix/client/v3/rooms/" + room + "/join", "{}");
+    co_await clients[user].ok("POST", "/_matrix/client/v3/rooms/" + room + "/join", "{}");
+    in[user].insert(room);
     if (next[i] < made.size()) co_return;
     // All joined: leave one, so that joins stay joins.
-    co_await clients[i + 1].ok("POST", "/_matrix/client/v3/rooms/" + made[next[i] % made.size()] + "/leave", "{}");
+    const auto& left = made[next[i] % made.size()];
+    co_await clients[user].ok("POST", "/_matrix/client/v3/rooms/" + left + "/leave", "{}");
+    in[user].erase(left);
   };
   co_await bench.measure("local join", bench.bar(">= 500/s"), 9, join);
+  for (size_t user = 0; user < in.size(); ++user) co_await bench.check_joined(user, in[user]);
 }
 
 }  // namespace myelin::bench
