@@ -1,8 +1,9 @@
 """What the server has stored, to see that a refused request stored nothing."""
 import hashlib
 
-# Not what a request asked for: leases, cursors, when a device was last seen, sessions of authentication, probes.
-PASSING = {"lease", "cursor", "outbox", "uia_session", "schema_version"}
+# Not what a request asked for: leases, cursors, when a device was last seen, sessions of authentication, probes; nonces
+# that are too old are forgotten.
+PASSING = {"lease", "cursor", "outbox", "uia_session", "schema_version", "spent_nonce"}
 PASSING_COLUMNS = {"last_seen_ip", "last_seen_ts", "probed_at"}
 
 

@@ -36,12 +36,11 @@ Result<void> move_cursor(db::Tx& tx, const std::string& consumer, std::string_vi
 }
 }  // namespace
 
-Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Answer acknowledge, Answer refuse)
+Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Calls calls)
     : spec_(std::move(spec)),
       db_(db),
       generation_(db.generation()),
-      acknowledge_(std::move(acknowledge)),
-      refuse_(std::move(refuse)),
+      calls_(std::move(calls)),
       ring_(loop),
       changed_(loop),
       turn_(loop),
@@ -133,12 +132,15 @@ void Consumer::received(std::string_view reply, std::string_view payload) {
   if (!active_) return;
   crash_point("consume.fetched");
   auto wire = decode_wire(payload);
-  if (!wire || wire->generation != generation_) return acknowledge_({std::string(reply)});  // of a former life
+  if (!wire || wire->generation != generation_) {
+    if (wire) calls_.foreign();
+    return calls_.acknowledge({std::string(reply)});
+  }
   auto& partition = partitions_[wire->message.partition];
   auto seq = wire->message.seq;
-  if (!reload_ && seq <= partition.cursor) return acknowledge_({std::string(reply)});
+  if (!reload_ && seq <= partition.cursor) return calls_.acknowledge({std::string(reply)});
   partition.head = std::max(partition.head, seq);
-  if (waiting_ >= kMaxWaiting) return acknowledge_({std::string(reply)});
+  if (waiting_ >= kMaxWaiting) return calls_.acknowledge({std::string(reply)});
   auto [it, fresh] = partition.waiting.try_emplace(seq, std::move(wire->message), std::string(reply));
   if (fresh) ++waiting_;
   ring_.ring();
@@ -186,7 +188,7 @@ Task<> Consumer::rest() {
     for (auto& [seq, message] : std::exchange(partition.waiting, {}))
       if (!message.second.empty()) unused.push_back(std::move(message.second));
   waiting_ = 0;
-  refuse_(std::move(unused));
+  calls_.refuse(std::move(unused));
 }
 
 Task<> Consumer::run() {
@@ -258,7 +260,7 @@ Task<Result<Consumer::Batch>> Consumer::collect() {
     }
     if (to != partition.cursor) batch.moves[p] = {partition.cursor, to};
   }
-  if (batch.messages.empty() && !batch.replies.empty()) acknowledge_(std::move(batch.replies));
+  if (batch.messages.empty() && !batch.replies.empty()) calls_.acknowledge(std::move(batch.replies));
   co_return batch;
 }
 
@@ -316,7 +318,7 @@ Task<Result<void>> Consumer::apply(Batch batch) {
 }
 
 Task<Result<void>> Consumer::apply_one_by_one(Batch batch) {
-  acknowledge_(std::move(batch.replies));
+  calls_.acknowledge(std::move(batch.replies));
   std::map<uint32_t, uint64_t> at;
   for (auto& [p, move] : batch.moves) at[p] = move.first;
   for (auto& message : batch.messages) {
@@ -371,7 +373,7 @@ void Consumer::done(const Batch& batch) {
     }
   }
   applied_.Increment(static_cast<double>(batch.messages.size()));
-  acknowledge_(batch.replies);
+  calls_.acknowledge(batch.replies);
 }
 
 }  // namespace myelin::bus

@@ -16,7 +16,11 @@ namespace myelin::bus {
 class Consumer {
  public:
   using Answer = std::function<void(std::vector<std::string> replies)>;
-  Consumer(ConsumerSpec, db::Database&, Executor loop, Answer acknowledge, Answer refuse);
+  struct Calls {
+    Answer acknowledge, refuse;
+    std::function<void()> foreign;  // a message of another generation came, and was dropped
+  };
+  Consumer(ConsumerSpec, db::Database&, Executor loop, Calls);
 
   const ConsumerSpec& spec() const { return spec_; }
   Task<Result<void>> register_cursors();  // new ones at the head, with the head's row locked (rule A10)
@@ -82,7 +86,7 @@ class Consumer {
   ConsumerSpec spec_;
   db::Database& db_;
   std::string generation_;
-  Answer acknowledge_, refuse_;
+  Calls calls_;
   Doorbell ring_;     // there may be something to do
   Doorbell changed_;  // it became active, or went to rest, or something ended that was under way
   Mutex turn_;        // apply is not called twice at once

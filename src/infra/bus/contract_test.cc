@@ -326,6 +326,27 @@ TEST_P(BusContract, SpineRuleA13MessagesOfAnotherGenerationAreDropped) {
   world.expect_all_applied("a");
 }
 
+TEST_P(BusContract, ThatAnotherDatabaseUsesTheSameNatsIsToldOnce) {
+  testing::World world(GetParam());
+  auto options = testing::World::kQuick;
+  options.former_life = {};
+  auto& node = world.make_node(options);
+  node.bus->declare(world.recorder("a"));
+  world.start(node);
+  auto& dropped = metrics::counter("myelin_bus_foreign_total", "");
+  auto before = dropped.Value();
+  ::testing::internal::CaptureStderr();
+  for (uint64_t seq = 1; seq <= 500 && dropped.Value() < before + 3; ++seq) {  // some may be lost
+    world.publish_raw(node, "another", partition_of("x"), seq, "x/theirs");
+    world.pass(std::chrono::milliseconds(5));
+  }
+  EXPECT_GE(dropped.Value(), before + 3);
+  auto log = ::testing::internal::GetCapturedStderr();
+  auto told = log.find("does another homeserver use it?");
+  EXPECT_NE(told, std::string::npos) << log;
+  EXPECT_EQ(log.find("does another homeserver use it?", told + 1), std::string::npos) << log;
+}
+
 // The database says that the message does not exist yet: it was numbered in a future that is gone.
 TEST_P(BusContract, SpineRuleA13AMessageFromTheFutureStopsTheConsumer) {
   std::string fatal;

@@ -31,7 +31,8 @@ class TopicBus final : public Bus {
         missed_(loop),
         trimmer_(db),
         tasks_(loop),
-        memory_(metrics::gauge("myelin_engine_memory_bytes", "Memory that the engine has from the system")) {
+        memory_(metrics::gauge("myelin_engine_memory_bytes", "Memory that the engine has from the system")),
+        foreign_(metrics::counter("myelin_bus_foreign_total", "Messages of another database, dropped")) {
     transport_->on_reconnected([this] { reconnected(); });
   }
   ~TopicBus() override {
@@ -47,7 +48,8 @@ class TopicBus final : public Bus {
     auto refuse = [this](std::vector<std::string> replies) {
       if (open_ && !replies.empty()) transport_->refuse(std::move(replies));
     };
-    consumers_.push_back(std::make_unique<Consumer>(std::move(spec), db_, loop_, acknowledge, refuse));
+    consumers_.push_back(std::make_unique<Consumer>(
+        std::move(spec), db_, loop_, Consumer::Calls{acknowledge, refuse, [this] { foreign(); }}));
   }
   std::vector<std::pair<std::string, Topic>> consumers() const override {
     std::vector<std::pair<std::string, Topic>> out;
@@ -170,6 +172,7 @@ class TopicBus final : public Bus {
     MYELIN_CO_TRY(auto opened, co_await blocking.run([this] { return transport_->open(); }));
     MYELIN_CO_CHECK(opened);
     open_ = true;
+    opened_ = clock_.steady();
     for (auto it = consumers_.begin(); it != consumers_.end();) {
       const auto& spec = (*it)->spec();
       MYELIN_CO_TRY(auto done, co_await blocking.run([&] { return transport_->provision(spec.topic, spec.name); }));
@@ -177,6 +180,15 @@ class TopicBus final : public Bus {
       if (!done) MYELIN_CO_CHECK(transport_->recover(std::move(done).error()));
     }
     co_return Result<void>{};
+  }
+  // What this database published before it was put back is soon over. Of two that share a NATS each takes messages from
+  // the other's consumers.
+  void foreign() {
+    foreign_.Increment();
+    if (clock_.steady() < opened_ + options_.former_life || std::exchange(told_of_foreign_, true)) return;
+    log::warning(
+        "bus: messages of another database come over this NATS: does another homeserver use it? Nothing is lost or "
+        "mixed, but what is new shows up to a second late. Give each an account of its own");
   }
   Consumer* find(std::string_view name, const Topic& topic) {
     if (!open_) return nullptr;
@@ -306,10 +318,12 @@ class TopicBus final : public Bus {
   std::vector<std::pair<std::string, CommandHandler>> commands_;
   Doorbell missed_;
   Trimmer trimmer_;
-  bool open_ = false;
+  bool open_ = false, told_of_foreign_ = false;
+  std::chrono::steady_clock::time_point opened_;
   int requests_ = 0;
   TaskSet tasks_;
   prometheus::Gauge& memory_;
+  prometheus::Counter& foreign_;
 };
 
 }  // namespace

@@ -12,10 +12,13 @@ namespace myelin::db {
 namespace {
 
 // Of programs that start at the same time, all wait for one here (PostgreSQL; SQLite has one writer). The number is
-// ours for this alone; a lock of the table itself would need the table.
+// ours for this alone; a lock of the table itself would need the table. A big table takes its time. Then programs at
+// work may hold what a migration needs, for as long as their commits take.
 void lock_versions(Session& session) {
-  if (session.dialect() == Dialect::kPostgres)
-    session.run("SELECT pg_advisory_xact_lock(5270465)", {}, [](const Row&) {});
+  if (session.dialect() != Dialect::kPostgres) return;
+  session.post("SET LOCAL lock_timeout = 0", {});
+  session.run("SELECT pg_advisory_xact_lock(5270465)", {}, [](const Row&) {});
+  session.post("SET LOCAL lock_timeout = '30s'", {});
 }
 
 std::map<std::string, int64_t> applied_versions(Session& session) {

@@ -64,6 +64,18 @@ TEST_P(MigrationsByMany, ApplyThemOnce) {
   EXPECT_EQ(std::ranges::count(errors, ""), 8) << *std::ranges::max_element(errors);
 }
 
+TEST_P(MigrationsByMany, WaitForOneThatTakesLong) {
+  testing::TemporaryPostgres fresh;
+  auto options = fresh.options();
+  options.migrations = migrations_;
+  options.session_timeout = std::chrono::milliseconds(200);
+  std::jthread another([&] { fresh.sql("SELECT pg_advisory_xact_lock(5270465), pg_sleep(1)"); });
+  while (fresh.sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") != "1") std::this_thread::yield();
+  auto db = Database::open(options, loop_.get_executor(), clock_);
+  ASSERT_TRUE(db) << db.error().message;
+  (*db)->stop();
+}
+
 TEST_P(Migrations, ANewerSchemaStopsTheStart) {
   ASSERT_TRUE(open(with({kSecond})));
   auto older = open(migrations_);
