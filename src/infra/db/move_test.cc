@@ -46,12 +46,16 @@ TEST_P(WholeMoves, EveryValueArrivesAndComesBack) {
 }
 
 TEST_P(Moves, ToAnotherDatabaseOfTheSameEngine) {
+  ASSERT_TRUE(open(from()));
+  auto history = history_;
   fill(from());
   auto before = dump(from());
   auto same = testing::temporary_database(GetParam());
   auto moved = run(move_from(from(), of(*same)));
   ASSERT_TRUE(moved) << error_of(moved);
   EXPECT_TRUE(dump(of(*same)) == before);
+  ASSERT_TRUE(open(of(*same)));
+  EXPECT_NE(history_, history);
 }
 
 TEST_P(Moves, LargeValuesAreMoved) {
@@ -131,6 +135,21 @@ TEST_P(Moves, UntilTheSwitchTheSourceCanBeUsedAndTheMoveBeginsAnew) {
   auto moved = run(a_move());
   ASSERT_TRUE(moved) << error_of(moved);
   EXPECT_FALSE(moved->finished_an_earlier);
+  EXPECT_TRUE(dump(to()) == before);
+}
+
+TEST_P(Moves, WhatIsLeftOfAnEarlierMoveIsNotGoneOnWith) {
+  fill(from());
+  run_until_killed_at("move.page_committed:7");
+  EXPECT_TRUE(open(from()));
+  Opened(from()).script("DELETE FROM list WHERE id < 80");
+  auto second = testing::temporary_database(GetParam());
+  auto elsewhere = move_from(from(), of(*second));
+  elsewhere.before_switch = [] { return Result<void>(fail(Code::kUnavailable, "not now")); };
+  EXPECT_EQ(error_of(run(elsewhere)), "not now");
+  auto before = dump(from());
+  auto moved = run(a_move());
+  ASSERT_TRUE(moved) << error_of(moved);
   EXPECT_TRUE(dump(to()) == before);
 }
 
