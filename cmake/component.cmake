@@ -4,10 +4,13 @@
 #   NAME_fuzz.cc       one libFuzzer program each (preset fuzz)
 # and every call of this file is a line of the component graph.
 
-add_library(myelin_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
-target_include_directories(myelin_pch SYSTEM PUBLIC ${PROMETHEUS_INCLUDE_DIRS})
-target_link_libraries(myelin_pch PUBLIC Threads::Threads Boost::headers Boost::url fmt::fmt spdlog::spdlog)
-target_precompile_headers(myelin_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+foreach(pch myelin_pch myelin_test_pch)
+  add_library(${pch} OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
+  target_include_directories(${pch} SYSTEM PUBLIC ${PROMETHEUS_INCLUDE_DIRS})
+  target_link_libraries(${pch} PUBLIC Threads::Threads Boost::headers Boost::url fmt::fmt spdlog::spdlog)
+  target_precompile_headers(${pch} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+endforeach()
+set_target_properties(myelin_test_pch PROPERTIES MYELIN_ONLY_TESTS ON EXCLUDE_FROM_ALL ON)
 
 # myelin_library(NAME [DEPENDS ours...] [LIBRARIES theirs...] [TEST_DEPENDS ours or theirs...])
 function(myelin_library name)
@@ -48,7 +51,8 @@ endfunction()
 function(myelin_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
-  target_precompile_headers(${name} REUSE_FROM myelin_pch)
+  set_target_properties(${name} PROPERTIES MYELIN_ONLY_TESTS ON)
+  target_precompile_headers(${name} REUSE_FROM myelin_test_pch)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} Boost::headers Boost::url fmt::fmt spdlog::spdlog
                         GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
