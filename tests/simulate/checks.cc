@@ -53,6 +53,7 @@ void forget_what_is_lost(SharedDatabase& database, Ledger& ledger, Clients& clie
   auto redactions = texts(database, "SELECT e.event_id FROM redaction r JOIN event e ON e.ref = r.target");
   std::set<std::string> redacted(redactions.begin(), redactions.end());
   std::erase_if(ledger.redacted, [&](const auto& each) { return !redacted.contains(each.first); });
+  ledger.sent_to.clear();
   for (auto& client : clients) client->database_went_back([&](const std::string& id) { return all.contains(id); });
   ++ledger.restores;
 }

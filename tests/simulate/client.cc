@@ -1,5 +1,7 @@
 #include "tests/simulate/client.h"
 
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json.hpp>
 
 namespace myelin::simulate {
@@ -12,6 +14,7 @@ const boost::json::object* object_at(const boost::json::object& in, std::string_
   auto* value = in.if_contains(key);
   return value == nullptr ? nullptr : value->if_object();
 }
+std::string name_of(const std::string& sender, int64_t number) { return fmt::format("message {} of {}", number, sender); }
 int64_t position_of(const std::string& token) {
   return token.size() < 2 ? 0 : std::strtoll(token.c_str() + 1, nullptr, 10);
 }
@@ -101,7 +104,7 @@ void Client::acknowledged(const std::string& content, const std::string& room, c
   if (order_of(id) <= 0) world_.violation("A16: " + id + " is acknowledged and not in the database");
 }
 
-Task<> Client::send_message() {
+Task<Written> Client::send_message() {
   auto room = any_room();
   auto content = fmt::format("{}-{}", account_.user, ++numbers_);
   ledger_.tried.insert(content);
@@ -110,17 +113,18 @@ Task<> Client::send_message() {
                                    {{"msgtype", "m.text"}, {"body", content}}, {200});
   acknowledged(content, room, answer);
   auto id = text_at(answer.body, "event_id");
-  if (!ledger_.acknowledged.contains(id)) co_return;
+  if (!ledger_.acknowledged.contains(id)) co_return Written{};
   ledger_.messages[id] = account_.user;
-  own_.emplace_back(id, room);
-  if (!world_.chance(0.1)) co_return;  // an answer that was lost: the same again, later
+  own_.push_back({id, room});
+  if (!world_.chance(0.1)) co_return Written{id, room};  // an answer that was lost: the same again, later
   auto again = co_await ask_until("repeats " + content, net::Method::kPut, target,
                                   {{"msgtype", "m.text"}, {"body", content}}, {200});
   acknowledged(content, room, again);
+  co_return Written{id, room};
 }
 
-Task<> Client::redact() {
-  auto [id, room] = world_.any(own_);
+Task<> Client::redact(Written what) {
+  const auto& [id, room] = what;
   auto target = fmt::format("/_matrix/client/v3/rooms/{}/redact/{}/t{}", room, id, ++numbers_);
   auto answer = co_await ask_until("redacts " + id, net::Method::kPut, target, {}, {200, 404});
   auto redaction = text_at(answer.body, "event_id");
@@ -179,22 +183,43 @@ Task<> Client::type() {
   world_.note("{} {} by {}: {}", account_.user, types ? "types" : "types no longer", process.name(), answer.status);
 }
 
+Task<> Client::send_to_device() {
+  auto number = ++numbers_;
+  auto to = world_.any(ledger_.users);
+  auto target = fmt::format("/_matrix/client/v3/sendToDevice/m.test/t{}", number);
+  boost::json::object to_all{{"*", boost::json::object{{"number", number}}}};
+  auto answer = co_await ask_until(fmt::format("sends {} to the device of {}", number, to), net::Method::kPut, target,
+                                   {{"messages", boost::json::object{{to, std::move(to_all)}}}}, {200});
+  if (ledger_.restores == answer.restores) ledger_.sent_to[to].insert(name_of(account_.user, number));
+}
+
+Task<> Client::act() {
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto dice = world_.below(100);
+  if (dice < 10 && !own_.empty())
+    co_await redact(world_.any(own_));
+  else if (dice < 20)
+    co_await set_topic();
+  else if (dice < 28)
+    co_await (set_topic() && send_message() && set_topic());
+  else if (dice < 34)
+    co_await (send_message() && send_message());
+  else if (dice < 44 && !account_.visited.empty())
+    co_await visit();
+  else if (dice < 55 && !ledger_.acknowledged.empty())
+    co_await read();
+  else if (dice < 62)
+    co_await type();
+  else if (dice < 72)
+    co_await send_to_device();
+  else
+    co_await send_message();
+}
+
 Task<> Client::write() {
   for (; actions_ > 0; --actions_) {
     co_await sleep_for(world_.between(milliseconds(0), milliseconds(world_.chance(0.5) ? 200 : 3'000)));
-    auto dice = world_.below(100);
-    if (dice < 10 && !own_.empty())
-      co_await redact();
-    else if (dice < 22)
-      co_await set_topic();
-    else if (dice < 35 && !account_.visited.empty())
-      co_await visit();
-    else if (dice < 50 && !ledger_.acknowledged.empty())
-      co_await read();
-    else if (dice < 60)
-      co_await type();
-    else
-      co_await send_message();
+    co_await act();
   }
   has_written_ = true;
 }
@@ -205,9 +230,8 @@ Task<> Client::sync() {
   for (;;) {
     if (world_.chance(0.02)) {  // as a new client
       since_.clear();
-      seen_.clear();
       seen_before_.clear();
-      last_order_.clear();
+      forget();
     }
     auto restores = ledger_.restores;
     milliseconds timeout(200 + world_.below(3'000));
@@ -244,6 +268,8 @@ void Client::take(const Answered& answer) {
   if (position_of(next) < position_of(since_))
     world_.violation(fmt::format("A6: the token of {} goes from {} to {}", account_.user, since_, next));
   since_ = next;
+  if (auto* messages = object_at(answer.body, "to_device"))
+    for (const auto& message : messages->at("events").as_array()) take_message(message.as_object());
   auto* rooms = object_at(answer.body, "rooms");
   if (rooms == nullptr) return;
   for (auto* section : {"join", "leave"})
@@ -272,18 +298,37 @@ void Client::take_event(const std::string& room, const boost::json::object& even
   last = order;
 }
 
+// Those of a sender who waits for each answer.
+void Client::take_message(const boost::json::object& message) {
+  auto sender = text_at(message, "sender");
+  auto number = message.at("content").as_object().at("number").to_number<int64_t>();
+  auto& last = last_message_[sender];
+  if (number <= last)
+    world_.violation(fmt::format("{} gets message {} of {} after {}", account_.user, number, sender, last));
+  last = number;
+  got_.insert(name_of(sender, number));
+}
+
 std::vector<std::string> Client::lacks() const {
   std::vector<std::string> out;
   for (const auto& [id, room] : ledger_.acknowledged)
     if (account_.rooms.contains(room) && !seen_.contains(id) && !seen_before_.contains(id)) out.push_back(id);
+  if (auto sent = ledger_.sent_to.find(account_.user); sent != ledger_.sent_to.end())
+    std::ranges::set_difference(sent->second, got_, std::back_inserter(out));
   return out;
+}
+
+// What was seen may come again.
+void Client::forget() {
+  seen_.clear();
+  last_order_.clear();
+  last_message_.clear();
 }
 
 void Client::database_went_back(const std::function<bool(const std::string&)>& is_there) {
   seen_before_.merge(seen_);
-  seen_.clear();
-  last_order_.clear();
-  std::erase_if(own_, [&](const auto& each) { return !is_there(each.first); });
+  forget();
+  std::erase_if(own_, [&](const auto& each) { return !is_there(each.id); });
 }
 
 }  // namespace myelin::simulate

@@ -24,6 +24,10 @@ int64_t order_of(SharedDatabase&, const std::string& event_id);  // in its room;
 
 Task<Answered> ask(World&, Process&, net::Method, std::string target, std::string token, boost::json::object body = {});
 
+struct Written {  // an event
+  std::string id, room;
+};
+
 class Client {
  public:
   Client(World&, SharedDatabase&, Processes&, Ledger&, Account, int actions);
@@ -31,8 +35,10 @@ class Client {
   Task<> write();  // ends when everything was answered
   Task<> sync();   // for ever
   bool has_written() const { return has_written_; }
-  // What it must have seen and has not.
+  // What it must have seen and has not: event ids, and what was sent to its device.
   std::vector<std::string> lacks() const;
+  Task<Written> send_message();  // until it is acknowledged; no id: it was, and the database has lost it since
+  Task<> redact(Written);
   const Account& account() const { return account_; }
   // `is_there`: which events have survived. The others are forgotten, and what was seen may come again.
   void database_went_back(const std::function<bool(const std::string&)>& is_there);
@@ -40,9 +46,9 @@ class Client {
  private:
   Task<Answered> ask_until(std::string what, net::Method, std::string target, boost::json::object body,
                            std::set<int> definite);
-  Task<> send_message();
-  Task<> redact();
+  Task<> act();
   Task<> set_topic();
+  Task<> send_to_device();
   Task<> visit();
   Task<> read();
   Task<> type();
@@ -51,6 +57,8 @@ class Client {
   void check_wait(const Answered&, milliseconds waited, milliseconds timeout);
   void take_room(const std::string& room, const boost::json::value& section);
   void take_event(const std::string& room, const boost::json::object& event);
+  void take_message(const boost::json::object& to_device);
+  void forget();
   int64_t order_of(const std::string& event_id) { return simulate::order_of(database_, event_id); }
   std::string any_room();
 
@@ -61,10 +69,12 @@ class Client {
   Account account_;
   int actions_, numbers_ = 0;
   bool has_written_ = false;
-  std::vector<std::pair<std::string, std::string>> own_;  // event id and room of messages, acknowledged
+  std::vector<Written> own_;  // messages that were acknowledged
   std::string since_;
   std::set<std::string> seen_, seen_before_;  // since the database went back, and before
   std::map<std::string, int64_t> last_order_;
+  std::map<std::string, int64_t> last_message_;  // by sender: the number of the last one to this device
+  std::set<std::string> got_;                    // of those, all
   Told told_;
   int in_vain_ = 0;  // answers in a row that came at once and had no news
 };

@@ -129,6 +129,7 @@ void ProcessDatabase::submit(Write write) {
   auto lane = write.options.urgent ? kLanes : write.options.lane % kLanes;
   lanes_[lane]->queue.push_back({write.options, std::move(write.run), std::move(write.done), world_.now()});
   if (!lanes_[lane]->is_busy) begin(lane);
+  if (lane != kLanes && at_next_write_) std::exchange(at_next_write_, nullptr)();
 }
 
 void ProcessDatabase::begin(size_t lane) {
@@ -136,8 +137,8 @@ void ProcessDatabase::begin(size_t lane) {
   later(latency(), [this, lane] { transact(lane); });
 }
 
-ProcessDatabase::Fate ProcessDatabase::draw_fate() {
-  if (is_cut_ || world_.chance(faults_.refused)) return Fate::kRefused;
+ProcessDatabase::Fate ProcessDatabase::draw_fate(size_t lane) {
+  if (is_cut_ || (is_urgent_cut_ && lane == kLanes) || world_.chance(faults_.refused)) return Fate::kRefused;
   if (world_.chance(faults_.failed)) return Fate::kFailed;
   if (!world_.chance(faults_.unknown)) return Fate::kFine;
   constexpr Fate kUnknown[] = {Fate::kUnknownDone, Fate::kUnknownNotDone, Fate::kUnknownLate};
@@ -186,7 +187,7 @@ void ProcessDatabase::transact(size_t number) {
     auto left = std::chrono::duration_cast<microseconds>(shared_.in_doubt_until - world_.now());
     return later(left + microseconds(1 + world_.below(100)), [this, number] { transact(number); });
   }
-  lane.fate = draw_fate();
+  lane.fate = draw_fate(number);
   auto jobs = take(lane);
   std::vector<db::Job> again;
   if (lane.fate == Fate::kUnknownLate)
@@ -212,16 +213,20 @@ void ProcessDatabase::transact(size_t number) {
         [this, number] { answer(number); });
 }
 
-// Nobody but the owner of a partition has written to it: the epoch that was checked is the head's.
+// Nobody but the owner of a partition has written to it: the epoch that was checked is the head's, and nobody else has
+// its lease.
 void ProcessDatabase::check_fences(const std::vector<std::optional<db::Fence>>& fences, const Lane& lane) {
   for (size_t i = 0; i < fences.size() && i < lane.told.size(); ++i) {
     if (!fences[i] || !lane.told[i].status) continue;
     db::Value values[] = {fences[i]->topic, db::to_value(fences[i]->partition)};
     shared_.session().run(
-        "SELECT epoch FROM outbox_head WHERE topic = $1 AND partition = $2", values, [&](const db::Row& row) {
-          if (row.i64(0) == fences[i]->epoch) return;
-          world_.violation(fmt::format("A2: {} writes to {}/{} with epoch {}, which has {}", process_, fences[i]->topic,
-                                       fences[i]->partition, fences[i]->epoch, row.i64(0)));
+        "SELECT h.epoch, l.holder FROM outbox_head h JOIN lease l ON l.name = h.topic AND l.part = h.partition WHERE "
+        "h.topic = $1 AND h.partition = $2",
+        values, [&](const db::Row& row) {
+          auto holder = row.str(1);
+          if (row.i64(0) == fences[i]->epoch && (holder.empty() || process_.starts_with(holder + "."))) return;
+          world_.violation(fmt::format("A2: {} writes to {}/{} with epoch {}, which has {} and belongs to {}", process_,
+                                       fences[i]->topic, fences[i]->partition, fences[i]->epoch, row.i64(0), holder));
         });
   }
 }

@@ -27,7 +27,9 @@ class ProcessDatabase final : public db::Database {
   ~ProcessDatabase() override;
 
   void cut(bool is_cut) { is_cut_ = is_cut; }
-  void freeze(bool frozen);  // its threads stand still
+  void cut_leases(bool is_cut) { is_urgent_cut_ = is_cut; }  // the connection that renews them, only
+  void at_next_write(std::function<void()> call) { at_next_write_ = std::move(call); }  // of a component
+  void freeze(bool frozen);                                                             // its threads stand still
   void abandon();            // what it was asked is never answered
 
   void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
@@ -63,7 +65,7 @@ class ProcessDatabase final : public db::Database {
   void transact(size_t lane);
   void answer(size_t lane);
   std::vector<db::Job> take(Lane&);
-  Fate draw_fate();
+  Fate draw_fate(size_t lane);
   bool is_of_a_former_time();
   void land_late(std::vector<db::Job>);
   void check_fences(const std::vector<std::optional<db::Fence>>&, const Lane&);
@@ -88,7 +90,8 @@ class ProcessDatabase final : public db::Database {
   uint64_t last_read_ = 0;
   std::vector<std::function<void()>> when_thawed_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  bool is_cut_ = false, is_frozen_ = false, stopped_ = false;
+  std::function<void()> at_next_write_;
+  bool is_cut_ = false, is_urgent_cut_ = false, is_frozen_ = false, stopped_ = false;
 };
 
 }  // namespace myelin::simulate

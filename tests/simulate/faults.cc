@@ -9,7 +9,7 @@ Faults::Faults(Surroundings& on, Processes& processes, std::function<void()> wen
 }
 
 Task<> Faults::run(TimePoint quiet) {
-  if (world_.chance(0.15)) keep_a_copy();
+  if (world_.chance(0.2)) keep_a_copy();
   while (world_.now() < quiet) {
     co_await sleep_for(world_.between(milliseconds(1), longest_pause_));
     strike();
@@ -23,6 +23,7 @@ Task<> Faults::run(TimePoint quiet) {
 
 void Faults::heal(Process& process) {
   process.freeze(false);
+  process.cut_from_leases(false);
   process.cut_from_database(false);
   process.cut_from_streams(false);
   process.start();
@@ -36,7 +37,7 @@ void Faults::strike() {
       if (!is_over_) undo(process);
     });
   };
-  switch (world_.below(10)) {
+  switch (world_.below(11)) {
     case 0:
     case 1:
       process.kill();
@@ -45,8 +46,7 @@ void Faults::strike() {
       process.stop();
       return later([](Process& it) { it.start(); });
     case 3:
-      process.freeze(true);
-      return later([](Process& it) { it.freeze(false); });
+      return stand_still(process);
     case 4:
       process.cut_from_database(true);
       return later([](Process& it) { it.cut_from_database(false); });
@@ -61,9 +61,28 @@ void Faults::strike() {
       if (streams_copy_) return on_.streams.put_back(*std::exchange(streams_copy_, std::nullopt));
       streams_copy_ = on_.streams.copy();
       return;
+    case 8:
+      return lose_leases(process);
     default:
       return storm();
   }
+}
+
+// Often for longer than a lease, and with something half done.
+void Faults::stand_still(Process& process) {
+  auto length = world_.chance(0.5) ? world_.between(seconds(3), seconds(6)) : world_.between(milliseconds(10), seconds(3));
+  if (world_.chance(0.6)) return process.freeze_as_it_writes(length);
+  process.freeze(true);
+  world_.after(length, [&process] { process.freeze(false); });
+}
+
+// What it then writes in good faith comes when another one owns what it owned.
+void Faults::lose_leases(Process& process) {
+  process.cut_from_leases(true);
+  world_.after(world_.between(milliseconds(1'600), milliseconds(2'900)), [this, &process] {
+    if (!is_over_) process.freeze_as_it_writes(world_.between(milliseconds(500), milliseconds(1'900)));
+  });
+  world_.after(world_.between(seconds(3), seconds(6)), [&process] { process.cut_from_leases(false); });
 }
 
 // A standby that was told of every commit up to some moment takes over some time later, once.
@@ -97,6 +116,7 @@ void Faults::storm() {
               on_.database_faults.failed, on_.database_faults.unknown, on_.database_faults.slow,
               on_.network_faults.lose, on_.network_faults.repeat, on_.network_faults.slow);
   world_.after(world_.between(milliseconds(50), seconds(3)), [this] {
+    if (is_over_) return;
     on_.database_faults = {};
     on_.network_faults = {};
   });

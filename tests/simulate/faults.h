@@ -13,6 +13,8 @@ class Faults {
 
  private:
   void strike();
+  void stand_still(Process&);
+  void lose_leases(Process&);
   void storm();
   void heal(Process&);
   void keep_a_copy();

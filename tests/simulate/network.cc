@@ -32,8 +32,8 @@ class Network final : public bus::Transport {
       return later(world_.between(milliseconds(1), seconds(2)), [done = std::move(done)] { done(unreachable()); });
     bool told = false;
     std::erase_if(messages, [&](const Outgoing&) {
-      bool is_lost = world_.chance(faults_.lose);
-      told |= is_lost && world_.chance(0.5);
+      bool is_lost = faults_.deaf || world_.chance(faults_.lose);
+      told |= is_lost && !faults_.deaf && world_.chance(0.5);
       return is_lost;
     });
     later(latency(), [this, told, messages = std::move(messages), done = std::move(done)]() mutable {
@@ -54,6 +54,7 @@ class Network final : public bus::Transport {
   }
   void on_reconnected(std::function<void()> handler) override { reach_->reconnected = std::move(handler); }
   void hint(const std::string& subject, std::string_view payload) override {
+    if (faults_.deaf && subject.starts_with("hint.")) return;
     if (!is_lost()) streams_->hint(subject, payload);
   }
   Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {

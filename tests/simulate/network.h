@@ -10,6 +10,7 @@ namespace myelin::simulate {
 
 struct NetworkFaults {
   double lose = 0, repeat = 0, slow = 0;
+  bool deaf = false;  // only commands and their answers arrive
 };
 
 // Shared by a process and its transport, which the bus owns.

@@ -8,6 +8,8 @@
 namespace myelin::simulate {
 namespace {
 
+constexpr milliseconds kTrim{1'000};
+
 app::Config config_of(const std::string& name) {
   static const app::Config common = [] {
     auto loaded = app::load(
@@ -32,7 +34,7 @@ Process::Running::Running(Process& process, uint64_t seed)
   database = std::make_unique<ProcessDatabase>(on.world, on.database, on.database_faults, name, on.clock,
                                                [&process] { process.end_soon(); });
   auto transport = through_network(on.streams.connect(loop->get_executor()), on.world, *loop, reach, on.network_faults);
-  bus = bus::make_bus(std::move(transport), *database, loop->get_executor(), on.clock);
+  bus = bus::make_bus(std::move(transport), *database, loop->get_executor(), on.clock, {.trim = kTrim});
   house = std::make_unique<app::House>(
       config, app::Foundations{*database, *bus, on.outside, loop->get_executor(), on.clock, random}, on.key);
 }
@@ -113,11 +115,28 @@ void Process::stop() {
 }
 
 void Process::freeze(bool frozen) {
+  if (running_ && !frozen) running_->database->at_next_write(nullptr);
   if (!running_ || is_frozen_ == frozen) return;
   on_.world.note("{} {}", name_, frozen ? "stands still" : "goes on");
   is_frozen_ = frozen;
   on_.world.freeze(*running_->loop, frozen);
   running_->database->freeze(frozen);
+}
+
+void Process::freeze_as_it_writes(microseconds length) {
+  if (!running_) return;
+  running_->database->at_next_write([this, length, life = lives_] {
+    freeze(true);
+    on_.world.after(length, [this, life] {
+      if (life == lives_) freeze(false);
+    });
+  });
+}
+
+void Process::cut_from_leases(bool is_cut) {
+  if (!running_) return;
+  on_.world.note("{} {} renew its leases", name_, is_cut ? "cannot" : "can");
+  running_->database->cut_leases(is_cut);
 }
 
 void Process::cut_from_database(bool is_cut) {

@@ -35,6 +35,8 @@ class Process {
   void kill();               // as by SIGKILL
   void stop();               // in order; it is down some time later
   void freeze(bool frozen);  // as by SIGSTOP and SIGCONT
+  void freeze_as_it_writes(microseconds length);
+  void cut_from_leases(bool is_cut);  // they cannot be renewed; all else can be written
   void cut_from_database(bool is_cut);
   void cut_from_streams(bool is_cut);
   bool is_up() const { return running_ != nullptr; }

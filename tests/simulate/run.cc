@@ -6,6 +6,7 @@
 #include "tests/simulate/checks.h"
 #include "tests/simulate/faults.h"
 #include "tests/simulate/outside.h"
+#include "tests/simulate/probes.h"
 
 namespace myelin::simulate {
 namespace {
@@ -30,7 +31,8 @@ class Run {
     world_.add(loop_);
     auto count = 1 + world_.below(3);
     for (uint64_t i = 1; i <= count; ++i) processes_.push_back(std::make_unique<Process>(on_, fmt::format("p{}", i)));
-    auto actions = static_cast<int>(2 + world_.below(9));
+    auto actions = static_cast<int>(2 + world_.below(6));
+    for (const auto& account : from.accounts) ledger_.users.push_back(account.user);
     for (const auto& account : from.accounts)
       clients_.push_back(std::make_unique<Client>(world_, database_, processes_, ledger_, account, actions));
     db::set_fatal_handler([this](const std::string& why) { world_.violation("a process ends: " + why); });
@@ -71,19 +73,22 @@ class Run {
     });
   }
 
-  Task<> judge() {
-    while (!faults_.is_over()) co_await sleep_for(milliseconds(100));
+  Task<> drained() {
     auto end = world_.now() + kMostTime;
     for (;;) {
       for (auto& process : processes_) process->start();  // one may have been stopping
       auto what = unfinished(database_, processes_, clients_);
-      if (what.empty()) break;
-      if (world_.now() > end) {
-        world_.violation("it never drains: " + what);
-        co_return;
-      }
+      if (what.empty()) co_return;
+      if (world_.now() > end) world_.violation("it never drains: " + what);
       co_await sleep_for(milliseconds(50));
     }
+  }
+
+  Task<> judge() {
+    while (!faults_.is_over()) co_await sleep_for(milliseconds(100));
+    co_await drained();
+    co_await probe(on_, processes_, *clients_[1], clients_[0]->account());
+    co_await drained();
     check_tables(world_, database_, ledger_);
     check_pushes(world_, ledger_, clients_[0]->account());
     co_await check_redactions(world_, processes_, ledger_, clients_[0]->account());
