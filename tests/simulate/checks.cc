@@ -27,7 +27,7 @@ std::string describe(SharedDatabase& database, const std::string& event_id) {
 
 std::string unfinished(SharedDatabase& database, const Processes& processes, const Clients& clients) {
   for (const auto& process : processes)
-    if (!process->is_well()) return process->name() + " is not up";
+    if (!process->is_well()) return process->name() + " is not well";
   for (const auto& client : clients)
     if (!client->has_written()) return client->account().user + " waits for an answer";
   auto behind =

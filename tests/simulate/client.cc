@@ -62,14 +62,15 @@ Task<Answered> ask(World& world, Process& process, net::Method method, std::stri
   co_return out;
 }
 
-Client::Client(World& world, SharedDatabase& database, Processes& processes, Ledger& ledger, Account account,
-               int actions)
-    : world_(world),
-      database_(database),
+Client::Client(Surroundings& on, Loop& loop, Processes& processes, Ledger& ledger, Account account, int actions)
+    : world_(on.world),
+      database_(on.database),
       processes_(processes),
       ledger_(ledger),
       account_(std::move(account)),
-      actions_(actions) {}
+      actions_(actions),
+      favourite_(world_.below(100)),
+      impatience_(loop.get_executor()) {}
 
 std::string Client::any_room() {
   std::vector<std::string> rooms(account_.rooms.begin(), account_.rooms.end());
@@ -195,7 +196,7 @@ Task<> Client::send_to_device() {
 
 Task<> Client::act() {
   using namespace boost::asio::experimental::awaitable_operators;
-  auto dice = world_.below(100);
+  auto dice = world_.chance(0.3) ? favourite_ : world_.below(100);
   if (dice < 10 && !own_.empty())
     co_await redact(world_.any(own_));
   else if (dice < 20)
@@ -218,7 +219,9 @@ Task<> Client::act() {
 
 Task<> Client::write() {
   for (; actions_ > 0; --actions_) {
-    co_await sleep_for(world_.between(milliseconds(0), milliseconds(world_.chance(0.5) ? 200 : 3'000)));
+    auto pause = world_.between(milliseconds(0), milliseconds(world_.chance(0.5) ? 200 : 3'000));
+    auto end = actions_ > kept_ ? world_.now() + pause : TimePoint::max();
+    co_await impatience_.wait(impatience_.generation(), end);
     co_await act();
   }
   has_written_ = true;

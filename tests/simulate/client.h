@@ -30,9 +30,14 @@ struct Written {  // an event
 
 class Client {
  public:
-  Client(World&, SharedDatabase&, Processes&, Ledger&, Account, int actions);
+  Client(Surroundings&, Loop&, Processes&, Ledger&, Account, int actions);
 
   Task<> write();  // ends when everything was answered
+  void act_now() { impatience_.ring(); }
+  void finish() {
+    kept_ = 0;
+    act_now();
+  }
   Task<> sync();   // for ever
   bool has_written() const { return has_written_; }
   // What it must have seen and has not: event ids, and what was sent to its device.
@@ -68,6 +73,9 @@ class Client {
   Ledger& ledger_;
   Account account_;
   int actions_, numbers_ = 0;
+  uint64_t favourite_;  // what it does more often than others do
+  Doorbell impatience_;
+  int kept_ = 2;  // of the actions: for when it is told to act
   bool has_written_ = false;
   std::vector<Written> own_;  // messages that were acknowledged
   std::string since_;

@@ -1,5 +1,7 @@
 #include "tests/simulate/database.h"
 
+#include <algorithm>
+
 namespace myelin::simulate {
 namespace {
 
@@ -126,10 +128,11 @@ microseconds ProcessDatabase::latency() {
 
 void ProcessDatabase::submit(Write write) {
   if (stopped_) return write.done(fail(Code::kUnavailable, "the database is closed"));
+  bool is_owners = write.options.fence.has_value();
   auto lane = write.options.urgent ? kLanes : write.options.lane % kLanes;
   lanes_[lane]->queue.push_back({write.options, std::move(write.run), std::move(write.done), world_.now()});
   if (!lanes_[lane]->is_busy) begin(lane);
-  if (lane != kLanes && at_next_write_) std::exchange(at_next_write_, nullptr)();
+  if (is_owners && at_owners_write_) std::exchange(at_owners_write_, nullptr)();
 }
 
 void ProcessDatabase::begin(size_t lane) {
@@ -140,9 +143,15 @@ void ProcessDatabase::begin(size_t lane) {
 ProcessDatabase::Fate ProcessDatabase::draw_fate(size_t lane) {
   if (is_cut_ || (is_urgent_cut_ && lane == kLanes) || world_.chance(faults_.refused)) return Fate::kRefused;
   if (world_.chance(faults_.failed)) return Fate::kFailed;
-  if (!world_.chance(faults_.unknown)) return Fate::kFine;
-  constexpr Fate kUnknown[] = {Fate::kUnknownDone, Fate::kUnknownNotDone, Fate::kUnknownLate};
-  return kUnknown[world_.below(3)];
+  bool is_owners =
+      std::ranges::any_of(lanes_[lane]->queue, [](const db::Job& job) { return job.options.fence.has_value(); });
+  if (is_owners && std::exchange(doubts_, false)) return draw_doubt();
+  return world_.chance(faults_.unknown) ? draw_doubt() : Fate::kFine;
+}
+
+ProcessDatabase::Fate ProcessDatabase::draw_doubt() {
+  constexpr Fate kUnknown[] = {Fate::kUnknownDone, Fate::kUnknownDone, Fate::kUnknownNotDone, Fate::kUnknownLate};
+  return kUnknown[world_.below(4)];
 }
 
 std::vector<db::Job> ProcessDatabase::take(Lane& lane) {
@@ -200,8 +209,8 @@ void ProcessDatabase::transact(size_t number) {
   check_fences(fences, lane);
   std::string words;
   for (const auto& told : lane.told)
-    words += told.status ? " ok" : fmt::format(" {}", errcode(told.status.error().code));
-  world_.note("{} transaction, lane {}, fate {}:{}; {} messages", process_, number, static_cast<int>(lane.fate), words,
+    words += told.status ? " ok;" : fmt::format(" {};", told.status.error().message);
+  world_.note("{} transaction, lane {}, fate {}:{} {} messages", process_, number, static_cast<int>(lane.fate), words,
               lane.rows.size());
   const db::OutboxRow* last = nullptr;
   for (const auto& row : lane.rows) {

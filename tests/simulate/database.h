@@ -28,8 +28,9 @@ class ProcessDatabase final : public db::Database {
 
   void cut(bool is_cut) { is_cut_ = is_cut; }
   void cut_leases(bool is_cut) { is_urgent_cut_ = is_cut; }  // the connection that renews them, only
-  void at_next_write(std::function<void()> call) { at_next_write_ = std::move(call); }  // of a component
-  void freeze(bool frozen);                                                             // its threads stand still
+  void at_owners_write(std::function<void()> call) { at_owners_write_ = std::move(call); }  // the next one
+  void doubt_next_commit() { doubts_ = true; }  // of an owner
+  void freeze(bool frozen);                     // its threads stand still
   void abandon();            // what it was asked is never answered
 
   void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
@@ -66,6 +67,7 @@ class ProcessDatabase final : public db::Database {
   void answer(size_t lane);
   std::vector<db::Job> take(Lane&);
   Fate draw_fate(size_t lane);
+  Fate draw_doubt();
   bool is_of_a_former_time();
   void land_late(std::vector<db::Job>);
   void check_fences(const std::vector<std::optional<db::Fence>>&, const Lane&);
@@ -90,8 +92,8 @@ class ProcessDatabase final : public db::Database {
   uint64_t last_read_ = 0;
   std::vector<std::function<void()>> when_thawed_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::function<void()> at_next_write_;
-  bool is_cut_ = false, is_urgent_cut_ = false, is_frozen_ = false, stopped_ = false;
+  std::function<void()> at_owners_write_;
+  bool is_cut_ = false, is_urgent_cut_ = false, doubts_ = false, is_frozen_ = false, stopped_ = false;
 };
 
 }  // namespace myelin::simulate

@@ -8,7 +8,7 @@
 namespace myelin::simulate {
 namespace {
 
-constexpr milliseconds kTrim{1'000};
+constexpr milliseconds kTrim{300};
 
 app::Config config_of(const std::string& name) {
   static const app::Config common = [] {
@@ -115,7 +115,7 @@ void Process::stop() {
 }
 
 void Process::freeze(bool frozen) {
-  if (running_ && !frozen) running_->database->at_next_write(nullptr);
+  if (running_ && !frozen) running_->database->at_owners_write(nullptr);
   if (!running_ || is_frozen_ == frozen) return;
   on_.world.note("{} {}", name_, frozen ? "stands still" : "goes on");
   is_frozen_ = frozen;
@@ -125,12 +125,16 @@ void Process::freeze(bool frozen) {
 
 void Process::freeze_as_it_writes(microseconds length) {
   if (!running_) return;
-  running_->database->at_next_write([this, length, life = lives_] {
+  running_->database->at_owners_write([this, length, life = lives_] {
     freeze(true);
     on_.world.after(length, [this, life] {
       if (life == lives_) freeze(false);
     });
   });
+}
+
+void Process::doubt_next_commit() {
+  if (running_) running_->database->doubt_next_commit();
 }
 
 void Process::cut_from_leases(bool is_cut) {
@@ -150,6 +154,10 @@ void Process::cut_from_streams(bool is_cut) {
   on_.world.note("{} {} the streams", name_, is_cut ? "is cut off from" : "reaches");
   running_->reach->is_cut = is_cut;
   if (!is_cut) running_->loop->post([reach = running_->reach] { reach->reconnected(); });
+}
+
+bool Process::is_well() const {
+  return has_started() && !running_->is_stopping && running_->database->generation() == on_.database.generation;
 }
 
 void Process::ask(net::Request request, Answer answer) {

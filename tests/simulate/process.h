@@ -35,13 +35,14 @@ class Process {
   void kill();               // as by SIGKILL
   void stop();               // in order; it is down some time later
   void freeze(bool frozen);  // as by SIGSTOP and SIGCONT
-  void freeze_as_it_writes(microseconds length);
+  void freeze_as_it_writes(microseconds length);  // as the owner of a room
+  void doubt_next_commit();                       // of what it writes as the owner of a room
   void cut_from_leases(bool is_cut);  // they cannot be renewed; all else can be written
   void cut_from_database(bool is_cut);
   void cut_from_streams(bool is_cut);
   bool is_up() const { return running_ != nullptr; }
   bool has_started() const { return running_ && running_->has_started; }
-  bool is_well() const { return has_started() && !running_->is_stopping; }
+  bool is_well() const;  // of the database as it is now
 
   // nullopt: the connection was closed, or nobody listens.
   using Answer = std::function<void(std::optional<net::Response>)>;

@@ -34,7 +34,7 @@ class Run {
     auto actions = static_cast<int>(2 + world_.below(6));
     for (const auto& account : from.accounts) ledger_.users.push_back(account.user);
     for (const auto& account : from.accounts)
-      clients_.push_back(std::make_unique<Client>(world_, database_, processes_, ledger_, account, actions));
+      clients_.push_back(std::make_unique<Client>(on_, loop_, processes_, ledger_, account, actions));
     db::set_fatal_handler([this](const std::string& why) { world_.violation("a process ends: " + why); });
   }
   ~Run() {
@@ -86,6 +86,7 @@ class Run {
 
   Task<> judge() {
     while (!faults_.is_over()) co_await sleep_for(milliseconds(100));
+    for (auto& client : clients_) client->finish();
     co_await drained();
     co_await probe(on_, processes_, *clients_[1], clients_[0]->account());
     co_await drained();
@@ -108,7 +109,11 @@ class Run {
   Surroundings on_;
   Processes processes_;
   Clients clients_;
-  Faults faults_{on_, processes_, [this] { forget_what_is_lost(database_, ledger_, clients_); }};
+  Faults faults_{on_, processes_,
+                 [this] {
+                   for (auto& client : clients_) client->act_now();
+                 },
+                 [this] { forget_what_is_lost(database_, ledger_, clients_); }};
   bool is_over_ = false;
 };
 
