@@ -86,8 +86,8 @@ Task<> probe(Surroundings& on, Processes& processes, Client& writer, const Accou
     on.network_faults.deaf = deaf;
     on.world.note("probes begin{}", deaf ? "; nothing is said between the processes but commands" : "");
     Probe probe(on, processes, writer, reader);
-    for (auto& process : processes) co_await probe.news(*process);
-    co_await probe.redaction();
+    co_await probe.news(*on.world.any(processes));
+    if (deaf) co_await probe.redaction();
   }
   on.network_faults.deaf = false;
 }

@@ -8,7 +8,7 @@
 namespace myelin::simulate {
 namespace {
 
-constexpr milliseconds kTrim{300};
+constexpr milliseconds kTrim{2'000};
 
 app::Config config_of(const std::string& name) {
   static const app::Config common = [] {

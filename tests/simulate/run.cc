@@ -31,7 +31,7 @@ class Run {
     world_.add(loop_);
     auto count = 1 + world_.below(3);
     for (uint64_t i = 1; i <= count; ++i) processes_.push_back(std::make_unique<Process>(on_, fmt::format("p{}", i)));
-    auto actions = static_cast<int>(2 + world_.below(6));
+    auto actions = static_cast<int>(2 + world_.below(5));
     for (const auto& account : from.accounts) ledger_.users.push_back(account.user);
     for (const auto& account : from.accounts)
       clients_.push_back(std::make_unique<Client>(on_, loop_, processes_, ledger_, account, actions));
@@ -80,7 +80,7 @@ class Run {
       auto what = unfinished(database_, processes_, clients_);
       if (what.empty()) co_return;
       if (world_.now() > end) world_.violation("it never drains: " + what);
-      co_await sleep_for(milliseconds(50));
+      co_await sleep_for(milliseconds(100));
     }
   }
 
