@@ -14,7 +14,9 @@ const boost::json::object* object_at(const boost::json::object& in, std::string_
   auto* value = in.if_contains(key);
   return value == nullptr ? nullptr : value->if_object();
 }
-std::string name_of(const std::string& sender, int64_t number) { return fmt::format("message {} of {}", number, sender); }
+std::string name_of(const std::string& sender, int64_t number) {
+  return fmt::format("message {} of {}", number, sender);
+}
 int64_t position_of(const std::string& token) {
   return token.size() < 2 ? 0 : std::strtoll(token.c_str() + 1, nullptr, 10);
 }

@@ -38,7 +38,7 @@ class Client {
     kept_ = 0;
     act_now();
   }
-  Task<> sync();   // for ever
+  Task<> sync();  // for ever
   bool has_written() const { return has_written_; }
   // What it must have seen and has not: event ids, and what was sent to its device.
   std::vector<std::string> lacks() const;

@@ -208,8 +208,7 @@ void ProcessDatabase::transact(size_t number) {
   if (!again.empty()) land_late(std::move(again));
   check_fences(fences, lane);
   std::string words;
-  for (const auto& told : lane.told)
-    words += told.status ? " ok;" : fmt::format(" {};", told.status.error().message);
+  for (const auto& told : lane.told) words += told.status ? " ok;" : fmt::format(" {};", told.status.error().message);
   world_.note("{} transaction, lane {}, fate {}:{} {} messages", process_, number, static_cast<int>(lane.fate), words,
               lane.rows.size());
   const db::OutboxRow* last = nullptr;

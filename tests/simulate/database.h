@@ -29,9 +29,9 @@ class ProcessDatabase final : public db::Database {
   void cut(bool is_cut) { is_cut_ = is_cut; }
   void cut_leases(bool is_cut) { is_urgent_cut_ = is_cut; }  // the connection that renews them, only
   void at_owners_write(std::function<void()> call) { at_owners_write_ = std::move(call); }  // the next one
-  void doubt_next_commit() { doubts_ = true; }  // of an owner
-  void freeze(bool frozen);                     // its threads stand still
-  void abandon();            // what it was asked is never answered
+  void doubt_next_commit() { doubts_ = true; }                                              // of an owner
+  void freeze(bool frozen);                                                                 // its threads stand still
+  void abandon();  // what it was asked is never answered
 
   void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
     committed_.set_receiver(std::move(receiver));

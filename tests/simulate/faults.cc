@@ -7,9 +7,16 @@ Faults::Faults(Surroundings& on, Processes& processes, std::function<void()> act
     : on_(on), world_(on.world), processes_(processes), act_(std::move(act)), went_back_(std::move(went_back)) {
   constexpr milliseconds kPauses[] = {milliseconds(400), milliseconds(1'500), milliseconds(4'000)};
   longest_pause_ = kPauses[world_.below(3)];
-  constexpr Kind kKinds[] = {&Faults::kill,         &Faults::stop,         &Faults::stand_still, &Faults::cut_from_database,
-                             &Faults::cut_from_streams, &Faults::lose_leases, &Faults::doubt,
-                             &Faults::storm,        &Faults::wipe,         &Faults::copy_streams};
+  constexpr Kind kKinds[] = {&Faults::kill,
+                             &Faults::stop,
+                             &Faults::stand_still,
+                             &Faults::cut_from_database,
+                             &Faults::cut_from_streams,
+                             &Faults::lose_leases,
+                             &Faults::doubt,
+                             &Faults::storm,
+                             &Faults::wipe,
+                             &Faults::copy_streams};
   for (auto kind : kKinds)
     if (world_.chance(0.5)) kinds_.push_back(kind);
   if (kinds_.empty()) kinds_.push_back(&Faults::storm);

@@ -21,7 +21,7 @@ struct Ledger {
   std::map<std::string, std::string> messages;      // of `acknowledged`: event id → sender
   std::map<std::pair<std::string, std::string>, int64_t> read;  // user, room → order of the last receipt
   std::set<std::string> pushed;                                 // event ids that a push gateway was told of
-  std::map<std::string, std::set<std::string>> sent_to;  // user → messages to its device, acknowledged
+  std::map<std::string, std::set<std::string>> sent_to;         // user → messages to its device, acknowledged
   std::vector<std::string> users;
   uint64_t requests = 0;
   int restores = 0;  // times that the database went back

@@ -27,6 +27,11 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "behind": ("A6", "a process that is behind a token does not wait", [
         (SYNC + "sync.cc", "if (feed_.position() >= position) co_return Result<void>{};",
          "if (feed_.position() >= position || position > 0) co_return Result<void>{};")]),
+    "behind-token": ("A6", "the same, and its answers say up to where it is itself", [
+        (SYNC + "sync.cc", "if (feed_.position() >= position) co_return Result<void>{};",
+         "if (feed_.position() >= position || position > 0) co_return Result<void>{};"),
+        (SYNC + "sync.cc", "std::max(poll.checked, feed_.position())", "feed_.position()"),
+        (SYNC + "v3/answer.cc", "since.position = std::max(since.position, position);", "since.position = position;")]),
     "park": ("A11", "trouble of the database parks a message", [
         (BUS + "consumer.cc", "return code == Code::kBadJson ||", "return code == Code::kUnavailable || code == Code::kBadJson ||")]),
     "unknown": ("A12", "a COMMIT of unknown result counts as done", [

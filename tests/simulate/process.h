@@ -32,12 +32,12 @@ class Process {
 
   const std::string& name() const { return name_; }
   void start();
-  void kill();               // as by SIGKILL
-  void stop();               // in order; it is down some time later
-  void freeze(bool frozen);  // as by SIGSTOP and SIGCONT
+  void kill();                                    // as by SIGKILL
+  void stop();                                    // in order; it is down some time later
+  void freeze(bool frozen);                       // as by SIGSTOP and SIGCONT
   void freeze_as_it_writes(microseconds length);  // as the owner of a room
   void doubt_next_commit();                       // of what it writes as the owner of a room
-  void cut_from_leases(bool is_cut);  // they cannot be renewed; all else can be written
+  void cut_from_leases(bool is_cut);              // they cannot be renewed; all else can be written
   void cut_from_database(bool is_cut);
   void cut_from_streams(bool is_cut);
   bool is_up() const { return running_ != nullptr; }
