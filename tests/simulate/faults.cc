@@ -1,5 +1,7 @@
 #include "tests/simulate/faults.h"
 
+#include <algorithm>
+
 namespace myelin::simulate {
 
 // Each run has some kinds only, and so more of them.
@@ -43,10 +45,10 @@ Process& Faults::victim() {
       "SELECT l.holder FROM lease l JOIN outbox_head h ON h.topic = l.name AND h.partition = l.part WHERE h.next_seq > "
       "1 AND l.holder <> ''",
       {}, [&](const db::Row& row) { owners.push_back(row.str(0)); });
-  if (!owners.empty() && world_.chance(0.5))
-    for (auto& process : processes_)
-      if (process->name() == owners.front()) return *process;
-  return *world_.any(processes_);
+  auto& any = *world_.any(processes_);
+  if (owners.empty() || world_.chance(0.5)) return any;
+  auto it = std::ranges::find(processes_, world_.any(owners), &Process::name);
+  return it == processes_.end() ? any : **it;
 }
 
 void Faults::heal(Process& process) {

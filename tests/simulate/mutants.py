@@ -61,6 +61,10 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
         (SYNC + "typing.cc", "return (token.typing & kShown) == shown_to(subscriber);", "return shown_to(subscriber) > kShown + token.typing;")]),
     "status-again": ("B10", "a status is told again by each process", [
         (SYNC + "typing.h", "return token.typing >> kShownBits;", "return is_ours(token) ? token.typing >> kShownBits : 0;")]),
+    "behind-gap": ("B9", "who is loaded does not count what is known of positions to come", [
+        (SYNC + "feed.cc", "return ahead_.empty() ? position_ : std::max(position_, ahead_.rbegin()->second);", "return position_;")]),
+    "stale": ("B9", "who has gone stale while a poll was loading is asked nevertheless", [
+        (SYNC + "feed.cc", "if (subscriber.stale || since", "if (since")]),
     "epoch": ("A2", "a takeover does not raise the epoch", [
         ("src/infra/lease/round.cc", "SET epoch = epoch + 1 WHERE", "SET epoch = epoch WHERE")]),
 }
