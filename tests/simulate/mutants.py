@@ -64,6 +64,7 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "behind-gap": ("B9", "who is loaded does not count what is known of positions to come", [
         (SYNC + "feed.cc", "return ahead_.empty() ? position_ : std::max(position_, ahead_.rbegin()->second);", "return position_;")]),
     "stale": ("B9", "who has gone stale while a poll was loading is asked nevertheless", [
+        (SYNC + "sync.cc", "while (!poll.subscriber || poll.subscriber->stale) {", "if (!poll.subscriber || poll.subscriber->stale) {"),
         (SYNC + "feed.cc", "if (subscriber.stale || since", "if (since")]),
     "epoch": ("A2", "a takeover does not raise the epoch", [
         ("src/infra/lease/round.cc", "SET epoch = epoch + 1 WHERE", "SET epoch = epoch WHERE")]),
