@@ -37,7 +37,7 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "unknown": ("A12", "a COMMIT of unknown result counts as done", [
         (DB + "group_commit.cc", "outcome.result == CommitResult::kUnknown", "outcome.result == CommitResult::kUnknown && rows_.size() > 999")]),
     "generation": ("A13", "messages of a former generation are applied", [
-        (BUS + "consumer.cc", "if (!wire || wire->generation != generation_) return", "if (!wire) return")]),
+        (BUS + "consumer.cc", "if (!wire || wire->generation != generation_) {", "if (!wire) {")]),
     "jump": ("A14", "positions come again after the database went back", [
         ("tests/simulate/database.cc", "SET pos = $1 WHERE id = 1 AND pos < $1", "SET pos = pos WHERE id = 1 AND pos < $1")]),
     "gate": ("A16", "answers leave though COMMIT has failed", [
