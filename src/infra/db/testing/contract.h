@@ -2,6 +2,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "infra/db/testing/databases.h"
@@ -66,8 +67,18 @@ class DatabaseTest : public ::testing::TestWithParam<Kind> {
     auto gate = go.get_future().share();
     std::vector<Result<int64_t>> results(wishes.size());
     size_t left = wishes.size() + 1;
-    boost::asio::co_spawn(loop_, db_->write({}, [gate](Tx&) { gate.wait(); }),
+    std::atomic<bool> is_before_it = false;  // the lane, so that it takes none of the others along
+    boost::asio::co_spawn(loop_,
+                          db_->write({},
+                                     [gate, &is_before_it](Tx&) {
+                                       is_before_it = true;
+                                       is_before_it.notify_all();
+                                       gate.wait();
+                                     }),
                           [&](std::exception_ptr, auto) { --left; });
+    loop_.restart();
+    loop_.poll();
+    is_before_it.wait(false);
     for (size_t i = 0; i < wishes.size(); ++i) {
       boost::asio::co_spawn(loop_, db_->write(wishes[i].options, std::move(wishes[i].closure)),
                             [&results, &left, i](std::exception_ptr, Result<int64_t> result) {
