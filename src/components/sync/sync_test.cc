@@ -405,8 +405,11 @@ TEST_P(Syncing, WhoComesFromAnotherProcessWaitsForNews) {
   auto live = [&] {
     typing(true);
     typing(false);
+    auto before = token(bob);
     world.presence->seen(alice.user, presence::State::kOnline, std::chrono::seconds(30));
-    world.idle();
+    EXPECT_TRUE(world.until([&] {  // whom it concerns is read first
+      return world.sync_now(bob, before).contains("presence");
+    }));
   };
   live();
   SyncRequest request{bob};
