@@ -10,6 +10,7 @@
 #include "matrix/testing/room_model.h"
 #include "matrix/verify.h"
 
+// NOLINTBEGIN(readability-identifier-naming): a benchmark is called as its function
 namespace myelin {
 namespace {
 
@@ -454,3 +455,4 @@ BENCHMARK(AuthDifferenceOfDisjointChains)->Unit(benchmark::kMicrosecond);
 }  // namespace myelin
 
 BENCHMARK_MAIN();
+// NOLINTEND(readability-identifier-naming)
