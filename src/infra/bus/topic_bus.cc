@@ -48,8 +48,8 @@ class TopicBus final : public Bus {
     auto refuse = [this](std::vector<std::string> replies) {
       if (open_ && !replies.empty()) transport_->refuse(std::move(replies));
     };
-    consumers_.push_back(std::make_unique<Consumer>(
-        std::move(spec), db_, loop_, Consumer::Calls{acknowledge, refuse, [this] { foreign(); }}));
+    consumers_.push_back(std::make_unique<Consumer>(std::move(spec), db_, loop_,
+                                                    Consumer::Calls{acknowledge, refuse, [this] { foreign(); }}));
   }
   std::vector<std::pair<std::string, Topic>> consumers() const override {
     std::vector<std::pair<std::string, Topic>> out;
