@@ -1,9 +1,9 @@
 """What the server has stored, to see that a refused request stored nothing."""
 import hashlib
 
-# Not what a request asked for: leases, cursors, when a device was last seen, sessions of authentication, probes; nonces
-# that are too old are forgotten.
-PASSING = {"lease", "cursor", "outbox", "uia_session", "schema_version", "spent_nonce"}
+# Not what a request asked for: leases, cursors, when a device was last seen, sessions of authentication, probes.
+PASSING = {"lease", "cursor", "outbox", "uia_session", "schema_version"}
+FORGOTTEN = {"spent_nonce"}  # when they are too old, at any time: only what is added is a difference
 PASSING_COLUMNS = {"last_seen_ip", "last_seen_ts", "probed_at"}
 
 
@@ -14,7 +14,7 @@ class Dump:
                         for name in database.tables() if name not in PASSING}
 
     def tables(self):
-        """{table: hash of its rows}"""
+        """{table: hash of its rows, or the rows of those that are forgotten}"""
         version = self.database.version()
         if version != self.version:
             self.version = version
@@ -23,8 +23,11 @@ class Dump:
 
     def _hash(self, name, columns):
         rows = self.database.rows(f"SELECT {columns} FROM {name} ORDER BY {columns}")
+        if name in FORGOTTEN:
+            return frozenset(map(repr, rows))
         return hashlib.sha256(repr(rows).encode()).digest()
 
 
 def differences(before, after):
-    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return sorted(name for name in before.keys() | after.keys()
+                  if (after[name] - before[name] if name in FORGOTTEN else before.get(name) != after.get(name)))

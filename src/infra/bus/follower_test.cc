@@ -251,8 +251,10 @@ TEST_P(BusFollowers, AreToldWithinTwoHeadPollsOfWhatIsNotPublished) {
   stop = true;
   EXPECT_TRUE(world.until([&] { return stopped; }));
   world.pass(2 * kPoll);
-  before.clear();
-  for (auto& cache : flow.caches) before.push_back(cache->missed);
+  for (size_t i = 0; i < flow.caches.size(); ++i) {
+    EXPECT_LE(flow.caches[i]->missed, before[i] + 2) << "once, or for each where a poll came between them";
+    before[i] = flow.caches[i]->missed;
+  }
   world.pass(3 * kPoll);
   for (size_t i = 0; i < flow.caches.size(); ++i) EXPECT_EQ(flow.caches[i]->missed, before[i]) << "and not again";
   flow.expect_right();
