@@ -103,9 +103,9 @@ class PageStore {
 class PageSet final : public PageStore {
  public:
   Result<PagePtr> load(uint32_t page_no) override;
-  void add(uint32_t page_no, PagePtr page) { pages_[page_no] = std::move(page); }
+  void add(uint32_t page_no, PagePtr page);
   Result<void> add(const NewPage&);  // kCorrupt
-  void erase(uint32_t page_no) { pages_.erase(page_no); }
+  void erase(uint32_t page_no);
   std::vector<uint32_t> take_missing() { return std::exchange(missing_, {}); }
   size_t size() const { return pages_.size(); }
 

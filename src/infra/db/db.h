@@ -185,6 +185,19 @@ struct Options {
   std::string sqlite_vfs{};      // the name of a registered SQLite VFS; tests put faults under the database with it
 };
 
+namespace detail {
+template <class T>
+struct AnswerOf {
+  using Type = Result<T>;
+};
+template <class T>
+struct AnswerOf<Result<T>> {
+  using Type = Result<T>;
+};
+}  // namespace detail
+template <class T>
+using Answer = typename detail::AnswerOf<T>::Type;  // of T and of Result<T>: Result<T>
+
 class Database {
  public:
   virtual ~Database() = default;  // after stop()
@@ -196,19 +209,11 @@ class Database {
   // returned Error rolls the closure back. Codes: kFenced, kStale, kCommitUnknown, kDiskFull, kUnavailable, or fn's
   // own. Commits are shared: at once when idle, with everything queued when busy.
   template <class F>
-  auto write(WriteOptions, F fn) -> Task<Result<std::invoke_result_t<F, Tx&>>>
-    requires(!requires { typename std::invoke_result_t<F, Tx&>::error_type; });
-  template <class F>
-  auto write(WriteOptions, F fn) -> Task<std::invoke_result_t<F, Tx&>>
-    requires requires { typename std::invoke_result_t<F, Tx&>::error_type; };
+  auto write(WriteOptions, F fn) -> Task<Answer<std::invoke_result_t<F, Tx&>>>;
 
   // Runs fn(ReadTx&) in one snapshot on a reader thread. The same two shapes.
   template <class F>
-  auto read(F fn) -> Task<Result<std::invoke_result_t<F, ReadTx&>>>
-    requires(!requires { typename std::invoke_result_t<F, ReadTx&>::error_type; });
-  template <class F>
-  auto read(F fn) -> Task<std::invoke_result_t<F, ReadTx&>>
-    requires requires { typename std::invoke_result_t<F, ReadTx&>::error_type; };
+  auto read(F fn) -> Task<Answer<std::invoke_result_t<F, ReadTx&>>>;
 
   // The one receiver of committed outbox rows, called on a lane's thread after each commit that is known to have
   // happened, in commit order per partition. It must not wait, nor call back in. Set before the first write.
@@ -236,6 +241,10 @@ class Database {
   };
   virtual void submit(Write) = 0;
   virtual void submit(Read) = 0;
+
+ private:
+  Task<Result<void>> run(WriteOptions, std::function<Result<void>(Tx&)>);
+  Task<Result<void>> run(std::function<void(ReadTx&)>);
 };
 
 // An administrator's word that the database went back in time: from the next start on its history has another name.

@@ -1,9 +1,6 @@
-// The template part of infra/db/db.h: from typed closures and coroutines to Database::submit.
+// The template part of infra/db/db.h: from closures of any type to Database::run. It stands in every file that reads or
+// writes, so it is as thin as can be.
 #pragma once
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <memory>
 #include <optional>
 
@@ -48,70 +45,33 @@ struct Slot<Result<T>> {
   }
 };
 
-// Suspends until start(done) calls done(status) from any thread; resumes on the caller's executor.
-template <class Start>
-Task<Result<void>> suspend_until(Start start) {
-  auto executor = co_await boost::asio::this_coro::executor;
-  co_return co_await boost::asio::async_initiate<decltype(boost::asio::use_awaitable), void(Result<void>)>(
-      [executor](auto handler, Start go) {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        go([shared, executor](Result<void> status) {
-          boost::asio::post(executor,
-                            [shared, status = std::move(status)]() mutable { std::move (*shared)(std::move(status)); });
-        });
-      },
-      boost::asio::use_awaitable, std::move(start));
-}
+template <class F, class T>
+struct Closure {
+  F fn;
+  Slot<T> slot{};
+};
 
-template <class T, class F, class Submit>
-auto run_closure(F fn, Submit submit) -> Task<decltype(Slot<T>().take({}))> {
-  auto slot = std::make_shared<Slot<T>>();
-  auto held = std::make_shared<F>(std::move(fn));
-  auto start = [slot, held, &submit](std::function<void(Result<void>)> done) { submit(slot, held, std::move(done)); };
-  auto status = co_await suspend_until(start);
-  co_return slot->take(std::move(status));
+template <class T>
+Task<Answer<T>> value_of(std::shared_ptr<Slot<T>> slot, Task<Result<void>> ended) {
+  co_return slot->take(co_await std::move(ended));
 }
 
 }  // namespace detail
 
 template <class F>
-auto Database::write(WriteOptions options, F fn) -> Task<Result<std::invoke_result_t<F, Tx&>>>
-  requires(!requires { typename std::invoke_result_t<F, Tx&>::error_type; })
-{
-  co_return co_await detail::run_closure<std::invoke_result_t<F, Tx&>>(
-      std::move(fn), [this, options](auto slot, auto held, auto done) {
-        submit(Write{options, [slot, held](Tx& tx) { return slot->fill(*held, tx); }, std::move(done)});
-      });
+auto Database::write(WriteOptions options, F fn) -> Task<Answer<std::invoke_result_t<F, Tx&>>> {
+  using T = std::invoke_result_t<F, Tx&>;
+  auto closure = std::make_shared<detail::Closure<F, T>>(std::move(fn));
+  auto ended = run(options, [closure](Tx& tx) { return closure->slot.fill(closure->fn, tx); });
+  return detail::value_of(std::shared_ptr<detail::Slot<T>>(closure, &closure->slot), std::move(ended));
 }
 
 template <class F>
-auto Database::write(WriteOptions options, F fn) -> Task<std::invoke_result_t<F, Tx&>>
-  requires requires { typename std::invoke_result_t<F, Tx&>::error_type; }
-{
-  co_return co_await detail::run_closure<std::invoke_result_t<F, Tx&>>(
-      std::move(fn), [this, options](auto slot, auto held, auto done) {
-        submit(Write{options, [slot, held](Tx& tx) { return slot->fill(*held, tx); }, std::move(done)});
-      });
-}
-
-template <class F>
-auto Database::read(F fn) -> Task<Result<std::invoke_result_t<F, ReadTx&>>>
-  requires(!requires { typename std::invoke_result_t<F, ReadTx&>::error_type; })
-{
-  co_return co_await detail::run_closure<std::invoke_result_t<F, ReadTx&>>(
-      std::move(fn), [this](auto slot, auto held, auto done) {
-        submit(Read{[slot, held](ReadTx& tx) { (void)slot->fill(*held, tx); }, std::move(done)});
-      });
-}
-
-template <class F>
-auto Database::read(F fn) -> Task<std::invoke_result_t<F, ReadTx&>>
-  requires requires { typename std::invoke_result_t<F, ReadTx&>::error_type; }
-{
-  co_return co_await detail::run_closure<std::invoke_result_t<F, ReadTx&>>(
-      std::move(fn), [this](auto slot, auto held, auto done) {
-        submit(Read{[slot, held](ReadTx& tx) { (void)slot->fill(*held, tx); }, std::move(done)});
-      });
+auto Database::read(F fn) -> Task<Answer<std::invoke_result_t<F, ReadTx&>>> {
+  using T = std::invoke_result_t<F, ReadTx&>;
+  auto closure = std::make_shared<detail::Closure<F, T>>(std::move(fn));
+  auto ended = run([closure](ReadTx& tx) { (void)closure->slot.fill(closure->fn, tx); });
+  return detail::value_of(std::shared_ptr<detail::Slot<T>>(closure, &closure->slot), std::move(ended));
 }
 
 }  // namespace myelin::db

@@ -116,6 +116,11 @@ Result<StateNode> load_node(PageStore& pages, NodeRef ref, std::optional<uint8_t
   return *node;
 }
 
+// ---- pages in memory
+
+void PageSet::add(uint32_t page_no, PagePtr page) { pages_[page_no] = std::move(page); }
+void PageSet::erase(uint32_t page_no) { pages_.erase(page_no); }
+
 Result<PagePtr> PageSet::load(uint32_t page_no) {
   auto found = pages_.find(page_no);
   if (found != pages_.end()) return found->second;
