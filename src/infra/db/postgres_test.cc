@@ -154,6 +154,8 @@ TEST_F(Postgres, ACommitThatIsRefusedHasNotHappened) {
 }
 
 TEST_F(Postgres, ClosuresThatDeadlockAreRunAgain) {
+  options_.session_timeout = options_.write_patience = std::chrono::seconds(20);  // PostgreSQL looks after a second
+  reopen();
   ASSERT_TRUE(write(insert(1)));
   ASSERT_TRUE(write(insert(2)));
   std::promise<void> locked[2];
