@@ -31,6 +31,7 @@ int engine_delete_stream(uint64_t handle, char* stream, char** message);
 int engine_delete_consumer(uint64_t handle, char* stream, char* consumer, char** message);
 void engine_subscribe(uint64_t handle, char* stream, char* consumer, int prefetch, uint64_t token);
 void engine_unsubscribe(uint64_t handle, uint64_t token);
+char* engine_server(uint64_t handle);
 void engine_leave_server(uint64_t handle);
 int engine_listen(uint64_t handle, char* subject, char* queue, uint64_t token, char** message);
 }
@@ -288,6 +289,13 @@ uint64_t Engine::subscribe(const std::string& stream, const std::string& consume
 
 void Engine::unsubscribe(uint64_t subscription) {
   if (state_->always.erase(subscription) > 0) engine_unsubscribe(state_->handle, subscription);
+}
+
+std::string Engine::server() const {
+  char* name = engine_server(state_->handle);
+  std::string out = name;
+  ::free(name);
+  return out;
 }
 
 void Engine::leave_server() { engine_leave_server(state_->handle); }

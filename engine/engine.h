@@ -65,6 +65,7 @@ class Engine {
   // kUnavailable at once when nobody listens, kTimeout at the deadline; an answer that comes later is dropped.
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done);
+  std::string server() const;  // the name of the one that it is connected to; "" = none, "embedded" = its own
   // Goes over to another server of the cluster; nothing where there is none.
   void leave_server();
   // Called when the connection was lost and is there again: what others sent to a subject meanwhile does not come.

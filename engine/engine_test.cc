@@ -58,6 +58,7 @@ TEST_F(Engines, AnEmbeddedOneDeliversWhatIsPublishedInOrder) {
   EXPECT_EQ(delivered_, all);
   EXPECT_EQ(engine->last_sequence("s"), static_cast<int64_t>(all.size()));
   EXPECT_EQ(engine->last_sequence("none"), -1);
+  EXPECT_EQ(engine->server(), "embedded");
 }
 
 TEST_F(Engines, AnEmbeddedOneListensOnNoSocket) {
@@ -475,7 +476,9 @@ TEST_F(Engines, AServerThatIsSilentIsLeftWithinSeconds) {
   auto engine = open(server.client());
   int told = 0;
   engine->on_reconnected([&] { ++told; });
+  EXPECT_NE(engine->server(), "");
   server.pause();
+  EXPECT_TRUE(until([&] { return engine->server().empty(); }));
   auto resume = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   (void)until([&] { return std::chrono::steady_clock::now() > resume; });
   server.resume();

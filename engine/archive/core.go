@@ -96,6 +96,20 @@ func (e *engine) request(subject string, payload []byte, deadline time.Duration,
 	}
 }
 
+// engine_server names the server that the engine is connected to; "" means none, "embedded" its own.
+//
+//export engine_server
+func engine_server(handle C.uint64_t) *C.char {
+	e := find(handle)
+	switch {
+	case e == nil:
+		return C.CString("")
+	case e.server != nil:
+		return C.CString("embedded")
+	}
+	return C.CString(e.conn.ConnectedServerName())
+}
+
 // engine_leave_server goes over to the next server of the cluster, and does not wait for it.
 //
 //export engine_leave_server

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 
@@ -15,6 +16,22 @@ constexpr std::chrono::seconds kPatience{10};  // some leases long
 constexpr std::chrono::milliseconds kLook{500}, kOwnAnswer{750}, kAnotherAnswer{300};
 constexpr std::chrono::milliseconds kDeaf{1'500};  // half a lease
 constexpr size_t kAsked = 8;                       // of the others, at once
+
+// Processes that hear each other, and the nats-servers that they are connected to.
+struct Side {
+  std::set<std::string> servers;
+  size_t processes = 0;
+
+  void add(std::string server) {
+    ++processes;
+    if (!server.empty()) servers.insert(std::move(server));
+  }
+  bool is_better_than(const Side& other) const {
+    if (servers.size() != other.servers.size()) return servers.size() > other.servers.size();
+    if (processes != other.processes) return processes > other.processes;
+    return servers < other.servers;
+  }
+};
 
 std::string subject_of(const std::string& instance) { return "process." + instance; }
 
@@ -70,24 +87,24 @@ Task<> Neighbours::stop() {
 }
 
 Task<> Neighbours::keep_watching() {
-  auto heard_myself = clock_.steady(), heard_half = heard_myself;
+  auto heard_myself = clock_.steady(), on_the_better = heard_myself;
   bool is_deaf = false;
   while (true) {
     co_await sleep_for(is_deaf ? kLook / 5 : kLook);
     if (co_await hears(instance_, kOwnAnswer)) {
       heard_myself = clock_.steady();
-      if (co_await hears_half()) heard_half = clock_.steady();
+      if (co_await is_on_the_better_side()) on_the_better = clock_.steady();
     }
     auto now = clock_.steady();
     if (std::exchange(is_deaf, now - heard_myself > kDeaf) != is_deaf)
       is_deaf ? log::warning("leases: they are left to the others while NATS does not answer")
               : log::info("NATS answers again");
     leases_.rest(is_deaf);
-    if (is_deaf) heard_half = now;
-    if (now - heard_half <= kDeaf) continue;
-    log::warning("too few others are heard over this nats-server: going over to another");
+    if (is_deaf) on_the_better = now;
+    if (now - on_the_better <= kDeaf) continue;
+    log::warning("this nats-server is cut off from the others: going over to another");
     bus_.leave_server();
-    heard_half = now;
+    on_the_better = now;
   }
 }
 
@@ -95,27 +112,32 @@ Task<bool> Neighbours::hears(std::string instance, std::chrono::milliseconds pat
   co_return (co_await bus_.request(subject_of(instance), "", patience)).has_value();
 }
 
-// Of a sample of the others. Those who share a server that is cut off hear each other: one voice is not enough. True
-// also when there is nobody, or the database does not know.
-Task<bool> Neighbours::hears_half() {
+// Of a sample of the others. True also when there is nobody, or the database does not know. Both sides come to the same
+// answer: by servers first, as the streams live where most of them are.
+Task<bool> Neighbours::is_on_the_better_side() {
   struct Poll {
     explicit Poll(Executor loop) : ended(std::move(loop)) {}
-    size_t asked = 0, answered = 0, heard = 0;
+    Side here, there;
+    size_t answered = 0;
     Doorbell ended;
   };
   auto all = co_await lease::Leases::status(db_, clock_);
   if (!all) co_return true;
   std::erase_if(*all, [&](const auto& each) { return !each.alive || each.instance == instance_; });
   auto poll = std::make_shared<Poll>(co_await boost::asio::this_coro::executor);
+  poll->here.add(bus_.server());
   auto ended = poll->ended.generation();
-  poll->asked = std::min(all->size(), kAsked);
-  for (size_t i = 0, first = random_.next(); i < poll->asked; ++i)
-    tasks_.spawn("a neighbour", [](Neighbours& self, std::string instance, std::shared_ptr<Poll> poll) -> Task<> {
-      if (co_await self.hears(std::move(instance), kAnotherAnswer)) ++poll->heard;
-      if (++poll->answered == poll->asked) poll->ended.ring();
-    }(*this, (*all)[(first + i) % all->size()].instance, poll));
-  if (poll->asked > 0) co_await poll->ended.wait(ended, clock_.steady() + 2 * kAnotherAnswer);
-  co_return 2 * poll->heard >= poll->asked;
+  auto asked = std::min(all->size(), kAsked);
+  for (size_t i = 0, first = random_.next(); i < asked; ++i)
+    tasks_.spawn("a neighbour",
+                 [](Neighbours& self, lease::Status each, size_t asked, std::shared_ptr<Poll> poll) -> Task<> {
+                   bool is_heard = co_await self.hears(std::move(each.instance), kAnotherAnswer);
+                   (is_heard ? poll->here : poll->there).add(std::move(each.about.nats));
+                   if (++poll->answered == asked) poll->ended.ring();
+                 }(*this, std::move((*all)[(first + i) % all->size()]), asked, poll));
+  if (asked > 0) co_await poll->ended.wait(ended, clock_.steady() + 2 * kAnotherAnswer);
+  for (const auto& server : poll->here.servers) poll->there.servers.erase(server);
+  co_return poll->there.processes == 0 || poll->here.is_better_than(poll->there);
 }
 
 Task<Result<bool>> Neighbours::is_alive(std::string instance) {

@@ -21,8 +21,8 @@ class Neighbours {
   // it is on another NATS. One that was killed is waited for until its lease is over.
   Task<Result<void>> check();
   // Once the leases have started. A process that does not hear itself over NATS lets its leases go, as the others
-  // cannot reach it; one that hears itself and few of the others is on a server that is cut off from its cluster, and
-  // goes over to another.
+  // cannot reach it. Where a nats-server is cut off from its cluster, the processes fall into two sides that do not
+  // hear each other; those on the side of fewer servers go over to another one.
   void watch();
   Task<> stop();
 
@@ -30,7 +30,7 @@ class Neighbours {
   using Time = std::chrono::steady_clock::time_point;
   Task<> keep_watching();
   Task<bool> hears(std::string instance, std::chrono::milliseconds patience);
-  Task<bool> hears_half();
+  Task<bool> is_on_the_better_side();
   Task<Result<void>> check(lease::Status);
   Task<Result<bool>> is_alive(std::string instance);
 

@@ -18,15 +18,19 @@ class NeighboursTest : public ::testing::Test {
     loop.run(neighbours.stop());
     db->stop();
   }
-  // A living process; one that `is_heard` answers over NATS.
-  void another(std::string name, bool is_heard) {
+  // A living process that is connected to `server`; one that `is_heard` answers over NATS.
+  void another(std::string name, std::string server, bool is_heard) {
     database.sql(
-        fmt::format("INSERT INTO process (id, life, host, roles, version, wants, started_at, alive_until) "
-                    "VALUES ('{}', 'life', 'host', 'all', '1', '', 0, 9000000000000000)",
-                    name));
+        fmt::format("INSERT INTO process (id, life, host, roles, version, nats, wants, started_at, alive_until) "
+                    "VALUES ('{}', 'life', 'host', 'all', '1', '{}', '', 0, 9000000000000000)",
+                    name, server));
     if (is_heard) bus.serve("process." + name, [](const std::string&) -> Task<std::string> { co_return "same"; });
   }
+  void all_on(std::string server, std::initializer_list<const char*> names, bool are_heard) {
+    for (const char* name : names) another(name, server, are_heard);
+  }
   int servers_left_after(std::chrono::milliseconds time) {
+    bus.connected_to = "n1";
     neighbours.watch();
     loop.run(sleep_for(time));
     return bus.servers_left;
@@ -46,20 +50,48 @@ constexpr std::chrono::milliseconds kLong{3'000};
 
 TEST_F(NeighboursTest, WhoIsAloneStays) { EXPECT_EQ(servers_left_after(kLong), 0); }
 
-TEST_F(NeighboursTest, WhoHearsHalfOfTheOthersStays) {
-  for (const char* name : {"a", "b"}) another(name, true);
-  for (const char* name : {"c", "d"}) another(name, false);
+TEST_F(NeighboursTest, WhoHearsAllStays) {
+  all_on("n1", {"a"}, true);
+  all_on("n2", {"b"}, true);
   EXPECT_EQ(servers_left_after(kLong), 0);
 }
 
-TEST_F(NeighboursTest, WhoHearsOnlyThoseThatShareItsServerGoesOver) {
-  for (const char* name : {"a", "b"}) another(name, true);
-  for (const char* name : {"c", "d", "e"}) another(name, false);
+TEST_F(NeighboursTest, WhoDoesNotHearOneOfItsOwnServerStays) {
+  all_on("n1", {"a", "b"}, false);
+  EXPECT_EQ(servers_left_after(kLong), 0);
+}
+
+TEST_F(NeighboursTest, WhoIsOnAServerThatIsCutOffGoesOverThoughMostProcessesAreThere) {
+  all_on("n1", {"a", "b", "c", "d"}, true);
+  all_on("n2", {"e"}, false);
+  all_on("n3", {"f"}, false);
+  EXPECT_GE(servers_left_after(kLong), 1);
+}
+
+TEST_F(NeighboursTest, WhoIsOnTheSideOfMostServersStaysThoughFewProcessesAreThere) {
+  all_on("n3", {"a"}, true);
+  all_on("n2", {"b", "c", "d", "e"}, false);
+  EXPECT_EQ(servers_left_after(kLong), 0);
+}
+
+TEST_F(NeighboursTest, OfTwoServersThatOfFewerProcessesIsLeft) {
+  all_on("n1", {"a"}, true);
+  all_on("n2", {"b", "c", "d"}, false);
+  EXPECT_GE(servers_left_after(kLong), 1);
+}
+
+TEST_F(NeighboursTest, OfTwoServersWithAsManyProcessesTheFirstIsKept) {
+  all_on("n2", {"a"}, false);
+  EXPECT_EQ(servers_left_after(kLong), 0);
+}
+
+TEST_F(NeighboursTest, OfTwoServersWithAsManyProcessesTheSecondIsLeft) {
+  all_on("n0", {"a"}, false);
   EXPECT_GE(servers_left_after(kLong), 1);
 }
 
 TEST_F(NeighboursTest, WhoDoesNotHearItselfLetsGoAndStays) {
-  another("a", false);
+  all_on("n0", {"a"}, false);
   bus.is_silent = true;
   EXPECT_EQ(servers_left_after(kLong), 0);
 }

@@ -60,6 +60,7 @@ json::Object to_json(const Status& status) {
     for (const auto& [name, parts] : each.holds) holds[name] = json::Array(parts.begin(), parts.end());
     processes.emplace_back(json::Object{{"instance", each.instance},
                                         {"host", each.about.host},
+                                        {"nats", each.about.nats},
                                         {"roles", each.about.roles},
                                         {"version", each.about.version},
                                         {"started_at", each.started_at},
@@ -78,9 +79,9 @@ json::Object to_json(const Status& status) {
 }
 
 std::string to_table(const Status& status) {
-  Rows processes{{"process", "host", "roles", "version", "state", "holds"}};
+  Rows processes{{"process", "host", "nats", "roles", "version", "state", "holds"}};
   for (const auto& each : status.processes)
-    processes.push_back({each.instance, each.about.host, each.about.roles, each.about.version,
+    processes.push_back({each.instance, each.about.host, each.about.nats, each.about.roles, each.about.version,
                          each.alive ? "up " + duration(status.now - each.started_at) : "over", holdings(each)});
   Rows consumers{{"consumer", "topic", "lag", "parked keys"}};
   for (const auto& each : status.consumers)

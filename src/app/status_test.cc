@@ -15,8 +15,9 @@ Status example() {
   Status out;
   out.now = 10'000'000;
   out.position = 77;
-  out.processes = {{"a1", {"east", "client,rooms", "1.0"}, 9'970'000, 10'002'000, true, {{"room.out", {0, 1, 5}}}},
-                   {"b", {"west", "sync", "1.0"}, 0, 0, false, {{"consumer sync", {0}}}}};
+  out.processes = {
+      {"a1", {"east", "client,rooms", "1.0", "n2"}, 9'970'000, 10'002'000, true, {{"room.out", {0, 1, 5}}}},
+      {"b", {"west", "sync", "1.0", ""}, 0, 0, false, {{"consumer sync", {0}}}}};
   out.consumers = {{"sync", "room.out", 12, 1}};
   out.queues = {{"push", 3, 10'005'000}, {"profile", 1, 5}};
   return out;
@@ -26,9 +27,9 @@ TEST(Status, TheTableIsForPeople) {
   EXPECT_EQ(to_table(example()),
             "position 77\n"
             "\n"
-            "process  host  roles         version  state    holds\n"
-            "a1       east  client,rooms  1.0      up 30 s  room.out (3)\n"
-            "b        west  sync          1.0      over     consumer sync\n"
+            "process  host  nats  roles         version  state    holds\n"
+            "a1       east  n2    client,rooms  1.0      up 30 s  room.out (3)\n"
+            "b        west        sync          1.0      over     consumer sync\n"
             "\n"
             "consumer  topic     lag  parked keys\n"
             "sync      room.out  12   1\n"
@@ -40,12 +41,13 @@ TEST(Status, TheTableIsForPeople) {
 
 TEST(Status, TheObjectIsForPrograms) {
   auto status = to_json(example());
-  EXPECT_EQ(json::serialize(status),
-            R"({"position":77,"processes":[{"instance":"a1","host":"east","roles":"client,rooms","version":"1.0",)"
-            R"("started_at":9970000,"alive":true,"holds":{"room.out":[0,1,5]}},{"instance":"b","host":"west",)"
-            R"("roles":"sync","version":"1.0","started_at":0,"alive":false,"holds":{"consumer sync":[0]}}],)"
-            R"("consumers":[{"consumer":"sync","topic":"room.out","lag":12,"parked_keys":1}],"queues":[)"
-            R"({"queue":"push","rows":3,"first_due":10005000},{"queue":"profile","rows":1,"first_due":5}]})");
+  EXPECT_EQ(
+      json::serialize(status),
+      R"({"position":77,"processes":[{"instance":"a1","host":"east","nats":"n2","roles":"client,rooms","version":"1.0",)"
+      R"("started_at":9970000,"alive":true,"holds":{"room.out":[0,1,5]}},{"instance":"b","host":"west","nats":"",)"
+      R"("roles":"sync","version":"1.0","started_at":0,"alive":false,"holds":{"consumer sync":[0]}}],)"
+      R"("consumers":[{"consumer":"sync","topic":"room.out","lag":12,"parked_keys":1}],"queues":[)"
+      R"({"queue":"push","rows":3,"first_due":10005000},{"queue":"profile","rows":1,"first_due":5}]})");
 }
 
 class StatusOf : public OnBothDatabases {

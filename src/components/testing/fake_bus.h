@@ -43,6 +43,7 @@ class FakeBus final : public bus::Bus {
     if (it == commands_.end() || is_silent) co_return fail(Code::kUnavailable, "nobody answers");
     co_return co_await it->second(std::move(payload));
   }
+  std::string server() override { return connected_to; }
   void leave_server() override { ++servers_left; }
   Task<Result<std::vector<bus::Parked>>> parked() override { co_return std::vector<bus::Parked>{}; }
   Task<Result<void>> unpark(std::string, std::string) override { co_return Result<void>{}; }
@@ -92,6 +93,7 @@ class FakeBus final : public bus::Bus {
   std::vector<std::string> hints;
   bool is_silent = false;  // answers no request
   int silent_starts = 0;   // that fail before the first that does not
+  std::string connected_to;
   int servers_left = 0;
   std::function<Task<>()> after_commit;  // of what a consumer writes, before it is told
 

@@ -105,7 +105,9 @@ class Bus {
   // served, or still be; what is answered later is dropped.
   virtual Task<Result<std::string>> request(std::string subject, std::string payload,
                                             std::chrono::milliseconds deadline) = 0;
-  // Goes over to another server of the NATS cluster, if there is one: for who hears nobody on this one.
+  // The name of the nats-server that this process is connected to; "" = none, "embedded" = its own.
+  virtual std::string server() { return ""; }
+  // Goes over to another server of the NATS cluster, if there is one: for who is on one that is cut off.
   virtual void leave_server() {}
   virtual Task<Result<std::vector<Parked>>> parked() = 0;
   // Applies them in order; stops at the first that still fails, with its error.

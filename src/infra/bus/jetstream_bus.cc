@@ -54,6 +54,7 @@ class JetStream final : public JetStreamTransport {
     return engine_->listen(subjects_of(topic), "", std::move(handler));
   }
   void on_reconnected(std::function<void()> handler) override { reconnected_ = std::move(handler); }
+  std::string server() override { return engine_->server(); }
   void leave_server() override { engine_->leave_server(); }
   void hint(const std::string& subject, std::string_view payload) override { engine_->hint(subject, payload); }
   Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {

@@ -124,6 +124,7 @@ class TopicBus final : public Bus {
     co_return decode_answer(std::move(answer));
   }
 
+  std::string server() override { return open_ ? transport_->server() : ""; }
   void leave_server() override {
     if (open_) transport_->leave_server();
   }

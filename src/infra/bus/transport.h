@@ -40,7 +40,8 @@ class Transport {
   // Before open(). Called when the connection was lost and is back: what is not kept has passed by.
   virtual void on_reconnected(std::function<void()>) = 0;
 
-  virtual void leave_server() {}  // for another one, where there are several
+  virtual std::string server() { return ""; }  // its name, see Bus
+  virtual void leave_server() {}               // for another one, where there are several
 
   // Not kept: who does not listen at the moment does not hear it. With a queue name one listener of it gets each.
   virtual void hint(const std::string& subject, std::string_view payload) = 0;

@@ -43,6 +43,7 @@ struct Options {
 
 struct Process {  // for the administrator's eyes
   std::string host, roles, version;
+  std::string nats{};  // the nats-server that it was connected to at its last renewal; "" = none
 };
 
 // What this process wants a share of. Callbacks run on the loop and must not throw; each may be empty.

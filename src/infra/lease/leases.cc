@@ -163,6 +163,7 @@ class LeasesImpl final : public Leases {
 
   Round make_round() {
     if (!registered_) life_ = fmt::format("{}.{}", process_token_, ++lives_);
+    about_.nats = bus_.server();
     Round out{.instance = instance_,
               .process_token = process_token_,
               .life = life_,

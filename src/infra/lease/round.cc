@@ -96,12 +96,12 @@ void make_rows(db::Tx& tx, const Round& round) {
 void register_process(db::Tx& tx, const Round& round, Milliseconds now) {
   make_rows(tx, round);
   tx.exec(
-      "INSERT INTO process (id, life, host, roles, version, wants, started_at, alive_until) VALUES ($1, $2, $3, $4, "
-      "$5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET life = excluded.life, host = excluded.host, roles = "
-      "excluded.roles, version = excluded.version, wants = excluded.wants, started_at = excluded.started_at, "
-      "alive_until = excluded.alive_until",
-      round.instance, round.life, round.about.host, round.about.roles, round.about.version, wants_of(round), now,
-      now + round.length);
+      "INSERT INTO process (id, life, host, roles, version, nats, wants, started_at, alive_until) VALUES ($1, $2, $3, "
+      "$4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET life = excluded.life, host = excluded.host, roles = "
+      "excluded.roles, version = excluded.version, nats = excluded.nats, wants = excluded.wants, started_at = "
+      "excluded.started_at, alive_until = excluded.alive_until",
+      round.instance, round.life, round.about.host, round.about.roles, round.about.version, round.about.nats,
+      wants_of(round), now, now + round.length);
   if (round.is_alone) {
     tx.exec("DELETE FROM process WHERE id <> $1", round.instance);
   } else {
@@ -116,9 +116,9 @@ void register_process(db::Tx& tx, const Round& round, Milliseconds now) {
 }
 
 bool renew(db::Tx& tx, const Round& round, Milliseconds now, Outcome& out) {
-  int64_t renewed =
-      tx.exec("UPDATE process SET alive_until = $1, wants = $2 WHERE id = $3 AND life = $4 AND alive_until > $5",
-              now + round.length, wants_of(round), round.instance, round.life, now);
+  int64_t renewed = tx.exec(
+      "UPDATE process SET alive_until = $1, wants = $2, nats = $3 WHERE id = $4 AND life = $5 AND alive_until > $6",
+      now + round.length, wants_of(round), round.about.nats, round.instance, round.life, now);
   if (renewed == 1) return true;
   out.standing = Outcome::Standing::kOver;
   tx.query(
@@ -280,10 +280,12 @@ void end_life(db::Tx& tx, const std::string& instance, const std::string& life, 
 std::vector<Status> Leases::status(db::ReadTx& tx, Milliseconds clock) {
   auto now = read_now(tx, clock);
   std::map<std::string, Status> all;
-  tx.query("SELECT id, life, host, roles, version, started_at, alive_until FROM process", [&](const db::Row& row) {
-    bool alive = !row.text(1).empty() && row.i64(6) > now;
-    all[row.str(0)] = {row.str(0), {row.str(2), row.str(3), row.str(4)}, row.i64(5), row.i64(6), alive, {}};
-  });
+  tx.query("SELECT id, life, host, roles, version, nats, started_at, alive_until FROM process",
+           [&](const db::Row& row) {
+             bool alive = !row.text(1).empty() && row.i64(7) > now;
+             Process about{row.str(2), row.str(3), row.str(4), row.str(5)};
+             all[row.str(0)] = {row.str(0), std::move(about), row.i64(6), row.i64(7), alive, {}};
+           });
   tx.query("SELECT holder, name, part FROM lease ORDER BY name, part", [&](const db::Row& row) {
     if (auto it = all.find(row.str(0)); it != all.end())
       it->second.holds[row.str(1)].push_back(static_cast<uint32_t>(row.i64(2)));
