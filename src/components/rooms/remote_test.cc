@@ -206,6 +206,25 @@ TEST_F(SeveralProcesses, WhoVanishesIsReplacedWithinACommandsDeadline) {
   EXPECT_EQ(two->owned(), 64u);
 }
 
+// A message without a name is given up when two seconds are over, which are the patience with one owner too.
+TEST_F(SeveralProcesses, WhoWaitsForAnOwnerThatSaysNothingLearnsOfTheNextOne) {
+  auto first = begin("a");
+  std::vector<RoomId> rooms;
+  for (int i = 0; i < 8; ++i) rooms.push_back(create(*first));
+  auto second = begin("b");
+  ASSERT_TRUE(until([&] { return second->owned() == bus::kPartitions / 2; }));
+  auto room = std::ranges::find_if(
+      rooms, [&](const auto& each) { return first->leases->holds(kRoomOut.name, bus::partition_of(each.str())); });
+  ASSERT_NE(room, rooms.end());
+  int asked = 0;
+  auto deaf = streams.connect();
+  check(deaf->open());
+  check(deaf->listen("cmd.rooms.a", "owners", [&](std::string_view, std::string_view) { ++asked; }));
+  first.reset();
+  EXPECT_TRUE(send(*second, message(*room, alice, "after it")));
+  EXPECT_EQ(asked, 1);
+}
+
 TEST_F(SeveralProcesses, SpineRuleB2ACommandWhoseAnswerIsLostIsDoneOnce) {
   auto owner = begin("owner");
   auto client = begin("client", false);

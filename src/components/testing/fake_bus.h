@@ -38,7 +38,8 @@ class FakeBus final : public bus::Bus {
   void serve(std::string subject, bus::CommandHandler handler) override {
     commands_[std::move(subject)] = std::move(handler);
   }
-  Task<Result<std::string>> request(std::string subject, std::string payload, std::chrono::milliseconds) override {
+  Task<Result<std::string>> request(std::string subject, std::string payload, std::chrono::milliseconds,
+                                    std::function<bool()>) override {
     auto it = commands_.find(subject);
     if (it == commands_.end() || is_silent) co_return fail(Code::kUnavailable, "nobody answers");
     co_return co_await it->second(std::move(payload));

@@ -102,9 +102,9 @@ class Bus {
   virtual Task<> rest(std::string consumer, Topic) = 0;
   virtual void hint(std::string subject, std::string payload) = 0;
   // kUnavailable at once when too many are under way, or nobody serves; kTimeout at the deadline, when it may have been
-  // served, or still be; what is answered later is dropped.
+  // served, or still be; what is answered later is dropped. `give_up` is asked ten times a second: true is kTimeout.
   virtual Task<Result<std::string>> request(std::string subject, std::string payload,
-                                            std::chrono::milliseconds deadline) = 0;
+                                            std::chrono::milliseconds deadline, std::function<bool()> give_up = {}) = 0;
   // The name of the nats-server that this process is connected to; "" = none, "embedded" = its own.
   virtual std::string server() { return ""; }
   // Goes over to another server of the NATS cluster, if there is one: for who is on one that is cut off.

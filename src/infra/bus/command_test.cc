@@ -63,6 +63,21 @@ TEST_P(BusCommands, AreAnsweredByOneOfTheirOwners) {
   EXPECT_TRUE(ask(world, node, "rooms.7", "b")) << "their places are free again";
 }
 
+TEST_P(BusCommands, AreGivenUpWhenTheyMakeNoSenseAnyMore) {
+  testing::World world(GetParam());
+  auto& node = world.make_node();
+  node.bus->serve("silent", [](std::string) -> Task<std::string> {
+    co_await sleep_for(std::chrono::hours(1));
+    co_return "";
+  });
+  world.start(node);
+  int asked = 0;
+  auto answer = world.run_at(
+      node, node.bus->request("silent", "x", std::chrono::hours(1), [&] { return ++asked == (has_faults() ? 1 : 3); }));
+  ASSERT_FALSE(answer);
+  if (!has_faults()) EXPECT_EQ(answer.error().code, Code::kTimeout);
+}
+
 TEST_P(BusCommands, ThatNobodyServesAreRefusedAtOnce) {
   testing::World world(GetParam());
   auto& node = world.start_with({});

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kMaxRequests = 256;  // commands under way
 constexpr auto kShortestPoll = std::chrono::milliseconds(20);
+constexpr auto kGlance = std::chrono::milliseconds(100);  // at whether a command still makes sense
 
 class TopicBus final : public Bus {
  public:
@@ -103,8 +104,8 @@ class TopicBus final : public Bus {
     if (open_) transport_->hint("hint." + subject, payload);
   }
 
-  Task<Result<std::string>> request(std::string subject, std::string payload,
-                                    std::chrono::milliseconds deadline) override {
+  Task<Result<std::string>> request(std::string subject, std::string payload, std::chrono::milliseconds deadline,
+                                    std::function<bool()> give_up) override {
     if (!open_ || requests_ >= kMaxRequests) co_return fail(Code::kUnavailable, "too many commands are under way");
     struct Waiting {
       explicit Waiting(Executor loop) : bell(loop) {}
@@ -118,7 +119,9 @@ class TopicBus final : public Bus {
       waiting->answer = std::move(answer);
       waiting->bell.ring();
     });
-    co_await waiting->bell.wait(0, clock_.steady() + deadline + std::chrono::seconds(1));
+    auto end = clock_.steady() + deadline + std::chrono::seconds(1);
+    while (!waiting->answer && clock_.steady() < end && !(give_up && give_up()))
+      co_await waiting->bell.wait(0, give_up ? std::min(end, clock_.steady() + kGlance) : end);
     if (!waiting->answer) co_return fail(Code::kTimeout, "no answer to a command");
     MYELIN_CO_TRY(auto answer, std::move(*waiting->answer));
     co_return decode_answer(std::move(answer));

@@ -11,7 +11,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kDeadline{4'000};
 // Of one that its client may ask for again without our knowing it for the same (docs/spine.md, rule A17).
 constexpr milliseconds kNamelessDeadline{2'000};
-constexpr milliseconds kPatience{2'000};  // with one owner: it may be standing still
+// With one owner: it may be standing still, or not be heard. Less when its room has another one meanwhile.
+constexpr milliseconds kPatience{2'000};
 constexpr milliseconds kFirstPause{20}, kLongestPause{400};
 
 std::string subject_of(const std::string& instance) { return "rooms." + instance; }
@@ -70,7 +71,7 @@ Task<Result<EventId>> RoutedCommands::route(RoomId room, Command command) {
     } else if (auto owner = leases_.holder(kRoomOut.name, partition)) {
       if (wire.empty()) wire = encode(command);
       if (wire.size() > kMaxCommandBytes) co_return fail(Code::kTooLarge, "the event is too large");
-      answer = co_await ask(*owner, wire, deadline);
+      answer = co_await ask(*owner, partition, wire, deadline);
     }
     auto* result = std::get_if<Result<EventId>>(&answer);
     if (result != nullptr && (*result || !may_be_asked_again(result->error().code))) co_return std::move(*result);
@@ -83,11 +84,12 @@ Task<Result<EventId>> RoutedCommands::route(RoomId room, Command command) {
   }
 }
 
-Task<Answer> RoutedCommands::ask(const std::string& instance, std::string command,
+Task<Answer> RoutedCommands::ask(std::string instance, uint32_t partition, std::string command,
                                  std::chrono::steady_clock::time_point deadline) {
   auto left = std::chrono::duration_cast<milliseconds>(deadline - clock_.steady());
-  auto reply =
-      co_await bus_.request(subject_of(instance), std::move(command), std::clamp(left, milliseconds(1), kPatience));
+  auto has_another = [&] { return leases_.holder(kRoomOut.name, partition).value_or(instance) != instance; };
+  auto reply = co_await bus_.request(subject_of(instance), std::move(command),
+                                     std::clamp(left, milliseconds(1), kPatience), has_another);
   if (!reply) co_return Result<EventId>(std::unexpected(std::move(reply).error()));
   auto answer = decode_answer(*reply);
   if (!answer) co_return Result<EventId>(std::unexpected(std::move(answer).error()));

@@ -30,7 +30,8 @@ class RoutedCommands final : public Commands {
 
  private:
   Task<Result<EventId>> route(RoomId, Command);
-  Task<Answer> ask(const std::string& instance, std::string command, std::chrono::steady_clock::time_point deadline);
+  Task<Answer> ask(std::string instance, uint32_t partition, std::string command,
+                   std::chrono::steady_clock::time_point deadline);
   Task<Answer> answer_here(Command);
   Task<std::string> answer(std::string payload);
   CommandId new_id(bool has_name) { return is_shared_ && !has_name ? random_.token(22) : CommandId(); }
