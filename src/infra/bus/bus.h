@@ -89,6 +89,8 @@ class Bus {
   // commits, whoever commits it knows.
   virtual void follow(FollowerSpec) = 0;
   virtual void on_hint(std::string subject, HintHandler) = 0;
+  // The subject names this process, or what it alone has: whoever else serves it does so too, and the first answer
+  // counts.
   virtual void serve(std::string subject, CommandHandler) = 0;
   // Provisions streams and durable consumers (never deletes one), registers new cursors at their heads, removes none,
   // starts the supervised consumer loops, the publisher and the head poll.

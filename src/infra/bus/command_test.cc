@@ -33,6 +33,12 @@ INSTANTIATE_TEST_SUITE_P(Everywhere, BusCommands,
                                             ::testing::Values(Kind::kSqlite, Kind::kPostgres)),
                          testing::name_of);
 
+class CommandsOfSeveral : public BusCommands {};  // processes
+INSTANTIATE_TEST_SUITE_P(Everywhere, CommandsOfSeveral,
+                         ::testing::Combine(::testing::Values(Carrier::kMemory, Carrier::kExternal),
+                                            ::testing::Values(Kind::kPostgres)),
+                         testing::name_of);
+
 TEST_P(BusCommands, AreAnsweredByOneOfTheirOwners) {
   int served = 0;
   std::vector<Result<std::string>> all;
@@ -76,6 +82,22 @@ TEST_P(BusCommands, AreGivenUpWhenTheyMakeNoSenseAnyMore) {
       node, node.bus->request("silent", "x", std::chrono::hours(1), [&] { return ++asked == (has_faults() ? 1 : 3); }));
   ASSERT_FALSE(answer);
   if (!has_faults()) EXPECT_EQ(answer.error().code, Code::kTimeout);
+}
+
+// Not one of a queue group: a process that has left a nats-server that is cut off is among its listeners there until
+// the others notice, and what they send it there is gone.
+TEST_P(CommandsOfSeveral, ReachEveryoneWhoServesThem) {
+  std::atomic<int> served = 0;
+  auto serve = [&](const std::string&) -> Task<std::string> { co_return std::to_string(++served); };
+  testing::World world(GetParam());
+  auto& first = world.make_node();
+  auto& second = world.make_process();
+  for (auto* node : {&first, &second}) {
+    node->bus->serve("both", serve);
+    world.start(*node);
+  }
+  EXPECT_TRUE(ask(world, first, "both", "x"));
+  EXPECT_TRUE(world.until([&] { return served >= 2; }));
 }
 
 TEST_P(BusCommands, ThatNobodyServesAreRefusedAtOnce) {
