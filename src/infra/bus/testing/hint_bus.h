@@ -36,7 +36,8 @@ class HintBus final : public Bus {
   void activate(std::string_view, const Topic&) override {}
   Task<> rest(std::string, Topic) override { co_return; }
   Task<Result<void>> start(Consumers) override { co_return Result<void>{}; }
-  Task<Result<std::string>> request(std::string, std::string, std::chrono::milliseconds) override {
+  Task<Result<std::string>> request(std::string, std::string, std::chrono::milliseconds,
+                                    std::function<bool()>) override {
     co_return fail(Code::kUnavailable);
   }
   Task<Result<std::vector<Parked>>> parked() override { co_return std::vector<Parked>{}; }
