@@ -221,8 +221,7 @@ class TopicBus final : public Bus {
       }));
     for (auto& [subject, handler] : commands_)
       MYELIN_CHECK(transport_->listen(
-          "cmd." + subject, "",
-          [this, handler, name = subject](std::string_view reply, std::string_view payload) {
+          "cmd." + subject, "", [this, handler, name = subject](std::string_view reply, std::string_view payload) {
             tasks_.spawn("command " + name, answer(name, handler, std::string(reply), std::string(payload)));
           }));
     return {};
