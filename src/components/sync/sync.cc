@@ -218,7 +218,7 @@ class SyncImpl final : public Sync {
   bool is_over(const Poll& poll) const { return released_ || clock_.steady() >= poll.deadline; }
 
   Task<Result<bus::Effects>> apply_to_rooms(std::vector<bus::Message> batch) {
-    co_await rule_changes_.settle(clock_.steady() + options_.own_writes);
+    co_await rule_changes_.settle(clock_.steady() + 4 * options_.own_writes);
     co_return co_await room_apply_.apply(std::move(batch));
   }
 
