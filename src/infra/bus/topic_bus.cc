@@ -119,7 +119,7 @@ class TopicBus final : public Bus {
       waiting->answer = std::move(answer);
       waiting->bell.ring();
     });
-    auto end = clock_.steady() + deadline + std::chrono::seconds(1);
+    auto end = clock_.steady() + deadline + kGlance;  // a transport whose connection is being lost may be later
     while (!waiting->answer && clock_.steady() < end && !(give_up && give_up()))
       co_await waiting->bell.wait(0, give_up ? std::min(end, clock_.steady() + kGlance) : end);
     if (!waiting->answer) co_return fail(Code::kTimeout, "no answer to a command");
