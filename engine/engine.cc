@@ -33,7 +33,7 @@ void engine_subscribe(uint64_t handle, char* stream, char* consumer, int prefetc
 void engine_unsubscribe(uint64_t handle, uint64_t token);
 char* engine_server(uint64_t handle);
 void engine_leave_server(uint64_t handle);
-int engine_listen(uint64_t handle, char* subject, char* queue, uint64_t token, char** message);
+int engine_listen(uint64_t handle, char* subject, uint64_t token, char** message);
 }
 
 namespace myelin::engine {
@@ -308,11 +308,10 @@ void Engine::hint(const std::string& subject, std::string_view payload) {
   if (state_->handle != 0) (void)state_->to_go.put(0, kHint, {message_head(subject, payload), payload});
 }
 
-Result<void> Engine::listen(const std::string& subject, const std::string& queue, MessageHandler handler) {
+Result<void> Engine::listen(const std::string& subject, MessageHandler handler) {
   char* message = nullptr;
-  return outcome(
-      engine_listen(state_->handle, c_text(subject), c_text(queue), state_->add_always(std::move(handler)), &message),
-      message);
+  return outcome(engine_listen(state_->handle, c_text(subject), state_->add_always(std::move(handler)), &message),
+                 message);
 }
 
 void Engine::request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,

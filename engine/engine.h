@@ -61,7 +61,7 @@ class Engine {
   void refuse(const std::vector<std::string>& replies);       // to be delivered again at once; may be lost
 
   void hint(const std::string& subject, std::string_view payload);
-  Result<void> listen(const std::string& subject, const std::string& queue, MessageHandler);
+  Result<void> listen(const std::string& subject, MessageHandler);
   // kUnavailable at once when nobody listens, kTimeout at the deadline; an answer that comes later is dropped.
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done);

@@ -96,18 +96,15 @@ func (e *engine) request(subject string, payload []byte, deadline time.Duration,
 	}
 }
 
-// engine_server names the server that the engine is connected to; "" means none, "embedded" its own.
+// engine_server names the server that the engine is connected to; "" means none, "embedded" its own. It waits for nothing.
 //
 //export engine_server
 func engine_server(handle C.uint64_t) *C.char {
-	e := find(handle)
-	switch {
-	case e == nil:
-		return C.CString("")
-	case e.server != nil:
-		return C.CString("embedded")
+	if e := find(handle); e != nil {
+		name, _ := e.name.Load().(string)
+		return C.CString(name)
 	}
-	return C.CString(e.conn.ConnectedServerName())
+	return C.CString("")
 }
 
 // engine_leave_server goes over to the next server of the cluster, and does not wait for it.
@@ -122,21 +119,13 @@ func engine_leave_server(handle C.uint64_t) {
 	}
 }
 
-// engine_listen delivers core messages of a subject to the token; with a queue group each goes to one of its members. When it
-// returns the server knows.
+// engine_listen delivers core messages of a subject to the token. When it returns the server knows.
 //
 //export engine_listen
-func engine_listen(handle C.uint64_t, subject, queue *C.char, token C.uint64_t, message **C.char) C.int {
-	name, group, id := C.GoString(subject), C.GoString(queue), uint64(token)
+func engine_listen(handle C.uint64_t, subject *C.char, token C.uint64_t, message **C.char) C.int {
+	name, id := C.GoString(subject), uint64(token)
 	return call(handle, message, func(e *engine, ctx context.Context) error {
-		deliver := func(m *nats.Msg) { e.deliver(id, m.Reply, m.Data) }
-		var err error
-		if group != "" {
-			_, err = e.conn.QueueSubscribe(name, group, deliver)
-		} else {
-			_, err = e.conn.Subscribe(name, deliver)
-		}
-		if err != nil {
+		if _, err := e.conn.Subscribe(name, func(m *nats.Msg) { e.deliver(id, m.Reply, m.Data) }); err != nil {
 			return err
 		}
 		return e.conn.FlushWithContext(ctx)

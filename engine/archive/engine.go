@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -66,6 +67,7 @@ type engine struct {
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream
+	name   atomic.Value // of the server that it is connected to; the connection is locked while it is being made again
 
 	alive context.Context // until engine_close
 	die   context.CancelFunc
@@ -296,11 +298,13 @@ func (e *engine) connect(o options) error {
 		nats.SetCustomDialer(dialer()), nats.ReconnectBufSize(-1), nats.RetryOnFailedConnect(false),
 		nats.PingInterval(pingTime), nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			e.name.Store("")
 			if err != nil {
 				e.warning("NATS: disconnected: %v", err)
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
+			e.name.Store(c.ConnectedServerName())
 			e.info("NATS: connected again to %s", c.ConnectedUrlRedacted())
 			e.complete(0, statusBack, nil)
 		}),
@@ -340,6 +344,11 @@ func (e *engine) connect(o options) error {
 		return err
 	}
 	e.conn = conn
+	if e.server != nil {
+		e.name.Store("embedded")
+	} else {
+		e.name.Store(conn.ConnectedServerName())
+	}
 	e.js, err = jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(4096),
 		jetstream.WithPublishAsyncTimeout(2*time.Second), jetstream.WithDefaultTimeout(answerTime))
 	return err

@@ -57,8 +57,8 @@ class Network final : public bus::Transport {
     if (faults_.deaf && subject.starts_with("hint.")) return;
     if (!is_lost()) streams_->hint(subject, payload);
   }
-  Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
-    return streams_->listen(subject, queue, late(std::move(handler)));
+  Result<void> listen(const std::string& subject, Handler handler) override {
+    return streams_->listen(subject, late(std::move(handler)));
   }
   void request(const std::string& subject, std::string_view payload, milliseconds deadline,
                std::function<void(Result<std::string>)> done) override {

@@ -51,14 +51,14 @@ class JetStream final : public JetStreamTransport {
   void acknowledge(std::vector<std::string> replies) override { engine_->acknowledge(replies); }
   void refuse(std::vector<std::string> replies) override { engine_->refuse(replies); }
   Result<void> follow(const Topic& topic, Handler handler) override {
-    return engine_->listen(subjects_of(topic), "", std::move(handler));
+    return engine_->listen(subjects_of(topic), std::move(handler));
   }
   void on_reconnected(std::function<void()> handler) override { reconnected_ = std::move(handler); }
   std::string server() override { return engine_->server(); }
   void leave_server() override { engine_->leave_server(); }
   void hint(const std::string& subject, std::string_view payload) override { engine_->hint(subject, payload); }
-  Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
-    return engine_->listen(subject, queue, std::move(handler));
+  Result<void> listen(const std::string& subject, Handler handler) override {
+    return engine_->listen(subject, std::move(handler));
   }
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done) override {

@@ -216,12 +216,11 @@ class TopicBus final : public Bus {
           each->topic(),
           [follower = each.get()](std::string_view, std::string_view payload) { follower->received(payload); }));
     for (auto& [subject, handler] : hints_)
-      MYELIN_CHECK(transport_->listen("hint." + subject, "", [handler](std::string_view, std::string_view payload) {
-        handler(std::string(payload));
-      }));
+      MYELIN_CHECK(transport_->listen(
+          "hint." + subject, [handler](std::string_view, std::string_view payload) { handler(std::string(payload)); }));
     for (auto& [subject, handler] : commands_)
       MYELIN_CHECK(transport_->listen(
-          "cmd." + subject, "", [this, handler, name = subject](std::string_view reply, std::string_view payload) {
+          "cmd." + subject, [this, handler, name = subject](std::string_view reply, std::string_view payload) {
             tasks_.spawn("command " + name, answer(name, handler, std::string(reply), std::string(payload)));
           }));
     return {};

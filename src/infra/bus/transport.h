@@ -43,9 +43,9 @@ class Transport {
   virtual std::string server() { return ""; }  // its name, see Bus
   virtual void leave_server() {}               // for another one, where there are several
 
-  // Not kept: who does not listen at the moment does not hear it. With a queue name one listener of it gets each.
+  // Not kept: who does not listen at the moment does not hear it.
   virtual void hint(const std::string& subject, std::string_view payload) = 0;
-  virtual Result<void> listen(const std::string& subject, const std::string& queue, Handler) = 0;
+  virtual Result<void> listen(const std::string& subject, Handler) = 0;
   virtual void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                        std::function<void(Result<std::string>)> done) = 0;
 };

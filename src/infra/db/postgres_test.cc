@@ -154,7 +154,7 @@ TEST_F(Postgres, ACommitThatIsRefusedHasNotHappened) {
 }
 
 TEST_F(Postgres, ClosuresThatDeadlockAreRunAgain) {
-  options_.session_timeout = options_.write_patience = std::chrono::seconds(20);  // PostgreSQL looks after a second
+  options_.write_patience = std::chrono::seconds(20);  // PostgreSQL looks for deadlocks after one
   reopen();
   ASSERT_TRUE(write(insert(1)));
   ASSERT_TRUE(write(insert(2)));

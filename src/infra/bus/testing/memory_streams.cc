@@ -16,7 +16,6 @@ using EndPtr = std::shared_ptr<End>;
 
 struct Listener {
   EndPtr at;
-  std::string queue;
   Transport::Handler handler;
 };
 
@@ -95,23 +94,17 @@ struct MemoryStreams::State {
       }
   }
 
-  // One listener of each queue, and every one without. False: nobody listens.
+  // False: nobody listens.
   bool send(const std::string& subject, const std::string& reply, std::string_view payload) {
-    std::map<std::string, std::vector<Listener>> queues;
-    std::vector<Listener> chosen;
+    bool is_heard = false;
     for (const auto& listener : listeners[subject]) {
       if (!listener.at->open) continue;
-      if (listener.queue.empty())
-        chosen.push_back(listener);
-      else
-        queues[listener.queue].push_back(listener);
-    }
-    for (auto& [name, members] : queues) chosen.push_back(members[turn++ % members.size()]);
-    for (auto& listener : chosen)
+      is_heard = true;
       boost::asio::post(listener.at->loop, [listener, reply, text = std::string(payload)] {
         if (listener.at->open) listener.handler(reply, text);
       });
-    return !chosen.empty();
+    }
+    return is_heard;
   }
 };
 
@@ -160,12 +153,12 @@ class Connection final : public Transport {
     for (auto it = replies.rbegin(); it != replies.rend(); ++it) state_->answer(*it, false);
   }
   Result<void> follow(const Topic& topic, Handler handler) override {
-    return listen(std::string(topic.name) + ".*", "", std::move(handler));
+    return listen(std::string(topic.name) + ".*", std::move(handler));
   }
   void on_reconnected(std::function<void()>) override {}
   void hint(const std::string& subject, std::string_view payload) override { state_->send(subject, "", payload); }
-  Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
-    state_->listeners[subject].push_back({end_, queue, std::move(handler)});
+  Result<void> listen(const std::string& subject, Handler handler) override {
+    state_->listeners[subject].push_back({end_, std::move(handler)});
     return {};
   }
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
@@ -174,7 +167,7 @@ class Connection final : public Transport {
     auto timer = std::make_shared<Timer>(loop_, steady_now() + deadline);
     requests_.emplace(inbox, Request{std::move(done), timer});
     state_->listeners[inbox] = {
-        {end_, "", [this, inbox](std::string_view, std::string_view answer) { finish(inbox, std::string(answer)); }}};
+        {end_, [this, inbox](std::string_view, std::string_view answer) { finish(inbox, std::string(answer)); }}};
     timer->async_wait([this, inbox, end = end_](boost::system::error_code error) {
       if (!error && end->open) finish(inbox, fail(Code::kTimeout, "timeout"));
     });

@@ -45,8 +45,8 @@ class Unreliable final : public Transport {
   void hint(const std::string& subject, std::string_view payload) override {
     if (!happens(faults_.lose)) real_->hint(subject, payload);
   }
-  Result<void> listen(const std::string& subject, const std::string& queue, Handler handler) override {
-    return real_->listen(subject, queue, std::move(handler));
+  Result<void> listen(const std::string& subject, Handler handler) override {
+    return real_->listen(subject, std::move(handler));
   }
   void request(const std::string& subject, std::string_view payload, std::chrono::milliseconds deadline,
                std::function<void(Result<std::string>)> done) override {
