@@ -14,7 +14,7 @@ namespace {
 using namespace myelin::sync::testing;
 using rooms::MembershipAction;
 
-const char* kLazy = R"({"room":{"state":{"lazy_load_members":true},"timeline":{"limit":2}}})";
+constexpr const char* kLazy = R"({"room":{"state":{"lazy_load_members":true},"timeline":{"limit":2}}})";
 
 // ---- rooms that are left
 
