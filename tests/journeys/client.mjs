@@ -17,6 +17,12 @@ export async function until(what, test, seconds = 20) {
     }
 }
 
+// What the promise brings, which is not waited for longer than that.
+export async function within(what, promise, seconds = 20) {
+    const late = sleep(seconds * 1000, undefined, { ref: false }).then(() => { throw new Error(`not done within ${seconds} s: ${what}`); });
+    return Promise.race([promise, late]);
+}
+
 export async function call(url, method, path, body, token) {
     const answer = await fetch(url + path, {
         method,

@@ -1,7 +1,7 @@
 // Alice and Bob meet, chat encrypted, verify devices, lose and restore keys; the server is killed on the way.
 import assert from "node:assert/strict";
 import { CryptoEvent, VerificationPhase, VerificationRequestEvent, VerifierEvent } from "matrix-js-sdk/lib/crypto-api/index.js";
-import { Device, call, register, until } from "./client.mjs";
+import { Device, call, register, until, within } from "./client.mjs";
 import { Nio } from "./nio.mjs";
 
 async function sendAndRead(from, to, room, text) {
@@ -41,15 +41,18 @@ async function verifyBySas(first, second) {
     await until("the first device knows the second", async () =>
         (await first.crypto.getUserDeviceInfo([second.userId])).get(second.userId)?.has(second.client.getDeviceId()));
     const request = await second.crypto.requestOwnUserVerification();
-    const accepted = await incoming;
+    const accepted = await within("the first device hears of the request", incoming);
     await accepted.accept();
     await until("the request is ready", () => request.phase === VerificationPhase.Ready);
     const shown = [];
     const follow = (verifier) => {
-        verifier.once(VerifierEvent.ShowSas, (sas) => {
+        const show = (sas) => {
             shown.push(sas.sas.emoji.map(([emoji]) => emoji).join(""));
             sas.confirm();
-        });
+        };
+        const early = verifier.getShowSasCallbacks();
+        if (early) show(early);
+        else verifier.once(VerifierEvent.ShowSas, show);
         return verifier.verify();
     };
     const other = new Promise((resolve) => {
@@ -62,8 +65,8 @@ async function verifyBySas(first, second) {
         accepted.on(VerificationRequestEvent.Change, look);
         look();
     });
-    const verifier = await request.startVerification("m.sas.v1");
-    await Promise.all([follow(verifier), other]);
+    const verifier = await within("the verification is started", request.startVerification("m.sas.v1"));
+    await within("both devices compare emoji", Promise.all([follow(verifier), other]));
     assert.equal(shown.length, 2);
     assert.equal(shown[0], shown[1], "both devices show the same emoji");
     await until("the new device is cross-signed", async () =>

@@ -9,23 +9,37 @@ const seconds = (since) => ((Date.now() - since) / 1000).toFixed(1);
 const server = foreign ? new ForeignServer(foreign, process.env.TOKEN) : new Server(world, worldScript, port);
 if (foreign) server.suffix = Date.now().toString(36);
 
-let passed = 0, failed = 0, current = "", since = begin;
+// What has no answer yet: said of a step that does not end.
+const underWay = new Set();
+const plainFetch = globalThis.fetch;
+globalThis.fetch = async (resource, options) => {
+    const request = `${options?.method ?? "GET"} ${resource.url ?? resource}`;
+    underWay.add(request);
+    return plainFetch(resource, options).finally(() => underWay.delete(request));
+};
+
+let passed = 0, failed = 0, current = "", since = begin, deadline, tooLong;
 const step = async (name) => {
     if (current) { ++passed; process.stdout.write(`  ok ${current} (${seconds(since)} s)\n`); }
     current = name;
     since = Date.now();
-    server.say(name);
+    clearTimeout(deadline);
+    deadline = setTimeout(() => tooLong(new Error(`no end within 90 s; no answer yet: ${[...underWay].join(", ")}`)), 90_000);
+    if (name !== "start") server.say(name);
 };
 const failure = (error) => {
     ++failed;
     process.stdout.write(`  FAILED ${current}: ${error.stack}\n`);
     if (server.logs) process.stdout.write(`  logs: ${server.logs}/*.log\n`);
 };
-try {
-    current = "start";
+const journey = async () => {
+    await step("start");
     await server.start();
     await encryptedChat(server, step);
     await step("end");
+};
+try {
+    await Promise.race([journey(), new Promise((_, reject) => { tooLong = reject; })]);
 } catch (error) {
     failure(error);
 }

@@ -11,12 +11,16 @@ class Trouble(Exception):
 
 
 def state_of(pid):
-    """(state letter, start in ticks since boot) of a process; None when there is none, or only its exit status is left."""
+    """(state letter, start in ticks since boot) of a process; None when there is none, or only its exit status is left.
+
+    While other threads of a killed process still go, its first one is a zombie already, and files are open and locked.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else (fields[0], int(fields[19]))
+    only_status_is_left = fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1)
+    return None if only_status_is_left else (fields[0], int(fields[19]))
 
 
 def start_time(pid):
