@@ -17,7 +17,8 @@ export async function until(what, test, seconds = 20) {
     }
 }
 
-// What the promise brings, which is not waited for longer than that.
+// What the promise brings, which is not waited for longer than that. The timer holds who waits: the SDK refers to a verification
+// only weakly, and it was collected once with those who waited for it, in silence.
 export async function within(what, promise, seconds = 20) {
     const late = sleep(seconds * 1000, undefined, { ref: false }).then(() => { throw new Error(`not done within ${seconds} s: ${what}`); });
     return Promise.race([promise, late]);
