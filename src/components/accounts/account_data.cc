@@ -82,7 +82,7 @@ Task<Result<void>> AccountsImpl::put_account_data(UserId user, std::optional<Roo
         store_account_data(tx, user, room, type, content);
         return {};
       });
-  if (stored && !room && type == kIgnoredUsers) rules_changed_(user);
+  if (stored && !room && type == kIgnoredUsers) rules_changed_();
   co_return stored;
 }
 
@@ -182,7 +182,7 @@ Task<Result<void>> AccountsImpl::edit_push_rules(UserId user, std::function<Resu
   });
   ++push_rules_stamp_;
   push_rules_.erase(user.str());
-  if (edited) rules_changed_(user);
+  if (edited) rules_changed_();
   co_return edited;
 }
 

@@ -151,7 +151,7 @@ class Accounts {
   // by one).
   virtual Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) = 0;
   // One listener: sync. Called when a user's push rules or ignored users are committed, before the change is answered.
-  virtual void on_rules_changed(std::function<void(const UserId&)>) = 0;
+  virtual void on_rules_changed(std::function<void()>) = 0;
 
   virtual Task<Result<void>> start() = 0;
   virtual Task<> stop() = 0;

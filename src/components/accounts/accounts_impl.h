@@ -58,7 +58,7 @@ class AccountsImpl final : public Accounts {
   Task<Result<void>> put_push_rules(UserId, json::Object content) override;
   Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) override;
   Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) override;
-  void on_rules_changed(std::function<void(const UserId&)> listener) override { rules_changed_ = std::move(listener); }
+  void on_rules_changed(std::function<void()> listener) override { rules_changed_ = std::move(listener); }
 
   Task<Result<void>> start() override;
   Task<> stop() override;
@@ -91,7 +91,7 @@ class AccountsImpl final : public Accounts {
   LastSeen last_seen_;
   RateLimiter logins_by_address_, logins_by_user_, registrations_, name_checks_;
   Lru<std::string, std::shared_ptr<const json::Object>> push_rules_;
-  std::function<void(const UserId&)> rules_changed_ = [](const UserId&) {};
+  std::function<void()> rules_changed_ = [] {};
   uint64_t push_rules_stamp_ = 0;  // grows with each edit: what was read before one is not kept
   std::string nonce_key_;
   TaskSet tasks_;

@@ -166,7 +166,11 @@ Task<Result<RoomFacts>> room_facts(rooms::Queries& rooms, uint32_t room_no, Stat
 
 }  // namespace
 
-Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room_id, StateRoot root) {
+bool Judgement::counts() const {
+  return room != Verdict{} || std::ranges::any_of(members, [](const auto& member) { return member.own != Verdict{}; });
+}
+
+Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, StateRoot root) {
   Judgement out;
   if (placed->redacted_by) co_return out;
   const auto& event = *placed->event;
@@ -196,7 +200,7 @@ Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, RoomId room_id, St
     context.display_name = facts.names[user.str()];
     Verdict verdict;
     if (!own->ignored.contains(event.sender().str())) verdict = to_verdict(own->compiled.evaluate(event, context));
-    if (verdict != by_class(own->classes.of(room_id.str()), out.room)) out.exceptions.push_back({user, verdict});
+    out.members.push_back({user, verdict});
   }
   co_return out;
 }

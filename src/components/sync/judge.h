@@ -11,14 +11,16 @@
 
 namespace myelin::sync {
 
-// A member, or who is invited by the event, whose verdict on it is not what their class makes of the room's.
-struct Exception {
+struct MemberVerdict {
   UserId user;
   Verdict own;
 };
 struct Judgement {
   Verdict room;
-  std::vector<Exception> exceptions;  // maybe of users who are not in the room: the writer checks
+  // Of the local users whose verdict may be another: members with rules of their own, who is mentioned, who is invited.
+  std::vector<MemberVerdict> members;  // maybe of users who are not in the room: the writer checks
+
+  bool counts() const;  // for anybody
 };
 
 // Remembers, per room, how many are joined and the local members who have rules of their own or ignore others: as of
@@ -29,7 +31,7 @@ class Judge {
   ~Judge();
   // A batch: sync's tables stand before it. What follows is judged in the room's order.
   void begin_batch();
-  Task<Result<Judgement>> judge(rooms::PlacedPtr, RoomId, StateRoot root_before);
+  Task<Result<Judgement>> judge(rooms::PlacedPtr, StateRoot root_before);
   void membership_changed(uint32_t room_no, const rooms::MembershipChange&);
   void batch_committed();
   void rules_changed();

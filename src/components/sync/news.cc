@@ -5,7 +5,7 @@
 namespace myelin::sync {
 namespace {
 
-constexpr uint64_t kVersion = 1;
+constexpr uint64_t kVersion = 2;
 
 // One function names the fields of each record, for writing and for reading.
 class Writer {
@@ -66,11 +66,10 @@ void fields(auto& io, Is<News::Member> auto& each) { io(each.user), io(each.room
 void fields(auto& io, Is<News::Message> auto& each) { io(each.user), io(each.device), io(each.pos); }
 void fields(auto& io, Is<News::Written> auto& each) { io(each.user), io(each.room_no), io(each.order); }
 void fields(auto& io, Is<News::Gone> auto& each) { io(each.room), io(each.user); }
-void fields(auto& io, Is<UserId> auto& user) { io(user); }
 void fields(auto& io, Is<News> auto& news) {
   io(news.first), io(news.last);
   io.list(news.rooms), io.list(news.users), io.list(news.members), io.list(news.messages), io.list(news.written);
-  io.list(news.gone), io.list(news.new_rules);
+  io.list(news.gone), io(news.new_rules);
 }
 
 }  // namespace

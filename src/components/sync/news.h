@@ -45,7 +45,7 @@ struct News {
   std::vector<Message> messages{};
   std::vector<Written> written{};
   std::vector<Gone> gone{};
-  std::vector<UserId> new_rules{};  // push rules or ignored users
+  bool new_rules = false;  // somebody's push rules or ignored users
 };
 
 std::string encode(const News&);

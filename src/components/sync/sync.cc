@@ -12,7 +12,6 @@
 #include "components/sync/notify_out.h"
 #include "components/sync/own_writes.h"
 #include "components/sync/presence_news.h"
-#include "components/sync/rule_changes.h"
 #include "components/sync/typing.h"
 #include "components/sync/v3/answer.h"
 #include "components/sync/v3/snapshot.h"
@@ -41,7 +40,6 @@ class SyncImpl final : public Sync {
         process_(is_shared_ ? random.token(12) : ""),
         feed_(loop, kSubscriberBytes),
         own_writes_(loop),
-        rule_changes_(loop),
         mailboxes_(db),
         judge_(name, db, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), judge_, [this](News news) { tell(news); }),
@@ -52,7 +50,7 @@ class SyncImpl final : public Sync {
         answers_(db, accounts, keys, rooms.queries(), typing_, presence_, clock),
         tasks_(loop) {
     bus.declare({"sync", rooms::kRoomOut,
-                 [this](std::vector<bus::Message> batch) { return apply_to_rooms(std::move(batch)); },
+                 [this](std::vector<bus::Message> batch) { return room_apply_.apply(std::move(batch)); },
                  [](const bus::Message& message) {
                    auto decoded = rooms::decode_room_out(message.body);
                    return decoded ? decoded->room.str() : std::string();
@@ -72,8 +70,8 @@ class SyncImpl final : public Sync {
       rooms.on_written([this](const UserId& sender, uint32_t room_no, int64_t order) {
         own_writes_.written(sender, room_no, order);
       });
-      accounts.on_rules_changed([this](const UserId& user) { rule_changes_.changed(user); });
     }
+    accounts.on_rules_changed([this] { judge_.rules_changed(); });
     rooms_ = &rooms.queries();
   }
 
@@ -217,11 +215,6 @@ class SyncImpl final : public Sync {
   }
   bool is_over(const Poll& poll) const { return released_ || clock_.steady() >= poll.deadline; }
 
-  Task<Result<bus::Effects>> apply_to_rooms(std::vector<bus::Message> batch) {
-    co_await rule_changes_.settle(clock_.steady() + 4 * options_.own_writes);
-    co_return co_await room_apply_.apply(std::move(batch));
-  }
-
   // ---- news
 
   void tell(const News& news) {
@@ -246,8 +239,7 @@ class SyncImpl final : public Sync {
     feed_.complete(news.first, news.last);
     for (const auto& each : news.written) own_writes_.applied(each.user, each.room_no, each.order);
     for (const auto& each : news.gone) statuses_.left(each.room, each.user);
-    if (!news.new_rules.empty()) judge_.rules_changed();
-    for (const auto& user : news.new_rules) rule_changes_.applied(user);
+    if (news.new_rules) judge_.rules_changed();
   }
 
   Task<Result<int64_t>> read_position() {
@@ -330,7 +322,6 @@ class SyncImpl final : public Sync {
   std::string process_;
   Feed feed_;
   OwnWrites own_writes_;
-  RuleChanges rule_changes_;
   Mailboxes mailboxes_;
   Judge judge_;
   RoomApply room_apply_;

@@ -245,6 +245,15 @@ void forget_unread(db::Tx& tx, const UserId& user, int64_t room_no) {
   tx.exec("DELETE FROM unread_class WHERE user_id = $1 AND room_no = $2", user.str(), room_no);
 }
 
+std::map<std::string, UnreadClass> classes_now(db::ReadTx& tx, int64_t room_no) {
+  std::map<std::string, UnreadClass> out;
+  tx.query(
+      "SELECT user_id, class FROM unread_class WHERE room_no = $1 ORDER BY user_id, from_order",
+      [&](const db::Row& row) { out[row.str(0)] = static_cast<UnreadClass>(row.i64(1)); }, room_no);
+  std::erase_if(out, [](const auto& each) { return each.second == UnreadClass::kDefault; });
+  return out;
+}
+
 void change_class(db::Tx& tx, const UserId& user, int64_t room_no, int64_t from_order, UnreadClass kind) {
   tx.exec(
       "INSERT INTO unread_class (user_id, room_no, from_order, class) VALUES ($1, $2, $3, $4) "

@@ -51,6 +51,9 @@ struct ThreadCount {
 std::vector<ThreadCount> read_unread(db::ReadTx&, const UserId&, int64_t room_no);
 Verdict total(const std::vector<ThreadCount>&);
 
+// By which classes the counts of a room's members read what comes next; the default is left out.
+std::map<std::string, UnreadClass> classes_now(db::ReadTx&, int64_t room_no);
+
 // ---- writes, in sync's transaction and under the room's lock. `sums`: of the thread, the main one's for "*".
 void mark_read(db::Tx&, const UserId&, int64_t room_no, const std::string& thread, int64_t order, Verdict sums);
 void forget_unread(db::Tx&, const UserId&, int64_t room_no);

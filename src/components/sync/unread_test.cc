@@ -156,6 +156,20 @@ TEST_P(Unread, AReceiptIntoTheTimeOfFormerRulesLeavesWhatTheyCounted) {
   EXPECT_EQ(of(bob), (Count{1, 0}));
 }
 
+// Events and changed rules reach sync on ways of their own: here the events come first.
+TEST_P(Unread, RulesCountFromTheirAnswerOn) {
+  world.mute(bob.user, room);
+  world.ignore(carol.user, {alice.user});
+  world.say(room, alice.user, "not for these two");
+  EXPECT_EQ(of(bob), (Count{0, 0}));
+  EXPECT_EQ(of(carol), (Count{0, 0}));
+  world.delete_rule(bob.user, PushRuleKind::kOverride, room.str());
+  world.ignore(carol.user, {});
+  world.say(room, alice.user, "for both");
+  EXPECT_EQ(of(bob), (Count{1, 0}));
+  EXPECT_EQ(of(carol), (Count{1, 0}));
+}
+
 TEST_P(Unread, CommonSettingsWriteNoRows) {
   world.mute(bob.user, room);
   world.edit_rules(carol.user, [](json::Object& rules) -> Result<void> {

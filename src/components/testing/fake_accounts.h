@@ -53,7 +53,7 @@ class FakeAccounts final : public accounts::Accounts {
   Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId user) override { co_return rules[user]; }
 
   // ---- not needed by any test so far
-  void on_rules_changed(std::function<void(const UserId&)>) override {}
+  void on_rules_changed(std::function<void()>) override {}
   Task<Result<accounts::Login>> log_in(accounts::PasswordLogin) override { co_return none(); }
   Task<Result<accounts::Tokens>> refresh(std::string) override { co_return none(); }
   Task<Result<void>> log_out(accounts::Session) override { co_return none(); }

@@ -50,7 +50,7 @@ Task<Result<void>> RoomApply::prepare(Item& item, rooms::PlacedPtr placed) {
   const auto& added = std::get<EventAdded>(item.message.what);
   if (!added.soft_failed) {
     MYELIN_CO_TRY(item.thread, co_await rooms::thread_of(rooms_, item.message.room, placed));
-    MYELIN_CO_TRY(item.judgement, co_await judge_.judge(placed, item.message.room, added.before));
+    MYELIN_CO_TRY(item.judgement, co_await judge_.judge(placed, added.before));
   }
   for (const auto& change : added.memberships) {
     judge_.membership_changed(item.message.room_no, change);
@@ -74,6 +74,8 @@ struct RoomRow {
   std::string root;
   std::map<std::string, Verdict> threads;  // those touched
   std::map<std::string, int64_t> thread_orders;
+  std::optional<std::map<std::string, UnreadClass>>
+      classes;  // of members, those that are not the default; once asked for
 };
 
 class RoomWriter {
@@ -98,8 +100,9 @@ class RoomWriter {
           room_no_, item.pos, event.ref.row(), event.order, row_.top_depth, item.thread, sums.notify, sums.highlight,
           db::Blob{row_.root}, event.on_fork ? 1 : 0);
     for (const auto& change : event.memberships) change_member(change, event.order, item);
-    for (const auto& exception : item.judgement.exceptions)
-      add_exception(exception, item.judgement.room, event.order, item.thread);
+    for (const auto& member : item.judgement.members)
+      if (member.own != by_class(class_of(member.user), item.judgement.room))
+        add_exception(member, item.judgement.room, event.order, item.thread);
     if (item.redacted_order) take_back(tx_, room_no_, *item.redacted_order);
     // Who says something has read what was said before.
     if (is_local(event.sender) && !event.soft_failed && !event.is_state)
@@ -161,6 +164,7 @@ class RoomWriter {
         "INSERT INTO sync_member_change (room_no, pos, user_id, before, after, ref) VALUES ($1, $2, $3, $4, $5, $6)",
         room_no_, item.pos, change.user.str(), before, after, change.ref.row());
     if (!is_local(change.user) || change.before == change.after) return;
+    row_.classes.reset();
     if (change.before == Membership::kJoin) forget_unread(tx_, change.user, room_no_);
     if (change.after != Membership::kJoin) return;
     mark_read(tx_, change.user, room_no_, "*", order, row_.sums);
@@ -168,17 +172,24 @@ class RoomWriter {
       change_class(tx_, change.user, room_no_, order, kind);
   }
 
-  void add_exception(const Exception& exception, Verdict room, int64_t order, const std::string& thread) {
+  // By which the member's count reads the room's verdict: as it is stored, whatever their rules say by now.
+  UnreadClass class_of(const UserId& member) {
+    if (!row_.classes) row_.classes = classes_now(tx_, room_no_);
+    auto found = row_.classes->find(member.str());
+    return found == row_.classes->end() ? UnreadClass::kDefault : found->second;
+  }
+
+  void add_exception(const MemberVerdict& member, Verdict room, int64_t order, const std::string& thread) {
     bool joined = tx_.one(
                          "SELECT 1 FROM sync_member WHERE user_id = $1 AND room_no = $2 AND membership = $3",
-                         [](const db::Row&) { return true; }, exception.user.str(), room_no_,
+                         [](const db::Row&) { return true; }, member.user.str(), room_no_,
                          static_cast<int64_t>(Membership::kJoin))
                       .has_value();
     if (!joined) return;
     tx_.exec(
         "INSERT INTO unread_exception (user_id, room_no, order_no, thread, notify, highlight, room_notify, "
         "room_highlight) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (user_id, room_no, order_no) DO NOTHING",
-        exception.user.str(), room_no_, order, thread, exception.own.notify, exception.own.highlight, room.notify,
+        member.user.str(), room_no_, order, thread, member.own.notify, member.own.highlight, room.notify,
         room.highlight);
   }
 
@@ -191,7 +202,7 @@ class RoomWriter {
 // Takes the room's lock and reads its row, making it first where there is none.
 RoomRow lock_room(db::Tx& tx, int64_t room_no, const RoomId& room) {
   auto read = [](const db::Row& row) {
-    return RoomRow{row.i64(0), row.i64(1), row.i64(2), {row.i64(3), row.i64(4)}, row.bytes(5), {}, {}};
+    return RoomRow{row.i64(0), row.i64(1), row.i64(2), {row.i64(3), row.i64(4)}, row.bytes(5), {}, {}, {}};
   };
   static constexpr db::Sql kRead =
       "SELECT last_order, top_depth, last_pos, notify, highlight, root_after FROM sync_room WHERE room_no = $1 "
@@ -220,7 +231,7 @@ Result<void> RoomApply::write(const std::shared_ptr<Batch>& batch, db::Tx& tx) {
   for (const auto& item : batch->items) {
     NotifyOut notice{item.message.room, {}, {}};
     if (const auto* added = std::get_if<EventAdded>(&item.message.what)) {
-      bool counts = item.judgement.room != Verdict{} || !item.judgement.exceptions.empty();
+      bool counts = item.judgement.counts();
       notice.taken_back = item.redacted_order && is_counted(tx, item.message.room_no, *item.redacted_order);
       if (!counts && !notice.taken_back) continue;
       if (counts) notice.ref = added->ref;

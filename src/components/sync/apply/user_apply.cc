@@ -111,8 +111,7 @@ void UserApply::committed(const Batch& batch) {
   for (const auto& item : batch.items) {
     news.users.push_back({item.user, pos});
     if (const auto* data = std::get_if<AccountDataChanged>(&item.what)) {
-      if (data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers))
-        news.new_rules.push_back(item.user);
+      news.new_rules |= data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers);
     } else if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
       for (const auto& message : sent->messages) {
         news.messages.push_back({message.to, message.device, pos});
