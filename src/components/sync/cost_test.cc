@@ -34,6 +34,13 @@ class SyncCost : public OnBothDatabases {
           options, [](db::Tx& tx) { tx.query("SELECT pg_stat_force_next_flush()::text", [](const db::Row&) {}); })));
     return world.count("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint FROM pg_stat_user_tables");
   }
+  // Where other processes share the database, polls add a statement to one measurement now and then: not to all.
+  template <class F>
+  static auto fewest(F measure) {
+    auto out = measure();
+    for (int i = 0; i < 4; ++i) out = std::min(out, measure());
+    return out;
+  }
   template <class F>
   int64_t rows_written_by(F act) {
     auto before = rows_written();
@@ -105,27 +112,32 @@ TEST_P(SyncCost, WhoWaitsAsksTheDatabaseNothing) {
     for (int i = 0; i < 3; ++i) world.idle();
   };
   settle();
-  auto reads = world.db->reads();
-  settle();
-  EXPECT_EQ(world.db->reads() - reads, 3u) << "only those of settle()";
+  auto while_waiting = fewest([&] {
+    auto before = world.db->reads();
+    settle();
+    return world.db->reads() - before;
+  });
+  EXPECT_EQ(while_waiting, 3u) << "only those of settle()";
 
   // Another room changes: nobody here is concerned. What reads and writes there are, are those of the same work with
   // nobody waiting.
   auto cost_of_message = [&](World& w, const RoomId& in) {
-    auto before = std::pair(w.db->reads(), w.db->writes());
-    w.say(in, alice.user, "hello");
-    w.deliver();
-    w.loop.poll();
-    return std::pair(w.db->reads() - before.first, w.db->writes() - before.second);
+    auto statements = [&] {
+      auto before = std::pair(w.db->reads(), w.db->writes());
+      w.say(in, alice.user, "hello");
+      w.deliver();
+      w.loop.poll();
+      return std::pair(w.db->reads() - before.first, w.db->writes() - before.second);
+    };
+    statements();  // warm
+    return fewest(statements);
   };
-  cost_of_message(world, other);  // warm
   auto with_waiters = cost_of_message(world, other);
   EXPECT_EQ(answered, 0u);
   World lonely(GetParam());
   lonely.register_user("alice");
   auto there = lonely.create(alice.user);
   lonely.deliver();
-  cost_of_message(lonely, there);
   EXPECT_EQ(with_waiters, cost_of_message(lonely, there));
 
   // Their own room changes: all of them are told.
@@ -143,16 +155,16 @@ TEST_P(SyncCost, AnAnswerWithAMessageTakesFewReads) {
   auto room = world.create(alice.user);
   world.deliver();
   auto since = World::next_batch(world.sync_now(alice));
-  uint64_t reads = 0;
-  for (int i = 0; i < 3; ++i) {
+  auto reads = fewest([&] {
     auto event = world.say(room, alice.user, "hello");
     world.deliver();
     auto before = world.db->reads();
     auto answer = world.sync_now(alice, since);
-    reads = world.db->reads() - before;
+    auto asked = world.db->reads() - before;
     EXPECT_NE(json::serialize(answer).find(event.str()), std::string::npos);
     since = World::next_batch(answer);
-  }
+    return asked;
+  });
   EXPECT_EQ(reads, GetParam() == db::testing::Kind::kSqlite ? 2u : 3u);
 }
 

@@ -41,9 +41,8 @@ class Sync {
   virtual Task<> stop() = 0;
 };
 struct Options {
-  // How long /sync waits, at most, until it has what its user was told is done (rooms' commands of this process).
-  // Events wait for a change of rules that was answered before them, four times as long: judged by the old ones they
-  // are counted wrongly for good. 0: neither waits.
+  // How long /sync waits, at most, until it has what its user was told is done (rooms' commands of this process). 0: it
+  // does not wait.
   std::chrono::milliseconds own_writes{1'000};
 };
 std::unique_ptr<Sync> make_sync(ServerName, db::Database&, bus::Bus&, accounts::Accounts&, keys::Keys&,
