@@ -151,6 +151,8 @@ def report(run):
         print(f"  {kind}: {len(pauses)} faults, writes stood still p50 {percentile(pauses, 0.5):.2f} s, "
               f"p99 {percentile(pauses, 0.99):.2f} s, at most {max(pauses):.2f} s")
     print(f"  what failed was cured within {max(run.cures, default=0.0):.2f} s at most")
+    if run.cluster.postgres.cuts:
+        print(f"  {run.cluster.postgres.cuts} COMMITs were cut, {run.cluster.postgres.cuts_of_events} of them of events")
     print("  faults: " + ", ".join(f"{what} {n}" for what, n in sorted(run.kinds.items())))
     print(f"  acknowledged: {dict(sorted(run.ledger.book.counts.items()))}, {run.world.repeated} requests repeated, "
           f"{run.cluster.pushes} pushes; {len(run.ledger.late)} of {len(run.ledger.doubts)} unanswered requests without a "

@@ -3,7 +3,7 @@
 and loses their connection at COMMIT. Each name has a port of its own. Prints "ready".
 
 A line on standard input, `NAME before|after|late`, asks for one cut of that name's next COMMIT; a line `cut NAME HOW` on
-standard output says that it was done. before: COMMIT never reaches the server. after: it was answered, and nobody hears it.
+standard output, with "event" or "other" behind it, says that it was done, and to what. before: COMMIT never reaches the server. after: it was answered, and nobody hears it.
 late: the client is cut off first, and the server gets it half a second later.
 """
 import asyncio
@@ -21,14 +21,16 @@ class Commits:
         self.rest = b""        # the beginning of a message
         self.is_started = False
         self.names = set()     # of prepared statements that are a COMMIT
+        self.inserts = set()   # and of those that store an event
+        self.has_event = False  # the transaction
 
     def feed(self, data):
-        """Whole messages of it, as (bytes, is a COMMIT)."""
+        """Whole messages of it, as (bytes, what they commit: "event", "other" or "")."""
         self.rest += data
         place, out = 0, []
         while length := self.length_at(place):
             message = self.rest[place:place + length]
-            out.append((message, self.is_started and self.is_commit(message)))
+            out.append((message, self.committed_by(message) if self.is_started else ""))
             self.is_started = self.is_started or not is_ssl_request(message)
             place += length
         self.rest = self.rest[place:]
@@ -42,14 +44,18 @@ class Commits:
         length = head + struct.unpack_from(">I", self.rest, place + head)[0]
         return length if len(self.rest) >= place + length else 0
 
-    def is_commit(self, message):
+    def committed_by(self, message):
         kind, body = message[:1], message[5:]
         if kind == b"P":
             name, text = body.split(b"\0")[:2]
             (self.names.add if text == b"COMMIT" else self.names.discard)(name)
-        if kind == b"B":
-            return body.split(b"\0")[1] in self.names
-        return kind == b"Q" and body == b"COMMIT\0"
+            (self.inserts.add if text.startswith(b"INSERT INTO event ") else self.inserts.discard)(name)
+        bound = body.split(b"\0")[1] if kind == b"B" else None
+        self.has_event = self.has_event or bound in self.inserts
+        if bound not in self.names and (kind != b"Q" or body != b"COMMIT\0"):
+            return ""
+        what, self.has_event = "event" if self.has_event else "other", False
+        return what
 
 
 def is_ssl_request(message):
@@ -73,13 +79,13 @@ class Side(asyncio.Protocol):
 class ServerSide(Side):
     def __init__(self, proxy, name):
         super().__init__()
-        self.proxy, self.name, self.is_doomed = proxy, name, False
+        self.proxy, self.name, self.doomed_by = proxy, name, None
 
     def data_received(self, data):
         if self.other is None:
             return  # its client is gone: only the COMMIT matters
-        if self.is_doomed and b"COMMIT\0" in data:
-            self.proxy.say(self.name, "after")
+        if self.doomed_by and b"COMMIT\0" in data:
+            self.proxy.say(self.name, "after", self.doomed_by)
             self.other.transport.abort()
             self.transport.close()
         else:
@@ -117,39 +123,39 @@ class ClientSide(Side):
             return None
         messages = self.commits.feed(data)
         how = self.proxy.armed.get(self.name)
-        at = next((i for i, (_, is_commit) in enumerate(messages) if is_commit), None) if how else None
+        at = next((i for i, (_, what) in enumerate(messages) if what), None) if how else None
         if at is None:
             return self.other.transport.write(b"".join(message for message, _ in messages))
         del self.proxy.armed[self.name]
-        return self.cut(how, b"".join(m for m, _ in messages[:at]), b"".join(m for m, _ in messages[at:]))
+        return self.cut(how, b"".join(m for m, _ in messages[:at]), b"".join(m for m, _ in messages[at:]), messages[at][1])
 
-    def cut(self, how, until, rest):
+    def cut(self, how, until, rest, what):
         server = self.other
         server.transport.write(until)
         if how == "after":
-            server.is_doomed = True
+            server.doomed_by = what
             return server.transport.write(rest)
         self.is_over = True
         self.other = server.other = None
         self.transport.abort()
         if how == "before":
             server.transport.close()
-            return self.proxy.say(self.name, how)
-        asyncio.get_running_loop().call_later(LATE_SECONDS, self.land, server, rest)
+            return self.proxy.say(self.name, how, what)
+        asyncio.get_running_loop().call_later(LATE_SECONDS, self.land, server, rest, what)
         return None
 
-    def land(self, server, rest):
+    def land(self, server, rest, what):
         server.transport.write(rest)
         server.transport.close()  # what is written is flushed first
-        self.proxy.say(self.name, "late")
+        self.proxy.say(self.name, "late", what)
 
 
 class Proxy:
     def __init__(self, path):
         self.path, self.armed = path, {}
 
-    def say(self, name, how):
-        print("cut", name, how, flush=True)
+    def say(self, name, how, what):
+        print("cut", name, how, what, flush=True)
 
     async def serve(self, host, ports):
         loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
 ROLES = ("client", "rooms", "sync", "background")
 START_SECONDS = 60
-RESTART_SECONDS = 0.5  # as systemd waits before it starts again what ended by itself
+RESTART_SECONDS = 0.5  # before what ended by itself is started again; half of what deploy/systemd waits
 HTTP, NATS, PUSH, FIRST_PROXY = 8008, 4222, 9000, 6001
 
 
@@ -121,14 +121,15 @@ class Postgres:
                      "--locale=C", "--no-instructions")
         self.process = None
         self.start()
-        self.sql("CREATE DATABASE myelin", "postgres")
+        for statement in ("CREATE ROLE myelin LOGIN", "CREATE DATABASE myelin OWNER myelin"):  # as deploy/README.md says
+            self.sql(statement, "postgres")
         self.ports = {name: FIRST_PROXY + i for i, name in enumerate(clients)}
         words = [word for name, port in self.ports.items() for word in (str(port), name)]
         self.proxy = subprocess.Popen(network.command("postgres") + ["python3", HERE / "commit_proxy.py", self.folder / ".s.PGSQL.5432",
                                       self.address, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.proxy.stdout.readline() != "ready\n":
             raise AssertionError("the proxy before PostgreSQL does not start")
-        self.cuts = 0  # that were done
+        self.cuts = self.cuts_of_events = 0  # that were done; that hit a transaction with an event
         threading.Thread(target=self.count_cuts, daemon=True).start()
 
     def as_user(self, *command):
@@ -171,14 +172,15 @@ class Postgres:
         return self.as_user(POSTGRES / "psql", "-h", self.folder, "-U", "postgres", "-d", database, "-Atqc", text)
 
     def url(self, name):
-        return f"postgres://postgres@{self.address}:{self.ports[name]}/myelin?sslmode=disable"
+        return f"postgres://myelin@{self.address}:{self.ports[name]}/myelin?sslmode=disable"
 
     def cut(self, name, how):
         self.proxy.stdin.write(f"{name} {how}\n")
         self.proxy.stdin.flush()
 
     def count_cuts(self):
-        for _ in self.proxy.stdout:
+        for line in self.proxy.stdout:
+            self.cuts_of_events += line.endswith(" event\n")
             self.cuts += 1
 
 

@@ -156,18 +156,23 @@ class CommitsTest(unittest.TestCase):
         commits = Commits()
         out = [each for i in range(0, len(data), piece) for each in commits.feed(data[i:i + piece])]
         self.assertEqual(b"".join(message for message, _ in out), data)
-        return [message[:1] for message, is_commit in out if is_commit]
+        return [(message[:1], what) for message, what in out if what]
 
     def test_a_prepared_commit_is_found_however_it_arrives(self):
         data = (self.STARTUP + self.message(b"P", b"s1\0UPDATE x\0\0\0") + self.message(b"P", b"s2\0COMMIT\0\0\0") + self.message(b"B", b"\0s1\0COMMIT")
                 + self.message(b"B", b"\0s2\0") + self.message(b"S"))
         for piece in (1, 7, len(data)):
-            self.assertEqual(self.found(data, piece), [b"B"])
+            self.assertEqual(self.found(data, piece), [(b"B", "other")])
+
+    def test_what_is_committed(self):
+        data = (self.STARTUP + self.message(b"P", b"s1\0INSERT INTO event (\0\0\0") + self.message(b"P", b"s2\0COMMIT\0\0\0")
+                + self.message(b"B", b"\0s1\0") + self.message(b"B", b"\0s2\0") + self.message(b"B", b"\0s2\0"))
+        self.assertEqual(self.found(data, len(data)), [(b"B", "event"), (b"B", "other")])
 
     def test_a_name_that_means_something_else_now(self):
         data = (self.STARTUP + self.message(b"P", b"s2\0COMMIT\0\0\0") + self.message(b"P", b"s2\0ROLLBACK\0\0\0")
                 + self.message(b"B", b"\0s2\0") + self.message(b"Q", b"COMMIT\0"))
-        self.assertEqual(self.found(data, len(data)), [b"Q"])
+        self.assertEqual(self.found(data, len(data)), [(b"Q", "other")])
 
 
 class PausesTest(unittest.TestCase):

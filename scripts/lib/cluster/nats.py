@@ -14,6 +14,7 @@ server_name: {name}
 listen: 127.0.0.1:{port}
 http: 127.0.0.1:{monitor}
 max_payload: 8MB
+ping_interval: "2s"
 jetstream {{ store_dir: "{store}" }}
 {cluster}
 include "{accounts}"

@@ -75,7 +75,7 @@ Result<void> set_up(PGconn* connection, std::chrono::milliseconds timeout) {
 
 Result<void> check(PGconn* connection, std::chrono::milliseconds timeout) {
   auto refuse = [](std::string why) { return fail(Code::kConflict, "PostgreSQL is refused: " + why); };
-  if (PQserverVersion(connection) < 130'000) return refuse("version 13 or newer is needed");
+  if (PQserverVersion(connection) < 150'000) return refuse("version 15 or newer is needed");
   MYELIN_TRY(auto fsync, ask(connection, "SHOW fsync"));
   if (fsync != "on") return refuse("fsync is off, so a power cut would lose what was acknowledged");
   MYELIN_TRY(auto synchronous, ask(connection, "SHOW synchronous_commit"));
