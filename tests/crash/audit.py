@@ -25,6 +25,7 @@ from server import Nats, Server
 
 CYCLES_IN_A_WORLD = 100   # then everything starts afresh
 CYCLES_TO_AN_AUDIT = 10
+TRIES = 4                 # of a point that must fire
 # Where the streams of a world are: what is in them is gone with the process, outlives it, or is kept by another.
 WORLDS = ("memory", "files", "nats")
 
@@ -35,6 +36,10 @@ class Totals:
         self.ready, self.problems = [], []
         self.cycles = self.events = self.repeated = self.pushes = 0
         self.kinds = Counter()
+
+    def quiet(self, plan):
+        """The points that never fired."""
+        return sorted({point.name for point in plan.points} - set(+self.fired))
 
     def add(self, world):
         self.problems += world.ledger.problems
@@ -75,7 +80,10 @@ class Run:
         self.world.start_workers()
         for number in range(first, first + count):
             self.rest()
-            self.cycle(self.plan.cycle(number))
+            cycle = self.plan.cycle(number)
+            self.cycle(cycle)
+            if cycle.point and not self.totals.fired[cycle.point.name] and self.totals.armed[cycle.point.name] < TRIES:
+                self.plan.ask_again(cycle.point)
             self.totals.cycles += 1
             if number % CYCLES_TO_AN_AUDIT == CYCLES_TO_AN_AUDIT - 1 or number == first + count - 1:
                 self.audit(checks.final_audit if number == first + count - 1 else checks.audit)
@@ -159,14 +167,16 @@ class Run:
         if needs_restore:  # of now: an old copy may have no keys that could be forgotten
             self.back_up()
         restore = needs_restore or cycle.database == "restore" and self.has_backup
-        if restore:  # what is acknowledged in this life stays in the streams, and no database knows of it
+        needs_gap = cycle.point is not None and cycle.point.needs == "gap"
+        if restore or needs_gap:  # what is acknowledged in this life stays in the streams; a restored database does not know of it
             self.live("consume.stalled:1")
-        if self.nats and cycle.streams != "nothing":
+        streams = "delete" if needs_gap else cycle.streams
+        if self.nats and streams != "nothing":
             self.nats.stop()
-            done[f"streams: {tamper.hurt_streams(self.nats.folder, cycle.streams, cycle.rng)}"] += 1
+            done[f"streams: {tamper.hurt_streams(self.nats.folder, streams, cycle.rng)}"] += 1
             self.nats.start()
         elif self.nats is None:
-            done[f"streams: {tamper.hurt_streams(data, cycle.streams, cycle.rng)}"] += 1
+            done[f"streams: {tamper.hurt_streams(data, streams, cycle.rng)}"] += 1
         if self.options.database:
             return
         if restore:
@@ -239,7 +249,7 @@ def report(options, plan, totals):
     print("  points fired (of times armed): " + ", ".join(f"{n} {totals.fired[n]}/{totals.armed[n]}" for n in names))
     print("  done: " + ", ".join(f"{what} {n}" for what, n in sorted(totals.done.items())))
     print(f"  acknowledged: {dict(sorted(totals.kinds.items()))}, {totals.repeated} requests repeated, {totals.pushes} pushes")
-    quiet = [n for n in names if not totals.fired[n]]
+    quiet = totals.quiet(plan)
     print(f"  points that did not fire: {', '.join(quiet) or 'none'}")
     findings = Counter(problem.split(":")[0] for problem in totals.problems)
     counts = ", ".join(f"{findings[kind]} {kind}" for kind in ("lost", "doubled", "reordered", "wrong"))
@@ -281,6 +291,8 @@ def main():
             print(f"  kept: {folder}")
         else:
             shutil.rmtree(folder)
+    if options.each_first and not totals.problems:
+        totals.problems += [f"wrong: {name} did not fire" for name in totals.quiet(plan)]
     report(options, plan, totals)
     return 1 if totals.problems else 0
 

@@ -14,7 +14,7 @@ class Point:
     nth: tuple = NTH
     patience: float = 1.5
     fail: str = ""
-    needs: str = ""           # older_schema, parked, restored
+    needs: str = ""           # older_schema, parked, restored, gap
 
 
 def read_points(path=HERE / "points.txt"):
@@ -44,24 +44,30 @@ class Cycle:
 
 
 class Plan:
-    """`each_first`: the first cycles end at every point once, as early as it can be asked for; then all goes by chance."""
+    """`each_first`: the first cycles end at every point once, as early as it can be asked for, and again at those that did not
+    fire; then all goes by chance."""
 
     def __init__(self, seed, points, only=None, power=False, each_first=False):
         self.seed, self.power, self.each_first = seed, power, each_first
         self.points = [p for p in points if p.name == only] if only else points
         self.only = only
-        self.deck = []
+        self.deck, self.again = [], []
+
+    def ask_again(self, point):
+        """It did not fire."""
+        if self.each_first:
+            self.again.append(point)
 
     def cycle(self, number):
         rng = random.Random(f"{self.seed} {number}")
         fate = rng.random()
-        is_first = self.each_first and number < len(self.points)
+        is_first = self.each_first and (number < len(self.points) or bool(self.again))
         point = early = None
         if self.only or is_first or fate < 0.6:
-            if not self.deck:  # dealt like cards, so that every point comes up as often
+            if not self.deck and not self.again:  # dealt like cards, so that every point comes up as often
                 self.deck = self.points.copy()
                 random.Random(f"{self.seed} deck {number}").shuffle(self.deck)
-            point = self.deck.pop()
+            point = self.deck.pop() if self.deck else self.again.pop()
         elif fate < 0.7:
             early = rng.uniform(0, 0.25)
         disk = rng.choice(("", "", "", "", "full", "sync-error", "write-error")) if self.power and not point and early is None else ""

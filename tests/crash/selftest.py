@@ -136,6 +136,8 @@ class PlanTest(unittest.TestCase):
         drawn = [plan.cycle(number) for number in range(len(points))]
         self.assertEqual(sorted(cycle.point.name for cycle in drawn), sorted(point.name for point in points))
         self.assertEqual({cycle.nth for cycle in drawn}, {1})
+        plan.ask_again(points[3])
+        self.assertEqual(plan.cycle(len(points)).point, points[3])
 
     def test_a_seed_repeats_the_faults_of_a_cluster(self):
         first, second = (faults.Plan(7) for _ in range(2))
