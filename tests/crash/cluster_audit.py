@@ -120,6 +120,9 @@ class Run:
         parked = self.cluster.postgres.sql("SELECT count(*) FROM parked")
         if parked != "0":
             self.ledger.problem("wrong", f"{parked} messages are parked: somebody would have to help")
+        deadlocks = self.cluster.postgres.sql("SELECT deadlocks FROM pg_stat_database WHERE datname = 'myelin'")
+        if deadlocks != "0":  # since PostgreSQL last recovered
+            self.ledger.problem("wrong", f"{deadlocks} deadlocks: rule A2 says in which order locks are taken")
         self.world.writing.open()
 
     def plant(self):

@@ -176,7 +176,6 @@ TEST_P(Sending, ARefusalRestsOnWhatIsDurable) {
   expect_whole();
 }
 
-// Another process has written meanwhile: what is in memory is of before.
 TEST_P(Sending, RedactedStateIsRedactedWhereItIsShownAsFormerContent) {
   auto first = world.set(room, world.alice, "m.room.topic", {{"topic", "secret"}});
   auto second = world.set(room, world.alice, "m.room.topic", {{"topic", "open"}});

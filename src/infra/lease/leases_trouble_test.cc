@@ -46,6 +46,10 @@ class Trouble : public testing::NodesTest {
   bool is_shut_ = false;
 };
 
+TEST(LeaseOptions, SpineRuleA3ATransactionEndsBeforeHalfALease) {
+  EXPECT_LT(2 * db::Options().session_timeout, Options().length);
+}
+
 TEST_F(Trouble, SpineRuleA2AKilledOneIsReplacedAfterItsTime) {
   auto& a = start("a", {.leases = kShort});
   auto& b = start("b");
