@@ -143,6 +143,9 @@ TEST_P(PresenceTest, AnotherProcessHearsOfTyping) {
   EXPECT_EQ(changes.size(), 2u) << "one's own notices are not heard twice";
   bus->hint("typing", "garbage");
   EXPECT_TRUE(there->typing_now(room).empty());
+  check(typing(alice, true, 5'000));
+  clock.advance(5'000);
+  EXPECT_TRUE(there->typing_now(room).empty()) << "that she stopped was lost: it ends by itself";
 }
 
 TEST_P(PresenceTest, AReceiptTravelsOnTheRoomsPartition) {
