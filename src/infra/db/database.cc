@@ -76,15 +76,15 @@ class EngineDatabase final : public Database {
 };
 
 // Positions given out before the database went back in time must not come again: every start moves the position past
-// what the clock says could have been given out (docs/spine.md, rule A14). It is the database server's, so that all
-// processes go by one; and where that was ahead of the one there is now, past what a failover can have lost.
+// what the clock says could have been given out (docs/spine.md, rule A14). It is the database server's where there is
+// one, so that all processes go by the same.
 Result<void> move_position(Session& session, const Clock& clock) {
-  constexpr int64_t kPositionsPerMillisecond = 1'000, kLostAtMost = 1'000'000;
+  constexpr int64_t kPositionsPerMillisecond = 1'000;
   return in_transaction(session, [&] {
     // Processes at work hold it as long as their commits take. This one holds nothing that they wait for.
     if (session.dialect() == Dialect::kPostgres) session.post("SET LOCAL lock_timeout = '30s'", {});
-    std::array<Value, 3> values{clock.now(), kPositionsPerMillisecond, kLostAtMost};
-    session.post("UPDATE sync_head SET pos = {max}(pos + $3, {clock $1} * $2) WHERE id = 1", values);
+    std::array<Value, 2> values{clock.now(), kPositionsPerMillisecond};
+    session.post("UPDATE sync_head SET pos = {clock $1} * $2 WHERE id = 1 AND pos < {clock $1} * $2", values);
   });
 }
 
