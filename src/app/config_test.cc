@@ -252,6 +252,23 @@ TEST(Config, KeepsOptionsOfAnExternalNatsFromTheEmbeddedOne) {
   EXPECT_TRUE(check_nats(*load({})));
 }
 
+TEST(Config, RolesAreForProcessesThatHaveOthers) {
+  auto checked = [](std::vector<std::string> roles, const char* database, const char* nats) -> std::string {
+    Config config = *load({});
+    config.roles = std::move(roles);
+    config.database = database;
+    config.nats = nats;
+    auto status = check_roles(config);
+    return status ? "" : status.error().message;
+  };
+  constexpr const char *kPostgres = "postgres://h/x", *kNats = "nats://h:1";
+  EXPECT_EQ(checked({"client", "rooms", "sync", "background"}, "sqlite", "embedded"), "");
+  EXPECT_EQ(checked({"rooms"}, kPostgres, kNats), "");
+  EXPECT_NE(checked({"rooms"}, "sqlite", kNats).find("with sqlite there is no other process"), std::string::npos);
+  EXPECT_NE(checked({"rooms"}, kPostgres, "embedded").find("with the embedded engine there is"), std::string::npos);
+  EXPECT_NE(checked({}, kPostgres, kNats).find("this process would do nothing"), std::string::npos);
+}
+
 TEST(Config, DoesNotShowSecretsInComplaints) {
   auto config = with("database", "mysql://me:hush@h/x");
   ASSERT_FALSE(config);

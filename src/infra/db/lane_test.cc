@@ -227,11 +227,13 @@ TEST_P(Contract, SpineRuleA5NobodySeesAPositionBeforeThoseBelow) {
   constexpr int kWrites = 200;
   int left = kWrites, reads = 0;
   for (uint32_t i = 0; i < kWrites; ++i)
-    boost::asio::co_spawn(loop_, db_->write({i % 4}, [](Tx& tx) {
-      tx.at_position(1, [](Tx& later, int64_t first) {
-        later.exec("INSERT INTO item (id, version_no) VALUES ($1, 0)", first);
-      });
-    }),
+    boost::asio::co_spawn(loop_,
+                          db_->write({i % 4},
+                                     [](Tx& tx) {
+                                       tx.at_position(1, [](Tx& later, int64_t first) {
+                                         later.exec("INSERT INTO item (id, version_no) VALUES ($1, 0)", first);
+                                       });
+                                     }),
                           [&](std::exception_ptr, Result<void> status) {
                             EXPECT_TRUE(status);
                             --left;

@@ -190,9 +190,9 @@ TEST_F(Postgres, ClosuresThatDeadlockAreRunAgain) {
 TEST_F(Postgres, SpineRuleA3WritersHaveTheTimeOuts) {
   auto expected = std::to_string(Options().session_timeout.count());
   ASSERT_TRUE(write([&](Tx& tx) -> Result<int64_t> {
-    auto settings = tx.all(
-        "SELECT setting FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'lock_timeout')",
-        [](const Row& row) { return row.str(0); });
+    auto settings =
+        tx.all("SELECT setting FROM pg_settings WHERE name IN ('idle_in_transaction_session_timeout', 'lock_timeout')",
+               [](const Row& row) { return row.str(0); });
     EXPECT_EQ(settings, (std::vector{expected, expected}));
     return 0;
   }));
