@@ -1,5 +1,6 @@
 """NATS away, full, changed by hand, and closed to us. Clients are served from the database all the while."""
 import contextlib
+import re
 import signal
 import time
 
@@ -36,26 +37,88 @@ class AwayTest(TroubleTest):
         self.expect_refused(self.server(environment={"MYELIN_NATS_PASSWORD": "wrong"}), "NATS: .*[Aa]uthorization [Vv]iolation")
 
 
+class TogetherTest(TroubleTest):
+    """Two processes: each room has one of them as its owner, which is another one's to ask over NATS."""
+
+    def test_gone_later(self):
+        nats, servers = self.nats.servers[0], [self.started("one"), self.started("two")]
+        alice = Person(servers[0], "alice")
+        bob = Person(servers[1], "bob", alice.room)
+        for person in (alice, bob):
+            person.says(f"{person.name}: before")
+        nats.kill()
+        for server in servers:
+            self.expect(server, "leases: they are left to the others while NATS does not answer")
+            self.expect_not_ready(server, "NATS does not answer")
+        wait_for("neither wants the other's", lambda: self.sql("SELECT count(*) FROM process WHERE wants = ''") == "2")
+        time.sleep(1)  # so that the room stays with whom it has come to
+        answers = [person.tries(f"{person.name}: without NATS") for person in (alice, bob)]
+        self.assertEqual(sorted(status for status, _ in answers), [200, 503], answers)
+        self.assertEqual([answer["errcode"] for status, answer in answers if status == 503], ["M_UNKNOWN"])
+        self.expect_all_seen(alice, bob)
+        nats.start()
+        for server in servers:
+            self.expect(server, "NATS: connected again")
+        self.expect_well(alice, bob)
+        self.expect_all_seen(alice, bob)
+
+
 class CredentialsTest(TroubleTest):
+    def setUp(self):
+        super().setUp()
+        self.right = self.accounts.read_text()
+        self.addCleanup(self.reload, self.right)
+
     def reload(self, text):
+        nats = self.nats.servers[0]
+        before = nats.log.read_text().count("Reloaded server configuration")
         self.accounts.write_text(text)
-        self.nats.servers[0].send(signal.SIGHUP)
+        nats.send(signal.SIGHUP)
+        wait_for("nats-server has read it", lambda: nats.log.read_text().count("Reloaded server configuration") > before)
+
+    def change(self, what, to):
+        """Of the user that we are."""
+        others, user = self.right.split("user: every,")
+        self.assertIn(what, user)
+        self.reload(f"{others}user: every,{user.replace(what, to, 1)}")
 
     def test_revoked_and_given_back(self):
         server = self.started()
         alice = Person(server, "alice")
-        text = self.accounts.read_text()
-        self.addCleanup(self.reload, text)
-        self.reload(text.replace("password: $MYELIN_NATS_EVERY", "password: revoked"))
+        self.change("password: $MYELIN_NATS_EVERY", "password: revoked")
         self.expect(server, "NATS: .*[Aa]uthorization [Vv]iolation")
         self.expect_not_ready(server, "NATS does not answer")
         self.assertEqual(alice.tries("without NATS")[0], 200)
         wait_for("it is in /sync", alice.has_read_all)
         lines = len(self.log(server).splitlines())
         self.assertLess(lines, 20, self.log(server))
-        self.reload(text)
+        self.reload(self.right)
         self.expect(server, "NATS: connected again")
         self.expect_well(alice)
+
+    def expect_no_harm(self, server, alice):
+        """Without the permission to publish what happens in rooms, and by itself when it is there."""
+        for number in range(3):
+            self.assertEqual(alice.tries(f"by the database {number}")[0], 200)
+            wait_for("it is in /sync", alice.has_read_all)
+        self.expect(server, r'NATS: permissions violation: .*Publish to "room\.out\.')
+        self.expect(server, "NATS does not take messages")
+        wait_for("ready", server.ready)
+        self.reload(self.right)
+        self.expect_well(alice)
+        wait_for("it goes by NATS again", lambda: re.findall("NATS (takes|does not take) messages", self.log(server))[-1] == "takes")
+
+    def test_a_permission_missing_at_the_start(self):
+        self.change('"room.out.*", ', "")
+        server = self.started()
+        self.expect_no_harm(server, Person(server, "alice"))
+
+    def test_a_permission_missing_later(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        self.change('"room.out.*", ', "")
+        self.expect_no_harm(server, alice)
 
 
 class ByHandTest(TroubleTest):
@@ -109,6 +172,34 @@ class ByHandTest(TroubleTest):
 
     def test_told_to_take_no_more(self):
         self.change(lambda admin: [admin.change(name, max_msg_size=10, discard="new", max_bytes=1000) for name in STREAMS])
+
+    @contextlib.contextmanager
+    def work_queue(self, admin):
+        """In the place of a stream, which cannot be made of it."""
+        with contextlib.suppress(AssertionError):
+            admin.api("STREAM.DELETE.room_out")
+        admin.api("STREAM.CREATE.room_out", {"name": "room_out", "subjects": ["room.out.*"], "retention": "workqueue", "storage": "file"})
+        try:
+            yield
+        finally:
+            admin.api("STREAM.DELETE.room_out")
+
+    def test_a_work_queue(self):
+        """There before the first start, and later."""
+        refusal = "NATS: .*stream room_out is there with File storage and WorkQueue retention, .*never deleted by itself: .*remove it"
+        server = self.server()
+        with self.administrator() as admin:
+            with self.work_queue(admin):
+                self.expect_refused(server, refusal)
+            server.start()
+            self.forget(server)
+            alice = Person(server, "alice")
+            with self.work_queue(admin):
+                self.assertEqual(alice.tries("at once")[0], 200)
+                wait_for("it is in /sync", alice.has_read_all)
+                self.expect(server, refusal)
+            wait_for("the stream is there again", lambda: self.is_right(admin))
+        self.expect_well(alice)
 
     def test_consumers_deleted(self):
         def by_hand(admin):

@@ -9,13 +9,13 @@ import time
 
 from cluster import Postgres
 from cluster.places import program
-from world import Person, TroubleTest, wait_for
+from world import Person, TroubleTest, end, wait_for
 
 
 class AwayTest(TroubleTest):
     def test_down_at_the_start(self):
         server = self.server()
-        self.postgres.stop()
+        self.postgres.stop(60)
         server.launch()
         self.expect(server, r"waiting: PostgreSQL: .*Connection refused")
         self.postgres.start()
@@ -23,7 +23,7 @@ class AwayTest(TroubleTest):
 
     def test_a_signal_ends_the_waiting(self):
         server = self.server()
-        self.postgres.stop()
+        self.postgres.stop(60)
         server.launch()
         self.expect(server, "waiting: PostgreSQL")
         server.send(signal.SIGTERM)
@@ -47,34 +47,72 @@ class AwayTest(TroubleTest):
         self.expect_refused(self.server("three", database=self.url_of("nowhere")), 'PostgreSQL: .*database "nowhere" does not exist')
 
 
-class ReadOnlyTest(TroubleTest):
-    def read_only(self, value):
-        statement = f"ALTER SYSTEM SET default_transaction_read_only = {value}"
-        for each in (statement, "SELECT pg_reload_conf()"):
+class SettingTest(TroubleTest):
+    """Tests with a setting of PostgreSQL that is another for a while."""
+
+    setting, right = "", "on"
+
+    def set(self, value):
+        for each in (f"ALTER SYSTEM SET {self.setting} = {value}", "SELECT pg_reload_conf()"):
             subprocess.run([program("psql"), "-qAtX", "-d", self.postgres.url, "-c", each], check=True, capture_output=True, timeout=30,
                            env={**os.environ, "PGOPTIONS": "-c default_transaction_read_only=off"})
+        wait_for("it is set", lambda: self.postgres.sql(f"SHOW {self.setting}") == value)
 
     def setUp(self):
         super().setUp()
-        self.addCleanup(self.read_only, "off")
+        self.addCleanup(self.set, self.right)
+
+
+class UnsafeTest(SettingTest):
+    """What is acknowledged would not be on the disk."""
+
+    setting = "fsync"
+
+    def test_at_the_start(self):
+        self.set("off")
+        server = self.server()
+        self.expect_refused(server, "PostgreSQL is refused: fsync is off, so a power cut would lose what was acknowledged")
+        self.set("on")
+        self.sql(f"ALTER DATABASE {self.name} SET synchronous_commit = off")
+        self.forget(server)
+        self.expect_refused(server, "PostgreSQL is refused: synchronous_commit is off, so a crash would lose what was acknowledged")
+        self.sql(f"ALTER DATABASE {self.name} SET synchronous_commit = on")
+        server.start()
+        self.expect_well(Person(server, "alice"))
+
+    def test_later(self):
+        """As after a restart of PostgreSQL with another configuration."""
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        self.set("off")
+        self.postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'myelin'")
+        self.expect_not_ready(server, "PostgreSQL is refused: fsync is off")
+        self.assertEqual(alice.tries("while it is off")[0], 503)
+        self.set("on")
+        self.expect_well(alice)
+
+
+class ReadOnlyTest(SettingTest):
+    setting, right = "default_transaction_read_only", "off"
 
     def test_at_the_start(self):
         server = self.server()
-        self.read_only("on")
+        self.set("on")
         server.launch()
         self.expect(server, "waiting: PostgreSQL: .*read-only transaction .*default_transaction_read_only")
-        self.read_only("off")
+        self.set("off")
         self.expect_well(Person(server, "alice"))
 
     def test_later(self):
         server = self.started()
         alice = Person(server, "alice")
         alice.says("before")
-        self.read_only("on")
+        self.set("on")
         self.expect_not_ready(server, "refuses to write: .*read-only transaction .*default_transaction_read_only")
         self.assertEqual(alice.tries("while it is read-only")[0], 503)
         wait_for("what was said can be read", alice.has_read_all)
-        self.read_only("off")
+        self.set("off")
         self.expect_well(alice)
 
 
@@ -139,13 +177,13 @@ class BusyTest(TroubleTest):
         self.expect_well(alice)
 
 
-class FailoverTest(TroubleTest):
-    """Asynchronous replication, so that the replica may lack what was acknowledged."""
+class ReplicatedTest(TroubleTest):
+    """Asynchronously, so that the replica may lack what was acknowledged."""
 
     def setUp(self):
         super().setUp()
         self.primary = Postgres(self.home / "primary", self.ports.take())
-        self.addCleanup(self.primary.kill)
+        self.addCleanup(end, self.primary)
         self.primary.start()
         self.replica = self.copy()
         self.replica.start()
@@ -165,33 +203,65 @@ class FailoverTest(TroubleTest):
         subprocess.run([program("initdb").parent / "pg_basebackup", "-R", "-D", replica.data, "-d", self.primary.url, "-X", "stream", "-c", "fast", "--no-sync"],
                        check=True, capture_output=True, timeout=60, cwd="/", user=replica.user, group=replica.user,
                        extra_groups=[] if replica.user else None)
-        self.addCleanup(replica.kill)
+        self.addCleanup(end, replica)
         return replica
 
-    def test_a_replica_that_lacks_the_last_commits_takes_over(self):
-        server = self.started()
-        alice = Person(server, "alice")
+
+class FailoverTest(ReplicatedTest):
+    """To a replica that lacks the last commits."""
+
+    def test_one_process(self):
+        self.fail_over(self.started())
+
+    def test_two_processes(self):
+        self.fail_over(self.started("one"), self.started("two"))
+
+    def fail_over(self, *servers):
+        alice = Person(servers[0], "alice")
+        bob = Person(servers[-1], "bob", alice.room)
         alice.must("POST", "/keys/upload", {"one_time_keys": {"signed_curve25519:A": {"key": "A" * 43, "signatures": {}}}})
         alice.says("kept")
         at = self.primary.sql("SELECT pg_current_wal_lsn()")
         wait_for("the replica has it", lambda: self.replica.sql(f"SELECT pg_last_wal_replay_lsn() >= '{at}'") == "t")
         self.replica.stop()
-        for text in ("lost 1", "lost 2"):
-            alice.says(text)
-        wait_for("all is seen", alice.has_read_all)
+        for person in (alice, bob):
+            person.says(f"{person.name}: lost")
+        self.expect_all_seen(alice, bob)
 
         self.primary.stop_at_once()
         self.replica.start()
+        for server in servers:
+            self.expect_not_ready(server, "the database refuses to write: PostgreSQL: .*session is read-only")
         self.replica.sql("SELECT pg_promote()")
-        self.assertTrue(server.wait(20), "it goes on with what it has in memory")
-        self.assertEqual(server.child.wait(5), 74)
-        self.expect(server, "PostgreSQL is another server, or went back in time .*start again")
+        for server in servers:
+            self.assertTrue(server.wait(20), "it goes on with what it has in memory")
+            self.assertEqual(server.child.wait(5), 74)
+            self.expect(server, "PostgreSQL is another server, or went back in time .*start again")
 
-        server.start()  # as systemd does
+        for server in servers:
+            server.launch()  # as systemd does
         self.assertEqual(alice.must("POST", "/keys/upload", {})["one_time_key_counts"].get("signed_curve25519", 0), 0,
                          "a key may have been given out after the last commit that is left")
-        alice.said = ["kept"]
-        self.expect_well(alice)
-        bob = Person(server, "bob", alice.room)
+        alice.said, bob.said = ["kept"], []
         self.expect_well(alice, bob)
-        self.assertEqual([text for text in bob.seen if text.startswith(("kept", "lost"))], ["kept"])
+        carol = Person(servers[-1], "carol", alice.room)
+        self.expect_well(alice, bob, carol)
+        self.assertEqual([text for text in carol.seen if "kept" in text or "lost" in text], ["kept"])
+
+
+class StandbyTest(ReplicatedTest):
+    def test_at_the_start(self):
+        """Of one that is named alone, and of one among several, of which libpq takes the primary."""
+        alone, among = self.server("alone", database=self.replica.url), self.server("among")
+        self.primary.stop_at_once()
+        for server in (alone, among):
+            server.launch()
+        self.expect(alone, "waiting: PostgreSQL: this is a standby; the primary is needed")
+        self.expect(among, "waiting: PostgreSQL: .*session is read-only")
+        for server in (alone, among):
+            self.assertEqual(server.health()[0], 0, "no port is open yet")
+        self.replica.sql("SELECT pg_promote()")
+        alice = Person(alone, "alice")
+        bob = Person(among, "bob", alice.room)
+        self.expect_well(alice, bob)
+        self.expect_all_seen(alice, bob)

@@ -31,6 +31,12 @@ def wait_for(what, test, seconds=PATIENCE):
     return found
 
 
+def end(postgres):
+    """Killed, it would leave its shared memory behind."""
+    postgres.stop_at_once()
+    postgres.kill()
+
+
 class Person:
     """Says messages in a room and reads them; remembers what was acknowledged, and in which order it was seen."""
 
@@ -152,8 +158,8 @@ class Surroundings:
         return Myelin(name, folder, self.ports.take(), roles, words, {**login, **(environment or {})}, os.environ.get("MYELIN"))
 
     def close(self):
-        for each in (self.postgres, self.nats.servers[0]):
-            each.kill()
+        end(self.postgres)
+        self.nats.servers[0].kill()
         self.temporary.cleanup()
 
 
@@ -232,3 +238,10 @@ class TroubleTest(unittest.TestCase):
             self.assertEqual(len(person.seen), len(set(person.seen)), "twice in /sync")
             acknowledged = [text for text in person.said if text not in person.late]
             self.assertEqual([text for text in person.seen if text in acknowledged], acknowledged)
+
+    def expect_all_seen(self, *people):
+        """By everybody in a room, what all of them said there, in one order."""
+        said = sum(len(person.said) for person in people)
+        for person in people:
+            wait_for(lambda person=person: f"all in /sync: {person.seen}", lambda person=person: person.reads() or len(person.seen) == said)
+            self.assertEqual(person.seen, people[0].seen)
