@@ -92,10 +92,10 @@ TEST(Recorded, AFormOfANewerProgramIsLeftAlone) {
   EXPECT_EQ(error_of(accounts::decode_user_out(from_hex("0440613a6263"))), Code::kUnavailable);
 }
 
-// Goes on from when the database was left: what waits there is not given up for its age.
+// Goes on from a minute after the database was left: what waits there is due, and not given up for its age.
 class ClockOfThen final : public Clock {
  public:
-  explicit ClockOfThen(Milliseconds then) : behind_(real_.now() - then) {}
+  explicit ClockOfThen(Milliseconds then) : behind_(real_.now() - then - 60'000) {}
   Milliseconds now() const override { return real_.now() - behind_; }
   std::chrono::steady_clock::time_point steady() const override { return real_.steady(); }
 

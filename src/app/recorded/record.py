@@ -104,8 +104,7 @@ def live(server):
               alice.says(room, "in a thread", **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}})]
     taken_back = alice.says(room, "taken back")
     alice.put(f"/rooms/{quote(room)}/redact/{quote(taken_back)}/r")
-    alice.send(room, {"m.relates_to": {"rel_type": "m.annotation", "event_id": root, "key": "+"}}, "m.reaction")
-    bob.has_seen(root)
+    bob.has_seen(alice.send(room, {"m.relates_to": {"rel_type": "m.annotation", "event_id": root, "key": "+"}}, "m.reaction"))
     bob.put(f"/pushrules/global/room/{quote(room)}", actions=[])
     alice.says(room, "muted")
     pushed.append(alice.says(room, "muted but urgent"))
