@@ -91,11 +91,12 @@ Task<> Neighbours::keep_watching() {
   bool is_deaf = false;
   while (true) {
     co_await sleep_for(is_deaf ? kLook / 5 : kLook);
-    if (co_await hears(instance_, kOwnAnswer)) {
-      heard_myself = clock_.steady();
+    bool hears_itself = co_await hears(instance_, kOwnAnswer);
+    auto now = clock_.steady();  // before the database is asked: that one may be slow
+    if (hears_itself) {
+      heard_myself = now;
       if (co_await is_on_the_better_side()) on_the_better = clock_.steady();
     }
-    auto now = clock_.steady();
     if (std::exchange(is_deaf, now - heard_myself > kDeaf) != is_deaf)
       is_deaf ? log::warning("leases: they are left to the others while NATS does not answer")
               : log::info("NATS answers again");

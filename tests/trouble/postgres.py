@@ -21,6 +21,16 @@ class AwayTest(TroubleTest):
         self.postgres.start()
         self.expect_well(Person(server, "alice"))
 
+    def test_nats_is_not_blamed_for_it(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        self.postgres.stop_at_once()
+        time.sleep(8)
+        self.postgres.start()
+        self.expect_well(alice)
+        self.assertNotIn("NATS", self.log(server))
+
     def test_a_signal_ends_the_waiting(self):
         server = self.server()
         self.postgres.stop(60)
