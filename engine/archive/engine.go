@@ -151,8 +151,9 @@ func result(err error) C.int {
 	return 0
 }
 
-// plain is without the client's "nats: ": what it stands in says so.
-func plain(text string) string { return strings.ReplaceAll(text, "nats: ", "") }
+// plain is without the client's "nats: ", as what it stands in says so. Nothing is kept for a lost connection, so a full
+// buffer means that there is none.
+var plain = strings.NewReplacer(nats.ErrReconnectBufExceeded.Error(), "not connected", "nats: ", "").Replace
 
 func text(err error) *C.char { return C.CString(plain(err.Error())) }
 

@@ -56,6 +56,7 @@ class TogetherTest(TroubleTest):
         self.assertEqual(sorted(status for status, _ in answers), [200, 503], answers)
         self.assertEqual([answer["errcode"] for status, answer in answers if status == 503], ["M_UNKNOWN"])
         self.expect_all_seen(alice, bob)
+        self.assertNotIn("outbound buffer", str(answers) + "".join(self.log(server) for server in servers))
         nats.start()
         for server in servers:
             self.expect(server, "NATS: connected again")
