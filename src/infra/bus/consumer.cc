@@ -136,14 +136,30 @@ void Consumer::received(std::string_view reply, std::string_view payload) {
     if (wire) calls_.foreign();
     return calls_.acknowledge({std::string(reply)});
   }
-  auto& partition = partitions_[wire->message.partition];
-  auto seq = wire->message.seq;
-  if (!reload_ && seq <= partition.cursor) return calls_.acknowledge({std::string(reply)});
-  partition.head = std::max(partition.head, seq);
-  if (waiting_ >= kMaxWaiting) return calls_.acknowledge({std::string(reply)});
-  auto [it, fresh] = partition.waiting.try_emplace(seq, std::move(wire->message), std::string(reply));
-  if (fresh) ++waiting_;
+  auto delivery = std::make_shared<Delivery>(std::string(reply), wire->messages.size());
+  std::vector<DeliveryPtr> known;
+  for (auto& message : wire->messages)
+    if (!take(std::move(message), delivery)) known.push_back(delivery);
+  acknowledge(known);
   ring_.ring();
+}
+
+// False: it is not needed.
+bool Consumer::take(Message message, const DeliveryPtr& delivery) {
+  auto& partition = partitions_[message.partition];
+  auto seq = message.seq;
+  if (!reload_ && seq <= partition.cursor) return false;
+  partition.head = std::max(partition.head, seq);
+  if (waiting_ >= kMaxWaiting) return false;
+  if (partition.waiting.try_emplace(seq, std::move(message), delivery).second) ++waiting_;
+  return true;
+}
+
+void Consumer::acknowledge(const std::vector<DeliveryPtr>& deliveries) {
+  std::vector<std::string> replies;
+  for (const auto& delivery : deliveries)
+    if (delivery && --delivery->left == 0) replies.push_back(delivery->reply);
+  if (!replies.empty()) calls_.acknowledge(std::move(replies));
 }
 
 void Consumer::head_is(uint32_t p, uint64_t next_seq) {
@@ -183,12 +199,12 @@ Task<> Consumer::rest() {
     if (!co_await changed_.wait(seen, end)) break;
   if (under_way_ > 0) log::warning("{}: what it does with {} does not end", spec_.name, spec_.topic.name);
   if (active_) co_return;  // again
-  std::vector<std::string> unused;
+  std::set<std::string> unused;
   for (auto& partition : partitions_)
     for (auto& [seq, message] : std::exchange(partition.waiting, {}))
-      if (!message.second.empty()) unused.push_back(std::move(message.second));
+      if (message.second) unused.insert(message.second->reply);
   waiting_ = 0;
-  calls_.refuse(std::move(unused));
+  calls_.refuse({unused.begin(), unused.end()});
 }
 
 Task<> Consumer::run() {
@@ -245,7 +261,7 @@ Task<Result<Consumer::Batch>> Consumer::collect() {
     auto& partition = partitions_[p];
     auto& waiting = partition.waiting;
     while (!waiting.empty() && waiting.begin()->first <= partition.cursor) {  // came twice
-      batch.replies.push_back(std::move(waiting.begin()->second.second));
+      batch.deliveries.push_back(std::move(waiting.begin()->second.second));
       waiting.erase(waiting.begin());
       --waiting_;
     }
@@ -255,12 +271,12 @@ Task<Result<Consumer::Batch>> Consumer::collect() {
     for (auto it = waiting.begin(); it != waiting.end() && it->first == to + 1 && batch.messages.size() < kBatch;
          ++it) {
       batch.messages.push_back(it->second.first);
-      if (!it->second.second.empty()) batch.replies.push_back(it->second.second);
+      batch.deliveries.push_back(it->second.second);
       ++to;
     }
     if (to != partition.cursor) batch.moves[p] = {partition.cursor, to};
   }
-  if (batch.messages.empty() && !batch.replies.empty()) calls_.acknowledge(std::move(batch.replies));
+  if (batch.messages.empty()) acknowledge(batch.deliveries);
   co_return batch;
 }
 
@@ -279,7 +295,7 @@ Task<Result<void>> Consumer::read_outbox(uint32_t p) {
   for (auto& row : rows) {
     auto seq = row.seq;
     partition.head = std::max(partition.head, seq);
-    if (partition.waiting.try_emplace(seq, std::move(row), std::string()).second) ++waiting_;
+    if (partition.waiting.try_emplace(seq, std::move(row), nullptr).second) ++waiting_;
   }
   co_return Result<void>{};
 }
@@ -318,7 +334,7 @@ Task<Result<void>> Consumer::apply(Batch batch) {
 }
 
 Task<Result<void>> Consumer::apply_one_by_one(Batch batch) {
-  calls_.acknowledge(std::move(batch.replies));
+  acknowledge(batch.deliveries);
   std::map<uint32_t, uint64_t> at;
   for (auto& [p, move] : batch.moves) at[p] = move.first;
   for (auto& message : batch.messages) {
@@ -373,7 +389,7 @@ void Consumer::done(const Batch& batch) {
     }
   }
   applied_.Increment(static_cast<double>(batch.messages.size()));
-  calls_.acknowledge(batch.replies);
+  acknowledge(batch.deliveries);
 }
 
 }  // namespace myelin::bus

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,14 +37,20 @@ class Consumer {
   uint64_t lag() const;
 
  private:
+  // What the stream delivered at once, acknowledged when nothing of it is needed any more.
+  struct Delivery {
+    std::string reply;
+    size_t left;  // messages
+  };
+  using DeliveryPtr = std::shared_ptr<Delivery>;  // null: from the outbox
   struct Partition {
     uint64_t cursor = 0, head = 0;  // sequence of the last applied; of the last known to exist
-    std::map<uint64_t, std::pair<Message, std::string>> waiting;  // by sequence, with the reply subject
+    std::map<uint64_t, std::pair<Message, DeliveryPtr>> waiting;  // by sequence
   };
   struct Batch {
     std::vector<Message> messages;
     std::map<uint32_t, std::pair<uint64_t, uint64_t>> moves;  // partition -> cursor from, to
-    std::vector<std::string> replies;
+    std::vector<DeliveryPtr> deliveries;
   };
   struct ParkedMessage {
     std::string key;
@@ -64,6 +71,8 @@ class Consumer {
    private:
     Consumer& consumer_;
   };
+  bool take(Message, const DeliveryPtr&);
+  void acknowledge(const std::vector<DeliveryPtr>&);
   Task<Result<bool>> step();  // false: there was nothing to do
   Task<> pause_after(const Error&);
   Task<Result<void>> load();

@@ -23,7 +23,10 @@ void call(const FollowerSpec& spec, const std::function<void()>& what) {
 void Follower::received(std::string_view payload) {
   auto wire = decode_wire(payload);
   if (!wire || wire->generation != generation_) return;
-  const auto& message = wire->message;
+  for (const auto& message : wire->messages) received(message);
+}
+
+void Follower::received(const Message& message) {
   auto& last = partitions_[message.partition].last;
   if (message.seq <= last) return;
   if (message.seq > last + 1) missed();

@@ -28,6 +28,7 @@ class Follower {
     uint64_t last = 0;   // everything up to here came, or missed() was called after it was committed
     uint64_t shown = 0;  // the head of the poll before
   };
+  void received(const Message&);
   void missed();
 
   Topic topic_;

@@ -25,7 +25,7 @@ class Followers : public ::testing::Test {
     EXPECT_EQ(take(), Bodies{"missed"}) << "once at the start";
   }
   void comes(uint32_t partition, uint64_t seq, std::string_view generation = "g") {
-    follower_.received(encode_wire(generation, partition, seq, fmt::format("{}/{}", partition, seq)));
+    follower_.received(encode_wire(generation, {"", partition, seq, fmt::format("{}/{}", partition, seq)}));
   }
   void heads(const std::map<uint32_t, uint64_t>& last) {
     std::array<uint64_t, kPartitions> next{};

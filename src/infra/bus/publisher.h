@@ -19,6 +19,7 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
 
  private:
   void flush();  // the loop
+  std::vector<Outgoing> packed(std::vector<db::OutboxRow>&) const;
   void drop(size_t rows);
   void note(const Result<void>& stored);  // in the log, when it changes
   Transport& transport_;

@@ -1,33 +1,27 @@
-// A message as it travels in a stream: generation, partition, sequence, body; and the answer to a command. Any thread.
+// What travels in a stream: messages of one topic that were committed together; and the answer to a command. Any
+// thread.
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "infra/bus/bus.h"
+#include "infra/db/db.h"
 
 namespace myelin::bus {
 
-inline std::string encode_wire(std::string_view generation, uint32_t partition, uint64_t seq, std::string_view body) {
-  std::string out;
-  append_string(out, generation);
-  append_varint(out, partition);
-  append_varint(out, seq);
-  out += body;
-  return out;
-}
-
 struct Wire {
   std::string_view generation;
-  Message message;
+  std::vector<Message> messages;  // one at least
 };
-inline std::optional<Wire> decode_wire(std::string_view in) {
-  auto generation = read_string(in);
-  auto partition = read_varint(in), seq = read_varint(in);
-  if (!generation || !partition || !seq || *partition >= kPartitions) return std::nullopt;
-  return Wire{*generation, {static_cast<uint32_t>(*partition), *seq, std::string(in)}};
+std::string encode_wire(std::string_view generation, std::span<const db::OutboxRow>);  // of one topic
+inline std::string encode_wire(std::string_view generation, const db::OutboxRow& row) {
+  return encode_wire(generation, std::span(&row, 1));
 }
+std::optional<Wire> decode_wire(std::string_view);
 
 // The first byte tells whether the rest is what the handler answered, or why it did not.
 inline constexpr char kAnswered = '+', kFailed = '-';

@@ -183,7 +183,8 @@ void World::send_unpublished(const std::vector<std::string>& keys) {
 void World::publish_raw(Node& node, std::string_view generation, uint32_t partition, uint64_t seq,
                         std::string_view body) {
   bool stored = false;
-  node.wire->publish({{fmt::format("{}.{}", kTopic.name, partition), encode_wire(generation, partition, seq, body)}},
+  node.wire->publish({{fmt::format("{}.{}", kTopic.name, partition),
+                       encode_wire(generation, {"", partition, seq, std::string(body)})}},
                      [&](Result<void> result) { stored = result.has_value(); });
   EXPECT_TRUE(until([&] { return stored; }));
 }
