@@ -172,7 +172,7 @@ func call(handle C.uint64_t, message **C.char, step func(*engine, context.Contex
 	}
 	ctx, cancel := context.WithTimeout(e.alive, answerTime)
 	defer cancel()
-	err := step(e, ctx)
+	err := e.explained(step(e, ctx))
 	if e.server != nil && storeFailed(err) {
 		err = fmt.Errorf("%w: %v", errDamaged, err)
 	}
@@ -211,22 +211,41 @@ func (l logger) why() string {
 func (e *engine) info(format string, v ...any)    { e.log(1, fmt.Sprintf(format, v...)) }
 func (e *engine) warning(format string, v ...any) { e.log(2, plain(fmt.Sprintf(format, v...))) }
 
-// complaints are not repeated within a minute.
+// complaints: each is told once a minute, and a few in all: what NATS refuses, it refuses for every message.
 type complaints struct {
-	mu   sync.Mutex
-	last string
-	at   time.Time
+	mu     sync.Mutex
+	since  time.Time
+	told   map[string]bool
+	denied error // a permission that was missing last
+	at     time.Time
 }
 
 func (e *engine) complain(err error) {
+	const most = 6
 	c, text := &e.complaints, err.Error()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if text == c.last && time.Since(c.at) < time.Minute {
-		return
+	if time.Since(c.since) > time.Minute {
+		c.since, c.told = time.Now(), map[string]bool{}
 	}
-	c.last, c.at = text, time.Now()
-	e.warning("NATS: %s", text)
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		c.denied, c.at = err, time.Now()
+	}
+	if len(c.told) < most && !c.told[text] {
+		c.told[text] = true
+		e.warning("NATS: %s", text)
+	}
+}
+
+// explained: nobody answers what nobody was allowed to ask.
+func (e *engine) explained(err error) error {
+	c := &e.complaints
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if silent(err) && c.denied != nil && time.Since(c.at) < answerTime {
+		return fmt.Errorf("%w (%w)", err, c.denied)
+	}
+	return err
 }
 
 func (e *engine) startServer(o options) error {

@@ -119,7 +119,7 @@ func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
 	have := stream.CachedInfo().Config
 	if have.Storage != config.Storage || have.Retention == jetstream.WorkQueuePolicy {
 		return fmt.Errorf("%w: stream %s is there with %v storage and %v retention, not with %v and %v; it is never deleted "+
-			"by itself: stop the server and remove it (nothing in it is lost: the database has it)",
+			"by itself: remove it (nothing in it is lost: the database has it)",
 			errDeclared, s.Name, have.Storage, have.Retention, config.Storage, config.Retention)
 	}
 	want := have
@@ -332,7 +332,7 @@ func engine_unsubscribe(handle C.uint64_t, token C.uint64_t) {
 
 func (e *engine) keepConsuming(wanted context.Context, stream, name string, prefetch int, token uint64) {
 	const shortest, longest = 50 * time.Millisecond, 2 * time.Second
-	pause, said := shortest, ""
+	pause := shortest
 	for wanted.Err() == nil {
 		started := time.Now()
 		err := e.consume(wanted, stream, name, prefetch, token)
@@ -340,12 +340,9 @@ func (e *engine) keepConsuming(wanted context.Context, stream, name string, pref
 			return
 		}
 		if time.Since(started) > longest {
-			pause, said = shortest, ""
+			pause = shortest
 		}
-		if text := err.Error(); text != said {
-			said = text
-			e.warning("NATS: the subscription of %s to %s is made again: %v", name, stream, err)
-		}
+		e.complain(fmt.Errorf("the subscription of %s to %s is made again: %w", name, stream, err))
 		select {
 		case <-wanted.Done():
 			return

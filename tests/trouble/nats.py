@@ -121,6 +121,42 @@ class CredentialsTest(TroubleTest):
         self.change('"room.out.*", ', "")
         self.expect_no_harm(server, alice)
 
+    def count(self, server, text):
+        return len(re.findall(text, self.log(server)))
+
+    def test_a_missing_permission_is_told_now_and_then(self):
+        self.change('"room.out.*", ', "")
+        server = self.started()
+        people = [Person(server, name) for name in ("alice", "bob", "carol")]
+        for number in range(10):
+            for person in people:
+                self.assertEqual(person.tries(f"{person.name} {number}")[0], 200)
+        for person in people:
+            wait_for("it is in /sync", person.has_read_all)
+        self.assertLess(self.count(server, r"warning .*NATS"), 10, self.log(server))
+        self.assertEqual(self.count(server, r"NATS takes messages of room\.out again"), 0, self.log(server))
+
+    def test_a_consumer_that_may_not_pull(self):
+        self.change('"$JS.API.CONSUMER.MSG.NEXT.room_out.sync", ', "")
+        server = self.started()
+        alice = Person(server, "alice")
+        self.assertEqual(alice.tries("by the database")[0], 200)
+        wait_for("it is in /sync", alice.has_read_all)
+        self.expect(server, "the subscription of sync to room_out is made again")
+        before = self.count(server, "NATS")
+        time.sleep(15)
+        self.assertLess(self.count(server, "NATS") - before, 3, self.log(server))
+        self.reload(self.right)
+        self.expect_well(alice)
+
+    def test_a_permission_without_which_it_cannot_start(self):
+        self.change('"$JS.API.STREAM.INFO.*", ', "")
+        server = self.server()
+        server.launch()
+        self.expect(server, r'waiting: NATS: .*Publish to "\$JS\.API\.STREAM\.INFO')
+        self.reload(self.right)
+        self.expect_well(Person(server, "alice"))
+
 
 class ByHandTest(TroubleTest):
     """Each changed while the server runs, and while it is stopped."""
@@ -238,7 +274,7 @@ class FullTest(TroubleTest):
             self.forget(server)
             admin.api("STREAM.DELETE.other")
             self.expect_well(alice)
-            self.expect(server, "NATS takes messages again")
+            self.expect(server, "NATS takes messages of room.out again")
 
     def test_full_at_the_start(self):
         self.addCleanup(self.make_room)

@@ -143,7 +143,7 @@ class Cluster:
     def close(self):
         """Ends everything at once, and removes a folder of its own."""
         for each in reversed(self.programs()):
-            each.kill()
+            each.stop_at_once()
         if self.temporary:
             self.temporary.cleanup()
 

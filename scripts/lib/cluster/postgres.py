@@ -60,8 +60,11 @@ class Postgres(Process):
         return subprocess.run(asked, check=False).returncode == 0
 
     def stop_at_once(self):
+        """Killed, it would leave its shared memory behind."""
+        self.resume()
         self.send(signal.SIGQUIT)
-        self.wait()
+        if not self.wait():
+            self.kill()
 
     def sql(self, statement):
         """What psql prints, unaligned, a line for each row."""

@@ -21,6 +21,11 @@ class WatchedDatabase final : public db::Database {
   // The next write of an owner is done, and is said to be `code`: its answer was lost.
   void lose_answer(Code code) { lost_ = code; }
 
+  // The next write of an owner is done, and not answered before release_answer().
+  void hold_answer() { holds_ = true; }
+  bool has_answer() const { return held_ != nullptr; }
+  void release_answer() { std::exchange(held_, nullptr)(); }
+
   void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
     real_->on_committed(std::move(receiver));
   }
@@ -47,6 +52,10 @@ class WatchedDatabase final : public db::Database {
       write.done = [done = std::move(write.done), code = *std::exchange(lost_, std::nullopt)](Result<void> status) {
         done(status ? fail(code, "the answer was lost") : std::move(status));
       };
+    if (write.options.fence && std::exchange(holds_, false))
+      write.done = [this, done = std::move(write.done)](Result<void> status) {
+        held_ = [done, status = std::move(status)] { done(status); };
+      };
     Inside::hand(*real_, std::move(write));
   }
   void submit(Read read) override {
@@ -58,6 +67,8 @@ class WatchedDatabase final : public db::Database {
   size_t reads_ = 0, writes_ = 0, fails_at_ = 0;
   Error error_{};
   std::optional<Code> lost_;
+  bool holds_ = false;
+  std::function<void()> held_;
 };
 
 }  // namespace myelin::testing

@@ -16,6 +16,7 @@ constexpr auto kShortestPause = std::chrono::milliseconds(20);
 constexpr auto kLongestPause = std::chrono::milliseconds(5'000);
 constexpr auto kStalePause = std::chrono::milliseconds(160);  // the longest
 constexpr int kStaleWithoutWord = 50;                         // in a row
+constexpr auto kSilence = std::chrono::minutes(1);            // after a warning, about the same
 constexpr auto kLongestRest = std::chrono::seconds(10);
 
 // Would fail the same way again, whatever the world does.
@@ -218,6 +219,7 @@ Task<> Consumer::run() {
     if (stepped) {
       pause_ = {};
       stale_ = 0;
+      told_.clear();
       if (!*stepped) co_await ring_.wait(seen, steady_now() + std::chrono::seconds(30));
       continue;
     }
@@ -230,9 +232,11 @@ Task<> Consumer::run() {
 Task<> Consumer::pause_after(const Error& error) {
   bool is_stale = error.code == Code::kStale;
   stale_ = is_stale ? stale_ + 1 : 0;
-  auto level = error.code == Code::kCorrupt             ? log::Level::kError
-               : is_stale && stale_ < kStaleWithoutWord ? log::Level::kDebug
-                                                        : log::Level::kWarning;
+  bool is_news = told_ != error.message || steady_now() >= told_at_ + kSilence;
+  auto level = !is_news || (is_stale && stale_ < kStaleWithoutWord) ? log::Level::kDebug
+               : error.code == Code::kCorrupt                       ? log::Level::kError
+                                                                    : log::Level::kWarning;
+  if (level != log::Level::kDebug) told_ = error.message, told_at_ = steady_now();
   log::write(level, fmt::format("{}: {} cannot be applied now and is tried again: {}", spec_.name, spec_.topic.name,
                                 error.message));
   auto seen = changed_.generation();

@@ -106,6 +106,8 @@ class Consumer {
   int stale_ = 0;      // steps in which another process was faster, one after the other
   int under_way_ = 0;  // things that rest() waits for
   std::chrono::milliseconds pause_{0};
+  std::string told_;  // in the log, of trouble that goes on
+  std::chrono::steady_clock::time_point told_at_;
   bool active_ = false;
   bool reload_ = true;
   bool stopped_ = false;  // for good

@@ -30,8 +30,9 @@ class Deliveries : public ::testing::Test {
     std::vector<db::OutboxRow> rows;
     for (auto seq = from; seq <= to; ++seq)
       rows.push_back({kTopic.name, partition_of("x"), seq, "x/" + std::to_string(seq)});
-    node.wire->publish({{fmt::format("{}.{}", kTopic.name, partition_of("x")), encode_wire(world_.db->generation(), rows)}},
-                       [](const Result<void>& stored) { EXPECT_TRUE(stored); });
+    node.wire->publish(
+        {{fmt::format("{}.{}", kTopic.name, partition_of("x")), encode_wire(world_.db->generation(), rows)}},
+        [](const Result<void>& stored) { EXPECT_TRUE(stored); });
     world_.pass(std::chrono::milliseconds(20));
   }
   size_t unacknowledged() { return world_.memory->copy().at(std::string(kTopic.name)).at("r").size(); }

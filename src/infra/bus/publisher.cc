@@ -13,8 +13,8 @@
 namespace myelin::bus {
 namespace {
 constexpr size_t kMaxQueued = 16'384;  // rows
-constexpr int kMaxUnderWay = 64;       // batches
-constexpr ptrdiff_t kMostPacked = 256;
+constexpr int kMaxUnderWay = 128;      // batches of a topic
+constexpr size_t kMostPacked = 256;
 constexpr size_t kMostPackedBytes = 64 << 10;
 }  // namespace
 
@@ -43,29 +43,43 @@ void Publisher::drop(size_t rows) {
   missed_();
 }
 
-void Publisher::note(const Result<void>& stored) {
-  if (std::exchange(is_refused_, !stored) == is_refused_) return;
+void Publisher::note(std::string_view topic, const Result<void>& stored) {
+  bool is_news = stored ? refused_.erase(topic) > 0 : refused_.insert(topic).second;
+  if (!is_news) return;
   if (stored)
-    log::info("bus: NATS takes messages again");
+    log::info("bus: NATS takes messages of {} again", topic);
   else
-    log::warning("bus: NATS does not take messages ({}): they are read from the database, which may take a second",
-                 stored.error().message);
+    log::warning(
+        "bus: NATS does not take messages of {} ({}): they are read from the database, which may take a second", topic,
+        stored.error().message);
 }
 
-// Rows of one topic go in one message while it is small: to carry one takes as much work as to carry fifty.
-std::vector<Outgoing> Publisher::packed(std::vector<db::OutboxRow>& rows) const {
-  std::ranges::sort(rows, {}, [](const auto& row) { return std::tuple(row.topic, row.partition, row.seq); });
+// Several go in one message while it is small: to carry one takes as much work as to carry fifty.
+std::vector<Outgoing> Publisher::packed(std::span<const db::OutboxRow> rows) const {
   std::vector<Outgoing> messages;
-  for (auto first = rows.begin(); first != rows.end();) {
-    auto last = first;
-    for (size_t bytes = 0; last != rows.end() && last->topic == first->topic; ++last) {
-      bytes += last->body.size();
-      if (last != first && (bytes > kMostPackedBytes || last - first >= kMostPacked)) break;
-    }
-    messages.push_back({fmt::format("{}.{}", first->topic, first->partition), encode_wire(generation_, {first, last})});
-    first = last;
+  while (!rows.empty()) {
+    size_t count = 0, bytes = 0;
+    do bytes += rows[count++].body.size();
+    while (count < std::min(rows.size(), kMostPacked) && bytes + rows[count].body.size() <= kMostPackedBytes);
+    messages.push_back(
+        {fmt::format("{}.{}", rows[0].topic, rows[0].partition), encode_wire(generation_, rows.first(count))});
+    rows = rows.subspan(count);
   }
   return messages;
+}
+
+void Publisher::publish(std::span<const db::OutboxRow> rows) {
+  if (under_way_ >= kMaxUnderWay) return drop(rows.size());
+  ++under_way_;
+  published_.Increment(static_cast<double>(rows.size()));
+  auto stored = [self = shared_from_this(), topic = rows[0].topic, count = rows.size()](Result<void> status) {
+    crash_point("publish.unacked");
+    --self->under_way_;
+    if (self->stopped_) return;
+    self->note(topic, status);
+    if (!status) self->drop(count);
+  };
+  transport_.publish(packed(rows), std::move(stored));
 }
 
 void Publisher::flush() {
@@ -80,17 +94,13 @@ void Publisher::flush() {
   if (stopped_) return;
   if (overflow > 0) drop(overflow);
   if (rows.empty()) return;
-  if (under_way_ >= kMaxUnderWay) return drop(rows.size());
   crash_point("publish.before");
-  published_.Increment(static_cast<double>(rows.size()));
-  ++under_way_;
-  transport_.publish(packed(rows), [self = shared_from_this(), count = rows.size()](Result<void> stored) {
-    crash_point("publish.unacked");
-    --self->under_way_;
-    if (self->stopped_) return;
-    self->note(stored);
-    if (!stored) self->drop(count);
-  });
+  std::ranges::sort(rows, {}, [](const auto& row) { return std::tuple(row.topic, row.partition, row.seq); });
+  for (auto first = rows.begin(); first != rows.end();) {
+    auto last = std::find_if(first, rows.end(), [&](const auto& row) { return row.topic != first->topic; });
+    publish({first, last});
+    first = last;
+  }
   crash_point("publish.after");
 }
 

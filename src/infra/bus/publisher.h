@@ -2,6 +2,8 @@
 // consumers read it from the outbox.
 #pragma once
 #include <mutex>
+#include <set>
+#include <span>
 #include <vector>
 
 #include "base/metrics.h"
@@ -18,10 +20,11 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   void stop();                                 // the loop; before the transport goes
 
  private:
-  void flush();  // the loop
-  std::vector<Outgoing> packed(std::vector<db::OutboxRow>&) const;
+  void flush();                                  // the loop
+  void publish(std::span<const db::OutboxRow>);  // of one topic
+  std::vector<Outgoing> packed(std::span<const db::OutboxRow>) const;
   void drop(size_t rows);
-  void note(const Result<void>& stored);  // in the log, when it changes
+  void note(std::string_view topic, const Result<void>& stored);  // in the log, when it changes
   Transport& transport_;
   Executor loop_;
   std::string generation_;
@@ -30,8 +33,9 @@ class Publisher : public std::enable_shared_from_this<Publisher> {
   std::vector<db::OutboxRow> queue_;  // guarded by mutex_
   size_t overflow_ = 0;               // rows that did not fit; guarded by mutex_
   bool scheduled_ = false;            // guarded by mutex_
-  int under_way_ = 0;                 // batches that the transport has not answered; the loop
-  bool stopped_ = false, is_refused_ = false;
+  int under_way_ = 0;                 // batches of a topic that the transport has not answered; the loop
+  bool stopped_ = false;
+  std::set<std::string_view> refused_;  // topics whose messages NATS does not take
   prometheus::Counter& published_;
   prometheus::Counter& dropped_;
 };

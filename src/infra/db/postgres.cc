@@ -30,12 +30,6 @@ Code code_of(std::string_view sqlstate) {
 
 std::string_view or_empty(const char* text) { return text == nullptr ? "" : text; }
 
-std::string trimmed(const char* text) {
-  std::string out(or_empty(text));
-  while (!out.empty() && (out.back() == '\n' || out.back() == ' ')) out.pop_back();
-  return out;
-}
-
 // Parameters in the binary format.
 struct Parameters {
   explicit Parameters(std::span<const Value> values) {
@@ -353,14 +347,15 @@ void PostgresSession::note_trouble(const PGresult* result, uint64_t ticket) {
   auto severity = or_empty(PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED));
   auto advice = state == "25006" ? ": is it a standby, or its default_transaction_read_only on?" : "";
   Error error{state.empty() ? Code::kUnavailable : code_of(state),
-              fmt::format("PostgreSQL: {} ({}){}", trimmed(PQresultErrorMessage(result)), state, advice)};
+              fmt::format("PostgreSQL: {}{}{}", in_one_line(PQresultErrorMessage(result)),
+                          state.empty() ? "" : fmt::format(" ({})", state), advice)};
   trouble_ = Trouble{std::move(error), state, ticket, state.empty() || severity == "FATAL" || severity == "PANIC"};
   if (trouble_->fatal) in_transaction_ = false;
 }
 
 void PostgresSession::lose_connection(uint64_t ticket) {
   if (!trouble_) {
-    auto message = connection_ ? trimmed(PQerrorMessage(connection_.get())) : std::string();
+    auto message = in_one_line(connection_ ? PQerrorMessage(connection_.get()) : "");
     trouble_ = Trouble{{Code::kUnavailable, "PostgreSQL: " + message}, "", ticket, true};
   }
   connection_.reset();

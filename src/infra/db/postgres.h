@@ -29,6 +29,8 @@ struct PostgresSettings {
   bool heeds_marks = true;
 };
 
+// What libpq says, or nothing, in one line for the log.
+std::string in_one_line(const char* said);
 // Connects, sets the session up and checks what the spine demands of the server (docs/spine.md, rule A3). kUnavailable:
 // it may be right again by itself. Blocks for seconds.
 Result<PgConnection> connect_postgres(const PostgresSettings&);

@@ -8,15 +8,23 @@
 #include "infra/db/postgres.h"
 
 namespace myelin::db {
-namespace {
-
-// In one line.
-std::string said_by(const PGconn* connection) {
-  std::string out = PQerrorMessage(connection);
-  while (!out.empty() && out.back() == '\n') out.pop_back();
-  for (size_t at = 0; (at = out.find('\n', at)) != std::string::npos;) out.replace(at, 1, "; ");
+std::string in_one_line(const char* said) {
+  std::string out;
+  for (std::string_view text = said == nullptr ? "" : said; !text.empty();) {
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    bool goes_on = line.starts_with('\t');  // the line before
+    if (goes_on) line.remove_prefix(1);
+    while (line.ends_with(' ')) line.remove_suffix(1);
+    if (!out.empty() && !line.empty()) out += goes_on ? " " : "; ";
+    out += line;
+  }
   return out;
 }
+
+namespace {
+
+std::string said_by(const PGconn* connection) { return in_one_line(PQerrorMessage(connection)); }
 
 // Why a server refuses a connection, by another attempt; "" when none answered. (libpq says so in words only: in the
 // language of the server.)

@@ -314,5 +314,13 @@ TEST_F(Postgres, AServerThatIsNotThereIsAnError) {
   EXPECT_EQ(open_again().error().code, Code::kInvalidParam);
 }
 
+TEST(PostgresWords, StandInOneLine) {
+  EXPECT_EQ(in_one_line(nullptr), "");
+  EXPECT_EQ(in_one_line("no such table\n"), "no such table");
+  EXPECT_EQ(in_one_line("server closed the connection unexpectedly\n\tThis probably means the server terminated\n"),
+            "server closed the connection unexpectedly This probably means the server terminated");
+  EXPECT_EQ(in_one_line("first host: refused\nsecond host: refused\n"), "first host: refused; second host: refused");
+}
+
 }  // namespace
 }  // namespace myelin::db
