@@ -1,6 +1,7 @@
 // A database that counts what is asked of it, and fails what a test tells it to. Thread: the loop.
 #pragma once
 #include <memory>
+#include <mutex>
 
 #include "infra/db/db.h"
 
@@ -23,8 +24,14 @@ class WatchedDatabase final : public db::Database {
 
   // The next write of an owner is done, and not answered before release_answer().
   void hold_answer() { holds_ = true; }
-  bool has_answer() const { return held_ != nullptr; }
-  void release_answer() { std::exchange(held_, nullptr)(); }
+  bool has_answer() const {
+    std::lock_guard lock(mutex_);
+    return held_ != nullptr;
+  }
+  void release_answer() {
+    std::lock_guard lock(mutex_);
+    std::exchange(held_, nullptr)();
+  }
 
   void on_committed(std::function<void(std::vector<db::OutboxRow>)> receiver) override {
     real_->on_committed(std::move(receiver));
@@ -54,6 +61,7 @@ class WatchedDatabase final : public db::Database {
       };
     if (write.options.fence && std::exchange(holds_, false))
       write.done = [this, done = std::move(write.done)](Result<void> status) {
+        std::lock_guard lock(mutex_);  // a lane's thread
         held_ = [done, status = std::move(status)] { done(status); };
       };
     Inside::hand(*real_, std::move(write));
@@ -68,7 +76,8 @@ class WatchedDatabase final : public db::Database {
   Error error_{};
   std::optional<Code> lost_;
   bool holds_ = false;
-  std::function<void()> held_;
+  mutable std::mutex mutex_;
+  std::function<void()> held_;  // guarded by mutex_
 };
 
 }  // namespace myelin::testing

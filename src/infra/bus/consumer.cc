@@ -145,15 +145,16 @@ void Consumer::received(std::string_view reply, std::string_view payload) {
   ring_.ring();
 }
 
-// False: it is not needed.
+// False: it is not needed, or waits already.
 bool Consumer::take(Message message, const DeliveryPtr& delivery) {
   auto& partition = partitions_[message.partition];
   auto seq = message.seq;
   if (!reload_ && seq <= partition.cursor) return false;
   partition.head = std::max(partition.head, seq);
   if (waiting_ >= kMaxWaiting) return false;
-  if (partition.waiting.try_emplace(seq, std::move(message), delivery).second) ++waiting_;
-  return true;
+  bool is_fresh = partition.waiting.try_emplace(seq, std::move(message), delivery).second;
+  waiting_ += is_fresh ? 1 : 0;
+  return is_fresh;
 }
 
 void Consumer::acknowledge(const std::vector<DeliveryPtr>& deliveries) {
