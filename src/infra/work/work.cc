@@ -136,14 +136,14 @@ class QueuesImpl final : public Queues {
     }
   }
 
-  // False: another process is at it.
+  // False: another process is at it, or has done it: its number may be a later item's by now.
   Task<Result<bool>> claim(const Queue& queue, Item item) {
     if (!shared()) co_return true;
     co_return co_await db_.write({}, [name = queue.spec.name, item, holder = holder_, now = clock_.now()](db::Tx& tx) {
       int64_t claimed = tx.exec(
           "UPDATE work SET holder = $1, lease_until = {clock $2} + $3 WHERE queue = $4 AND key = $5 AND id = $6 AND "
-          "(lease_until <= {clock $2} OR holder = $1)",
-          holder, now, kLease.count(), name, item.key, item.id);
+          "body = $7 AND (lease_until <= {clock $2} OR holder = $1)",
+          holder, now, kLease.count(), name, item.key, item.id, item.body);
       return claimed == 1;
     });
   }

@@ -342,6 +342,29 @@ TEST_P(WorkLeases, WhoLosesItsLeaseLosesItsResult) {
   EXPECT_EQ(count(), 0) << "the late result";
 }
 
+// What was found some time ago may have been done by another, and its number given to the next item of the key.
+TEST_P(WorkLeases, WhatAnotherHasDoneIsNotTakenForWhatCameAfterIt) {
+  bool go_on = false;
+  add("slow", "1");
+  add("a", "1", 1);
+  pass(2);
+  declare(
+      [&](Item item) -> Task<Outcome> {
+        while (!go_on && item.key == "slow") co_await sleep_for(std::chrono::milliseconds(1));
+        co_return Outcome{};
+      },
+      1);
+  ASSERT_TRUE(until([&] { return attempts_.size() == 1; }));
+  ASSERT_EQ(attempts_[0], "slow1");  // the other one waits for it, in memory
+  write([now = clock_.now()](db::Tx& tx) {
+    tx.exec("DELETE FROM work WHERE key = 'a'");
+    enqueue(tx, "q", "a", "2", now);
+  });
+  go_on = true;
+  EXPECT_TRUE(until_empty());
+  EXPECT_EQ(attempts_, (std::vector<std::string>{"slow1", "a2"}));
+}
+
 TEST_P(WorkLeases, AStopGivesLeasesUp) {
   declare([](Item) -> Task<Outcome> {
     co_await sleep_for(std::chrono::hours(1));
