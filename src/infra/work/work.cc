@@ -125,9 +125,10 @@ class QueuesImpl final : public Queues {
         next = *looked;
       }
       for (; !queue.due.empty() && queue.has_room(); queue.due.pop_front()) {
-        auto& item = queue.due.front();
+        auto item = std::move(queue.due.front());
         queue.busy.insert(item.key);
-        tasks_.spawn("work " + queue.spec.name + " " + item.key, attempt(queue, std::move(item)));
+        auto name = "work " + queue.spec.name + " " + item.key;
+        tasks_.spawn(std::move(name), attempt(queue, std::move(item)));
       }
       queue.running.Set(static_cast<double>(queue.busy.size()));
       auto longest = shared() ? kLease.count() / 2 : kLongestPause;  // what another was at when it was killed
