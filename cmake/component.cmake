@@ -69,7 +69,7 @@ function(myelin_test name)
                         GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)  # seconds; what hangs is ended
   if(MYELIN_SANITIZE STREQUAL "thread")
     set_tests_properties(${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT
                          "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp die_after_fork=0")
