@@ -41,10 +41,11 @@ function(myelin_library name)
     if(ARG_TESTS_COMPUTE)
       set(computes COMPUTES)
     endif()
-    myelin_test(${name}_test ${computes} SOURCES ${tests} DEPENDS ${name} ${ARG_TEST_DEPENDS})
+    set(long "")
     if(ARG_TESTS_LONG)
-      set_tests_properties(${name}_test PROPERTIES COST 100)  # begun first, so that nothing waits for them at the end
+      set(long LONG)
     endif()
+    myelin_test(${name}_test ${computes} ${long} SOURCES ${tests} DEPENDS ${name} ${ARG_TEST_DEPENDS})
   endif()
   if(MYELIN_FUZZ)
     foreach(file ${fuzzers})
@@ -54,10 +55,11 @@ function(myelin_library name)
   endif()
 endfunction()
 
-# myelin_test(NAME [COMPUTES] SOURCES files... DEPENDS libraries...): one GoogleTest program, one ctest entry. COMPUTES: its
-# own code takes more time to run than to be compiled well.
+# myelin_test(NAME [COMPUTES] [LONG] SOURCES files... DEPENDS libraries...): one GoogleTest program. COMPUTES: its own code takes
+# more time to run than to be compiled well. LONG: two ctest entries with half of the tests each, begun first, so that nothing
+# waits for them at the end.
 function(myelin_test name)
-  cmake_parse_arguments(ARG "COMPUTES" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "COMPUTES;LONG" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   if(ARG_COMPUTES)
     target_precompile_headers(${name} REUSE_FROM myelin_pch)
@@ -68,12 +70,25 @@ function(myelin_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} Boost::headers Boost::url fmt::fmt spdlog::spdlog
                         GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
-  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 900)  # seconds; what hangs is ended
-  if(MYELIN_SANITIZE STREQUAL "thread")
-    set_tests_properties(${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT
-                         "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp die_after_fork=0")
+  set(entries ${name})
+  if(ARG_LONG)
+    set(entries ${name}_1 ${name}_2)
   endif()
+  set(shard 0)
+  foreach(entry ${entries})
+    add_test(NAME ${entry} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${entry} PROPERTIES TIMEOUT 300)
+    if(ARG_LONG)
+      set_tests_properties(${entry} PROPERTIES COST 100)
+      set_property(TEST ${entry} APPEND PROPERTY ENVIRONMENT GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=${shard})
+    endif()
+    if(MYELIN_SANITIZE STREQUAL "thread")
+      set_tests_properties(${entry} PROPERTIES TIMEOUT 1800)
+      set_property(TEST ${entry} APPEND PROPERTY ENVIRONMENT
+                   "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp die_after_fork=0")
+    endif()
+    math(EXPR shard "${shard} + 1")
+  endforeach()
 endfunction()
 
 # myelin_fuzzer(NAME FILE LIBRARY): a libFuzzer program; its kept corpus is tests/fuzz/corpus/NAME.

@@ -211,30 +211,36 @@ func (l logger) why() string {
 func (e *engine) info(format string, v ...any)    { e.log(1, fmt.Sprintf(format, v...)) }
 func (e *engine) warning(format string, v ...any) { e.log(2, plain(fmt.Sprintf(format, v...))) }
 
-// complaints: each is told once a minute, and a few in all: what NATS refuses, it refuses for every message.
+// complaints: each is told once a minute, and of missing permissions a few: they name a subject, which may be each message's own.
 type complaints struct {
-	mu     sync.Mutex
-	since  time.Time
-	told   map[string]bool
-	denied error // a permission that was missing last
-	at     time.Time
+	mu      sync.Mutex
+	since   time.Time
+	told    map[string]bool
+	denials int   // told
+	denied  error // the last one
+	at      time.Time
 }
 
 func (e *engine) complain(err error) {
-	const most = 6
+	const mostDenials = 6
 	c, text := &e.complaints, err.Error()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if time.Since(c.since) > time.Minute {
-		c.since, c.told = time.Now(), map[string]bool{}
+		c.since, c.told, c.denials = time.Now(), map[string]bool{}, 0
 	}
-	if errors.Is(err, nats.ErrPermissionViolation) {
+	isDenial := errors.Is(err, nats.ErrPermissionViolation)
+	if isDenial {
 		c.denied, c.at = err, time.Now()
 	}
-	if len(c.told) < most && !c.told[text] {
-		c.told[text] = true
-		e.warning("NATS: %s", text)
+	if c.told[text] || isDenial && c.denials == mostDenials {
+		return
 	}
+	if isDenial {
+		c.denials++
+	}
+	c.told[text] = true
+	e.warning("NATS: %s", text)
 }
 
 // explained: nobody answers what nobody was allowed to ask.

@@ -247,23 +247,27 @@ TEST(FormerOwner, SaysThatTheRoomHasMovedAndRefusesNothing) {
   const UserId alice = user("alice"), bob = user("bob");
   auto room = world.create(world.room_of(alice));
   std::optional<Result<EventId>> of_alice, of_bob;
+  auto until = [&](const std::function<bool()>& goal) {
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!goal() && std::chrono::steady_clock::now() < end) world.loop.run(sleep_for(milliseconds(2)));
+    return goal();
+  };
   auto send = [&](const UserId& sender, std::optional<Result<EventId>>& answer) {
     SendEvent request{room, sender, "m.room.message", {}, text("hello")};
     boost::asio::co_spawn(world.loop.executor(), world.owner().send(std::move(request)),
                           [&](std::exception_ptr, Result<EventId> result) { answer = std::move(result); });
-    for (int i = 0; i < 20; ++i) world.loop.run(sleep_for(milliseconds(5)));
   };
   world.db->hold_answer();
   send(alice, of_alice);
-  ASSERT_TRUE(world.db->has_answer());
+  ASSERT_TRUE(until([&] { return world.db->has_answer(); }));
   send(bob, of_bob);  // who is not in the room
+  world.loop.run(sleep_for(milliseconds(100)));
   ASSERT_FALSE(of_bob);
   boost::asio::co_spawn(world.loop.executor(), world.owner().let_go(bus::partition_of(room.str())),
                         boost::asio::detached);
   world.loop.run(sleep_for(milliseconds(20)));
   world.db->release_answer();
-  for (int i = 0; i < 400 && !(of_alice && of_bob); ++i) world.loop.run(sleep_for(milliseconds(5)));
-  ASSERT_TRUE(of_alice && of_bob);
+  ASSERT_TRUE(until([&] { return of_alice && of_bob; }));
   EXPECT_TRUE(*of_alice) << "it was stored while the room was its own";
   EXPECT_EQ(error_of(*of_bob), Code::kFenced);
 }
