@@ -9,6 +9,7 @@
 #include "infra/db/catalogue.h"
 #include "infra/db/fatal.h"
 #include "infra/db/sqlite_checkpoint.h"
+#include "infra/db/sqlite_wal_vfs.h"
 
 namespace myelin::db {
 namespace {
@@ -74,11 +75,6 @@ void bind(sqlite3_stmt* statement, std::span<const Value> values) {
 }  // namespace
 
 Result<SqliteHandle> open_sqlite_handle(const std::string& path, const std::string& vfs, int cache_kib) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    sqlite3_initialize();
-  });
   sqlite3* raw = nullptr;
   int code = sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                              vfs.empty() ? nullptr : vfs.c_str());
@@ -269,8 +265,10 @@ class SqliteEngine final : public Engine {
   void identify(std::string token) override { history_ = std::move(token); }
   std::string history() const override { return history_; }
 
+  // A small cache: after each commit that split a page SQLite walks through all of it. What is not there is in the
+  // kernel's.
   Result<std::unique_ptr<Session>> connect_writer() override {
-    MYELIN_TRY(auto handle, open_sqlite_handle(path_, vfs_, 16 << 10));
+    MYELIN_TRY(auto handle, open_sqlite_handle(path_, wal_vfs_.name(), 2 << 10));
     MYELIN_TRY(auto own, open_sqlite_handle(path_, vfs_, 256));
     checkpointer_ = std::make_shared<SqliteCheckpointer>(std::move(own), checkpoint_pages_);
     return std::make_unique<SqliteSession>(std::move(handle), checkpointer_);
@@ -285,6 +283,7 @@ class SqliteEngine final : public Engine {
 
  private:
   std::string path_, vfs_, generation_, history_;
+  SqliteWalVfs wal_vfs_{vfs_};  // the writer's
   int checkpoint_pages_;
   std::shared_ptr<SqliteCheckpointer> checkpointer_;
 };
@@ -294,6 +293,11 @@ class SqliteEngine final : public Engine {
 Result<std::unique_ptr<Engine>> open_sqlite(const Options& options) {
   auto path = options.url.substr(std::string_view("sqlite:").size());
   if (path.empty()) return fail(Code::kInvalidParam, "the database url names no file: sqlite:PATH");
+  static std::once_flag once;
+  std::call_once(once, [] {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_initialize();
+  });
   return std::make_unique<SqliteEngine>(std::move(path), options);
 }
 
