@@ -50,8 +50,11 @@ class RoomsImpl final : public Rooms {
       if (is_shared_) bus_.hint(kErasedSubject, "");
     };
     owner_->on_redacted = [this](const Redacts& what) { reader_.redacted(what.target); };
-    owner_->on_written = [this](const UserId& sender, uint32_t room_no, int64_t order) {
-      if (written_) written_(sender, room_no, order);
+    owner_->on_written = [this](const StagedWrite& write) {
+      for (const auto& staged : write.events)
+        if (auto placed = as_placed(staged)) reader_.keep(std::move(placed));
+      const auto& newest = write.events.back();
+      if (written_ && !newest.rejected) written_(newest.event->sender(), write.room_no, newest.order);
     };
     commands_ = std::make_unique<RoutedCommands>(*owner_, bus_, leases_, clock_, random_, is_shared_);
     commands_->serve(config_.instance);

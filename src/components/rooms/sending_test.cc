@@ -55,6 +55,34 @@ TEST_P(Sending, ARepeatedTransactionAnswersTheSame) {
   EXPECT_EQ(placed->transaction->second, "1");
 }
 
+// Sync and push read each event as soon as it is committed.
+TEST_P(Sending, WhoReadsWhatWasJustStoredAsksTheDatabaseNothing) {
+  value(send(message(world.alice, "hello", "1")));
+  world.set(room, world.alice, "m.room.topic", {{"topic", "a"}});
+  world.join(room, world.bob);
+  std::vector<EventRef> refs;
+  for (const auto& message : world.published()) refs.push_back(std::get<EventAdded>(message.what).ref);
+  auto read = [&] { return value(world.loop.run(world.queries().events(refs))); };
+  auto before = world.db->reads();
+  auto known = read();
+  EXPECT_EQ(world.db->reads(), before);
+  world.restart();
+  auto anew = read();
+  ASSERT_EQ(known.size(), anew.size());
+  for (size_t i = 0; i < known.size(); ++i) {
+    const auto &a = *known[i], &b = *anew[i];
+    EXPECT_EQ(a.event->event_id(), b.event->event_id());
+    EXPECT_EQ(a.event->text(), b.event->text());
+    EXPECT_EQ(a.event->object(), b.event->object());
+    EXPECT_EQ(a.event->room_id(), b.event->room_id());
+    auto rest = [](const PlacedEvent& e) {
+      return std::tuple(e.ref, e.order, e.depth, e.soft_failed, e.rejected, e.redacted_by, e.replaces, e.replaces_state,
+                        e.transaction);
+    };
+    EXPECT_EQ(rest(a), rest(b)) << a.event->text();
+  }
+}
+
 TEST_P(Sending, WhatAClientMayNestAtMostCanBeRedactedAndAnnotated) {
   auto deepest =
       "{\"x\":" + std::string(json::kMaxBodyDepth - 1, '[') + std::string(json::kMaxBodyDepth - 1, ']') + "}";

@@ -152,8 +152,7 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::opti
     flight.done = status.has_value();
   }
   if (status) weigh(room);
-  if (const auto& newest = shared->events.back(); status && !newest.rejected)
-    on_written(newest.event->sender(), shared->room_no, newest.order);
+  if (status) on_written(*shared);
   co_return status;
 }
 

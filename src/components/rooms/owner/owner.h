@@ -54,9 +54,8 @@ class Owner final : public Commands {
   std::function<void(const UserId&, Milliseconds at)> on_erased = [](const UserId&, Milliseconds) {};
   // A committed redaction: caches that hold the target drop it.
   std::function<void(const Redacts&)> on_redacted = [](const Redacts&) {};
-  // The newest event of a committed write.
-  std::function<void(const UserId& sender, uint32_t room_no, int64_t order)> on_written = [](const UserId&, uint32_t,
-                                                                                             int64_t) {};
+  // A committed write.
+  std::function<void(const StagedWrite&)> on_written = [](const StagedWrite&) {};
 
  private:
   // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.

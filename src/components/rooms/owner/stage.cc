@@ -123,6 +123,19 @@ Result<void> Stager::change_state(RoomState& room, RoomHead& head, StagedEvent& 
   return {};
 }
 
+PlacedPtr as_placed(const StagedEvent& staged) {
+  if (staged.redacted_by || staged.replaces) return nullptr;
+  auto placed = std::make_shared<PlacedEvent>();
+  placed->ref = staged.ref;
+  placed->event = staged.event;
+  placed->order = staged.order;
+  placed->depth = staged.depth;
+  placed->soft_failed = staged.soft_failed;
+  placed->rejected = staged.rejected;
+  if (staged.transaction) placed->transaction.emplace(staged.transaction->device, staged.transaction->id);
+  return placed;
+}
+
 Result<Extremity> as_extremity(const StagedEvent& staged, const RoomRules& rules) {
   Extremity out{staged.ref.event, staged.depth, staged.event->event_id()};
   if (rules.format.event_references_with_hashes) {

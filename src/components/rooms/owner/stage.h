@@ -53,6 +53,10 @@ struct StagedWrite {
   CommandId command{};
 };
 
+// The event as queries read it; null where rows know more than is here: of a redacted one, and of state that replaces
+// other state.
+PlacedPtr as_placed(const StagedEvent&);
+
 Result<Extremity> as_extremity(const StagedEvent&, const RoomRules&);
 
 struct Draft {

@@ -96,6 +96,12 @@ Task<Result<std::vector<PlacedPtr>>> Reader::events(std::vector<EventRef> refs) 
   co_return out;
 }
 
+void Reader::keep(PlacedPtr placed) {
+  auto row = placed->ref.row();
+  auto bytes = weight(*placed);
+  events_.put(row, std::move(placed), bytes);
+}
+
 void Reader::redacted(EventRef ref) {
   ++redactions_;
   events_.erase(ref.row());
@@ -212,8 +218,9 @@ Result<ReadRelations> read_relations(db::ReadTx& tx, PageCache& pages, uint32_t 
   Result<void> status;
   auto is_hidden = [&](EventRef ref, const std::string& type, const StateRoot& before) {
     auto seen = sight.see({ref, type, before});
-    if (!seen) status = std::unexpected(std::move(seen).error());
-    return !seen || !seen->visible;
+    if (seen) return !seen->visible;
+    status = std::unexpected(std::move(seen).error());
+    return true;
   };
   std::erase_if(out.edits, [&](const auto& each) { return is_hidden(each.ref, each.type, each.before); });
   std::erase_if(out.threads, [&](const auto& each) { return is_hidden(each.thread.latest, each.type, each.before); });

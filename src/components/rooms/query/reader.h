@@ -42,6 +42,7 @@ class Reader final : public Queries {
 
   Task<Result<void>> read_erased();  // who is erased
   void erased(const UserId&, Milliseconds at);
+  void keep(PlacedPtr);     // just stored: who asks for it is answered without a read
   void redacted(EventRef);  // it is read anew
 
   void forget_events();  // something about some of them may have changed
