@@ -22,7 +22,8 @@ class SqliteWal : public ::testing::Test {
   int attempt(const std::string& sql) { return sqlite3_exec(writer_.get(), sql.c_str(), nullptr, nullptr, nullptr); }
   void run(const std::string& sql) { ASSERT_EQ(attempt(sql), SQLITE_OK) << sqlite3_errmsg(writer_.get()); }
   void insert(int from, int to) {
-    run(fmt::format("WITH RECURSIVE n(i) AS (SELECT {} UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
+    run(
+        fmt::format("WITH RECURSIVE n(i) AS (SELECT {} UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
                     "INSERT INTO item SELECT i, zeroblob(3000 + i % 500) FROM n",
                     from, to));
   }
