@@ -61,25 +61,25 @@ int flush_and_pass(sqlite3_file* base, Arguments... arguments) {
   return code != SQLITE_OK ? code : pass<method>(base, arguments...);
 }
 
-const Methods kMethods = {.iVersion = 1,
-                          .xClose = close,
-                          .xRead = flush_and_pass<&Methods::xRead, void*, int, sqlite3_int64>,
-                          .xWrite = write,
-                          .xTruncate = flush_and_pass<&Methods::xTruncate, sqlite3_int64>,
-                          .xSync = flush_and_pass<&Methods::xSync, int>,
-                          .xFileSize = flush_and_pass<&Methods::xFileSize, sqlite3_int64*>,
-                          .xLock = pass<&Methods::xLock, int>,
-                          .xUnlock = pass<&Methods::xUnlock, int>,
-                          .xCheckReservedLock = pass<&Methods::xCheckReservedLock, int*>,
-                          .xFileControl = pass<&Methods::xFileControl, int, void*>,
-                          .xSectorSize = pass<&Methods::xSectorSize>,
-                          .xDeviceCharacteristics = pass<&Methods::xDeviceCharacteristics>,
-                          .xShmMap = nullptr,
-                          .xShmLock = nullptr,
-                          .xShmBarrier = nullptr,
-                          .xShmUnmap = nullptr,
-                          .xFetch = nullptr,
-                          .xUnfetch = nullptr};
+constexpr Methods kMethods = {.iVersion = 1,
+                              .xClose = close,
+                              .xRead = flush_and_pass<&Methods::xRead, void*, int, sqlite3_int64>,
+                              .xWrite = write,
+                              .xTruncate = flush_and_pass<&Methods::xTruncate, sqlite3_int64>,
+                              .xSync = flush_and_pass<&Methods::xSync, int>,
+                              .xFileSize = flush_and_pass<&Methods::xFileSize, sqlite3_int64*>,
+                              .xLock = pass<&Methods::xLock, int>,
+                              .xUnlock = pass<&Methods::xUnlock, int>,
+                              .xCheckReservedLock = pass<&Methods::xCheckReservedLock, int*>,
+                              .xFileControl = pass<&Methods::xFileControl, int, void*>,
+                              .xSectorSize = pass<&Methods::xSectorSize>,
+                              .xDeviceCharacteristics = pass<&Methods::xDeviceCharacteristics>,
+                              .xShmMap = nullptr,
+                              .xShmLock = nullptr,
+                              .xShmBarrier = nullptr,
+                              .xShmUnmap = nullptr,
+                              .xFetch = nullptr,
+                              .xUnfetch = nullptr};
 
 }  // namespace
 
