@@ -16,6 +16,17 @@ using std::chrono::milliseconds;
 
 constexpr lease::Options kShortLeases{.length = milliseconds(600), .look = milliseconds(100)};
 
+// Within 20 s.
+bool comes_true(Loop& loop, const std::function<bool()>& goal) {
+  SystemClock clock;
+  auto deadline = clock.steady() + std::chrono::seconds(20);
+  while (!goal()) {
+    if (clock.steady() > deadline) return false;
+    loop.run(sleep_for(milliseconds(10)));
+  }
+  return true;
+}
+
 struct Life {
   Life(std::string name, const db::testing::TemporaryDatabase& files, bus::testing::MemoryStreams& streams, Loop& loop,
        const Clock& clock, Random& random, const SigningKey& key, bool owns_rooms)
@@ -63,14 +74,7 @@ class SeveralProcesses : public ::testing::Test {
   std::unique_ptr<Life> begin(const std::string& name, bool owns_rooms = true) {
     return std::make_unique<Life>(name, files, streams, loop, clock, random, key, owns_rooms);
   }
-  bool until(const std::function<bool()>& goal) {
-    auto deadline = clock.steady() + std::chrono::seconds(20);
-    while (!goal()) {
-      if (clock.steady() > deadline) return false;
-      loop.run(sleep_for(milliseconds(10)));
-    }
-    return true;
-  }
+  bool until(const std::function<bool()>& goal) { return comes_true(loop, goal); }
   RoomId create(Life& life) {
     CreateRoom request;
     request.creator = alice;
@@ -247,11 +251,6 @@ TEST(FormerOwner, SaysThatTheRoomHasMovedAndRefusesNothing) {
   const UserId alice = user("alice"), bob = user("bob");
   auto room = world.create(world.room_of(alice));
   std::optional<Result<EventId>> of_alice, of_bob;
-  auto until = [&](const std::function<bool()>& goal) {
-    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!goal() && std::chrono::steady_clock::now() < end) world.loop.run(sleep_for(milliseconds(2)));
-    return goal();
-  };
   auto send = [&](const UserId& sender, std::optional<Result<EventId>>& answer) {
     SendEvent request{room, sender, "m.room.message", {}, text("hello")};
     boost::asio::co_spawn(world.loop.executor(), world.owner().send(std::move(request)),
@@ -259,7 +258,7 @@ TEST(FormerOwner, SaysThatTheRoomHasMovedAndRefusesNothing) {
   };
   world.db->hold_answer();
   send(alice, of_alice);
-  ASSERT_TRUE(until([&] { return world.db->has_answer(); }));
+  ASSERT_TRUE(comes_true(world.loop, [&] { return world.db->has_answer(); }));
   send(bob, of_bob);  // who is not in the room
   world.loop.run(sleep_for(milliseconds(100)));
   ASSERT_FALSE(of_bob);
@@ -267,7 +266,7 @@ TEST(FormerOwner, SaysThatTheRoomHasMovedAndRefusesNothing) {
                         boost::asio::detached);
   world.loop.run(sleep_for(milliseconds(20)));
   world.db->release_answer();
-  ASSERT_TRUE(until([&] { return of_alice && of_bob; }));
+  ASSERT_TRUE(comes_true(world.loop, [&] { return of_alice && of_bob; }));
   EXPECT_TRUE(*of_alice) << "it was stored while the room was its own";
   EXPECT_EQ(error_of(*of_bob), Code::kFenced);
 }

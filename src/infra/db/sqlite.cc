@@ -293,7 +293,7 @@ class SqliteEngine final : public Engine {
 Result<std::unique_ptr<Engine>> open_sqlite(const Options& options) {
   auto path = options.url.substr(std::string_view("sqlite:").size());
   if (path.empty()) return fail(Code::kInvalidParam, "the database url names no file: sqlite:PATH");
-  static std::once_flag once;
+  static std::once_flag once;  // before a VFS is looked up, which initialises SQLite with what is set by then
   std::call_once(once, [] {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_initialize();
