@@ -45,7 +45,7 @@ void ReceivePdu(benchmark::State& state) {
   auto lookup = [&](const ServerName&, std::string_view) { return &known; };
   for (auto _ : state) {
     auto event = Event::parse(text, version(11)).value();
-    auto verified = Verification::verify(event, version(11), lookup, 1'700'000'000'001);
+    auto verified = Verification::verify(event, version(11), lookup);
     if (!verified || verified->redacted) state.SkipWithError("not verified");
     benchmark::DoNotOptimize(verified);
   }
@@ -99,7 +99,7 @@ void ReceivePduWithReceiptChecks(benchmark::State& state) {
   auto lookup = [&](const ServerName&, std::string_view) { return &known; };
   for (auto _ : state) {
     auto event = Event::parse(text, rules).value();
-    auto verified = Verification::verify(event, rules, lookup, 1'700'000'000'001);
+    auto verified = Verification::verify(event, rules, lookup);
     auto receipt = check_receipt(rules, {.event = verified->event.event(),
                                          .content_hash_matches = !verified->redacted,
                                          .auth_events = cited,

@@ -36,7 +36,7 @@ Result<ServerKeyMap> verify_keys(const json::Object& answer, int64_t valid_until
 }
 
 // Adds those of old_verify_keys. One id for two keys is refused: which of them signed could not be told.
-Result<void> add_old_keys(const json::Object& answer, int64_t valid_until_ts, const BannedKeys& banned,
+Result<void> add_old_keys(const json::Object& answer, int64_t valid_until_ts, int64_t latest, const BannedKeys& banned,
                           ServerKeyMap& keys) {
   if (!answer.contains("old_verify_keys")) return {};
   auto list = json::object_at(answer, "old_verify_keys");
@@ -47,7 +47,7 @@ Result<void> add_old_keys(const json::Object& answer, int64_t valid_until_ts, co
     MYELIN_TRY(std::string public_key, public_key_in(entry));
     auto expired_ts = json::integer_at(entry.get_object(), "expired_ts");
     if (!expired_ts) return bad("an old key without expired_ts");
-    auto [key, is_new] = keys.try_emplace(key_id, ServerKey{public_key, valid_until_ts, expired_ts});
+    auto [key, is_new] = keys.try_emplace(key_id, ServerKey{public_key, valid_until_ts, std::min(*expired_ts, latest)});
     if (!is_new && key->second.public_key != public_key) return bad("one key id for two keys");
     if (is_new && banned.contains(public_key)) keys.erase(key);
   }
@@ -100,32 +100,38 @@ const BannedKeys& BannedKeys::known() {
   return keys;
 }
 
-bool may_sign_event(const ServerKey& key, int64_t origin_server_ts, const RoomRules& rules, int64_t now_ms) {
+bool may_sign_event(const ServerKey& key, int64_t origin_server_ts, const RoomRules& rules) {
   if (key.expired_ts) return *key.expired_ts >= origin_server_ts;
-  return !rules.enforce_key_validity || std::min(key.valid_until_ts, now_ms + kLongestKeyValidity) >= origin_server_ts;
+  return !rules.enforce_key_validity || key.valid_until_ts >= origin_server_ts;
 }
 
 bool may_sign_request(const ServerKey& key, int64_t now_ms) { return !key.expired_ts && key.valid_until_ts >= now_ms; }
 
-Result<ServerKeys> ServerKeys::check(json::Object answer, const ServerName& server, const BannedKeys& banned) {
+Result<ServerKeys> ServerKeys::check(json::Object answer, const ServerName& server, int64_t fetched_at,
+                                     const BannedKeys& banned) {
   if (json::string_at(answer, "server_name") != server.str()) return bad("of another server");
-  auto valid_until_ts = json::integer_at(answer, "valid_until_ts");
-  if (!valid_until_ts) return bad("no valid_until_ts");
-  MYELIN_TRY(ServerKeyMap keys, verify_keys(answer, *valid_until_ts));
+  auto said = json::integer_at(answer, "valid_until_ts");
+  if (!said) return bad("no valid_until_ts");
+  int64_t latest = fetched_at + kLongestKeyValidity, valid_until_ts = std::min(*said, latest);
+  MYELIN_TRY(ServerKeyMap keys, verify_keys(answer, valid_until_ts));
   MYELIN_CHECK(keep_those_that_signed(answer, server, banned, keys));
-  MYELIN_CHECK(add_old_keys(answer, *valid_until_ts, banned, keys));
-  return ServerKeys{server, *valid_until_ts, std::move(keys), std::move(answer)};
+  MYELIN_CHECK(add_old_keys(answer, valid_until_ts, latest, banned, keys));
+  return ServerKeys{server, valid_until_ts, std::move(keys), std::move(answer)};
 }
 
-Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& server, const BannedKeys& banned) {
+Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& server, int64_t fetched_at,
+                                     const BannedKeys& banned) {
   MYELIN_TRY(json::Object answer, json::parse_object(text, {.bytes = kMaxServerKeysBytes}));
-  return check(std::move(answer), server, banned);
+  return check(std::move(answer), server, fetched_at, banned);
 }
 
 void merge(ServerKeyMap& known, const ServerKeys& answer) {
-  for (auto& [key_id, key] : answer.keys) {
-    auto [old, is_new] = known.try_emplace(key_id, key);
-    if (!is_new && answer.valid_until_ts >= old->second.valid_until_ts) old->second = key;
+  for (auto& [key_id, said] : answer.keys) {
+    auto& key = known.try_emplace(key_id, said).first->second;
+    if (said.expired_ts && said.public_key == key.public_key)
+      key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
+    else if (!key.expired_ts && said.valid_until_ts >= key.valid_until_ts)
+      key = said;
   }
 }
 
@@ -225,7 +231,7 @@ Result<std::vector<ServerKeys>> read_notary_answer(const json::Object& body, std
     auto name = answer ? json::string_at(*answer, "server_name") : std::nullopt;
     auto server = name ? wanted.find(*name) : wanted.end();
     if (server == wanted.end() || !is_signed_by(*answer, notary, notary_keys, now_ms, banned)) continue;
-    auto checked = ServerKeys::check(*answer, ServerName::trusted(std::string(*server)), banned);
+    auto checked = ServerKeys::check(*answer, ServerName::trusted(std::string(*server)), now_ms, banned);
     if (!checked) continue;
     result.push_back(*std::move(checked));
   }

@@ -17,7 +17,7 @@
 
 namespace myelin {
 
-inline constexpr int64_t kLongestKeyValidity = 7 * 24 * 3600 * int64_t{1000};  // whatever valid_until_ts says
+inline constexpr int64_t kLongestKeyValidity = 7 * 24 * 3600 * int64_t{1000};  // after an answer was fetched
 inline constexpr size_t kMaxServerKeysBytes = 64 * 1024;                       // of one server's answer
 inline constexpr size_t kMaxVerifyKeys = 32, kMaxOldVerifyKeys = 256;
 inline constexpr size_t kMaxQueriedServers = 100;  // in one question to a notary
@@ -34,40 +34,42 @@ class BannedKeys {
   std::set<std::string, std::less<>> keys_;
 };
 
-// A key as its server publishes it (Publishing Keys).
+// A key as its server publishes it (Publishing Keys). No time in it is more than kLongestKeyValidity after the answer
+// was fetched, whatever that says: "Servers MUST use the lesser of this field and 7 days into the future".
 struct ServerKey {
   std::string public_key;               // 32 bytes
-  int64_t valid_until_ts = 0;           // of the answer that named it last
+  int64_t valid_until_ts = 0;           // the latest of the answers that named it
   std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
   friend bool operator==(const ServerKey&, const ServerKey&) = default;
 };
 using ServerKeyMap = std::map<std::string, ServerKey, std::less<>>;  // by key id
 
-// May the key have signed an event of that time? From version 5 on only while it was valid, seven days from now at most
-// (rooms/v5, Signing key validity period).
-bool may_sign_event(const ServerKey&, int64_t origin_server_ts, const RoomRules&, int64_t now_ms);
+// May the key have signed an event of that time? From version 5 on only while it was valid (rooms/v5, Signing key
+// validity period).
+bool may_sign_event(const ServerKey&, int64_t origin_server_ts, const RoomRules&);
 // May it sign requests now? Those of verify_keys only.
 bool may_sign_request(const ServerKey&, int64_t now_ms);
 
 // One server's answer, checked.
 struct ServerKeys {
   ServerName server;
-  int64_t valid_until_ts = 0;
-  ServerKeyMap keys;    // verify_keys and old_verify_keys
-  json::Object answer;  // as it came: what a notary signs and passes on
+  int64_t valid_until_ts = 0;  // at most kLongestKeyValidity after it was fetched
+  ServerKeyMap keys;           // verify_keys and old_verify_keys
+  json::Object answer;         // as it came: what a notary signs and passes on
 
   // Of `server`, signed by every key of verify_keys that it offers: those that did not sign are left out, as are banned
   // ones and other algorithms. kBadJson, kTooLarge; kInvalidSignature: a wrong signature, or no key is left.
-  static Result<ServerKeys> check(json::Object answer, const ServerName& server,
+  static Result<ServerKeys> check(json::Object answer, const ServerName& server, int64_t fetched_at,
                                   const BannedKeys& = BannedKeys::known());
   // The same of text.
-  static Result<ServerKeys> parse(std::string_view text, const ServerName& server,
+  static Result<ServerKeys> parse(std::string_view text, const ServerName& server, int64_t fetched_at,
                                   const BannedKeys& = BannedKeys::known());
 };
 
-// What is known of a server, brought up to date key by key. An answer older than what is known about a key (by
-// valid_until_ts) does not change it: a notary may replay one. Keys that the answer no longer names stay, for the
-// events they signed.
+// What is known of a server, brought up to date key by key. The latest valid_until_ts counts, and an answer with an
+// earlier one changes nothing, for a notary may replay it; but that a key is retired counts whichever answer says so,
+// for good, with the earliest expired_ts said: else who stole a key could outbid the server that revokes it. Keys that
+// the answer no longer names stay, for the events they signed.
 void merge(ServerKeyMap& known, const ServerKeys& answer);
 
 // When an answer fetched at `fetched_at` is to be fetched anew: after half of its lifetime, seven days at most.

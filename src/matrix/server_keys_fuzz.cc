@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto server = ServerName::trusted("a.example");
   auto body = json::parse_object({reinterpret_cast<const char*>(data), size}, {.bytes = kMaxServerKeysBytes});
   if (!body) return 0;
-  (void)ServerKeys::check(*body, server);
+  (void)ServerKeys::check(*body, server, 5);
   if (auto queries = parse_key_queries(*body, 5)) {
     auto again = parse_key_queries(key_query_body(*queries), 5);
     if (!again || again->size() != queries->size()) std::abort();
@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!keys.is_object()) keys = json::Object();
   keys.get_object()["ed25519:k"] = json::Object{{"key", base64(key.public_key())}};
   if (!sign_json(*body, server.str(), key, json::CanonicalMode::kLax)) return 0;
-  auto checked = ServerKeys::check(*body, server);
+  auto checked = ServerKeys::check(*body, server, 5);
   if (!checked) return 0;
   if (!checked->keys.contains("ed25519:k") || checked->keys.size() > kMaxVerifyKeys + kMaxOldVerifyKeys) std::abort();
   auto passed_on = notary_answer(std::array{*checked}, server, key);

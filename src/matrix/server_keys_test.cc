@@ -31,7 +31,7 @@ json::Object with(std::string_view field, json::Value value, std::vector<Signing
   return answer;
 }
 Code refusal(json::Object answer) {
-  auto checked = ServerKeys::check(std::move(answer), kServer);
+  auto checked = ServerKeys::check(std::move(answer), kServer, kNow);
   EXPECT_FALSE(checked);
   return checked ? Code::kInternal : checked.error().code;
 }
@@ -42,7 +42,7 @@ TEST(ServerKeys, WhatIsPublishedIsAccepted) {
   EXPECT_EQ(answer.at("valid_until_ts"), kNow + kDay);
   EXPECT_EQ(answer.at("verify_keys").at("ed25519:one").at("key").as_string(), base64(kKey.public_key()));
   EXPECT_EQ(answer.at("old_verify_keys").at("ed25519:old").at("expired_ts"), kNow - kDay);
-  auto checked = ServerKeys::parse(json::serialize(answer), kServer);
+  auto checked = ServerKeys::parse(json::serialize(answer), kServer, kNow);
   ASSERT_TRUE(checked) << checked.error().message;
   EXPECT_EQ(checked->server, kServer);
   EXPECT_EQ(checked->valid_until_ts, kNow + kDay);
@@ -66,7 +66,7 @@ TEST(ServerKeys, PublishingRefusesWhatOthersWouldNotTake) {
 TEST(ServerKeys, EveryKeyMustHaveSigned) {
   auto answer = published();
   answer["signatures"].as_object()[kServer.str()].as_object().erase("ed25519:two");
-  auto checked = ServerKeys::check(answer, kServer);
+  auto checked = ServerKeys::check(answer, kServer, kNow);
   ASSERT_TRUE(checked);
   EXPECT_TRUE(checked->keys.contains("ed25519:one"));
   EXPECT_FALSE(checked->keys.contains("ed25519:two")) << "nobody has shown that the server has its secret";
@@ -82,7 +82,7 @@ TEST(ServerKeys, EveryKeyMustHaveSigned) {
 }
 
 TEST(ServerKeys, RefusesMalformedAnswers) {
-  EXPECT_EQ(ServerKeys::check(published(), kNotary).error().code, Code::kBadJson);
+  EXPECT_EQ(ServerKeys::check(published(), kNotary, kNow).error().code, Code::kBadJson);
   EXPECT_EQ(refusal(with("server_name", "b.example")), Code::kBadJson);
   EXPECT_EQ(refusal(with("server_name", nullptr)), Code::kBadJson);
   for (json::Value time : {json::Value("soon"), json::Value(1.5), json::Value(nullptr)})
@@ -97,8 +97,8 @@ TEST(ServerKeys, RefusesMalformedAnswers) {
     EXPECT_EQ(refusal(with("old_verify_keys", *json::parse(keys))), Code::kBadJson) << keys;
   // Other algorithms are passed over.
   EXPECT_EQ(refusal(with("verify_keys", *json::parse(R"({"rsa:1":{"key":5}})"))), Code::kInvalidSignature);
-  EXPECT_FALSE(ServerKeys::parse("[]", kServer));
-  EXPECT_EQ(ServerKeys::parse(std::string(kMaxServerKeysBytes + 1, ' '), kServer).error().code, Code::kTooLarge);
+  EXPECT_FALSE(ServerKeys::parse("[]", kServer, kNow));
+  EXPECT_EQ(ServerKeys::parse(std::string(kMaxServerKeysBytes + 1, ' '), kServer, kNow).error().code, Code::kTooLarge);
 }
 
 // Attack 14: a distribution shipped one signing key to everybody.
@@ -107,13 +107,13 @@ TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
   BannedKeys banned;
   EXPECT_EQ(banned.add("short").error().code, Code::kInvalidParam);
   ASSERT_TRUE(banned.add(base64(kKey.public_key())));
-  auto checked = ServerKeys::check(published(), kServer, banned);
+  auto checked = ServerKeys::check(published(), kServer, kNow, banned);
   ASSERT_TRUE(checked);
   EXPECT_FALSE(checked->keys.contains("ed25519:one"));
   EXPECT_TRUE(checked->keys.contains("ed25519:two"));
   ASSERT_TRUE(banned.add(base64(kSecond.public_key())));
   ASSERT_TRUE(banned.add(base64(kOld.public_key)));
-  EXPECT_EQ(ServerKeys::check(published(), kServer, banned).error().code, Code::kInvalidSignature);
+  EXPECT_EQ(ServerKeys::check(published(), kServer, kNow, banned).error().code, Code::kInvalidSignature);
 
   // A key that was stored before it was banned signs neither events nor requests.
   auto& rules = *find_room_version("11");
@@ -125,8 +125,8 @@ TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
   auto event = OwnEvent::build(draft, rules, kServer, kKey)->event();
   ServerKey stored{kKey.public_key(), kNow + kDay, {}};
   auto lookup = [&](const ServerName&, std::string_view) { return &stored; };
-  EXPECT_TRUE(Verification::verify(event, rules, lookup, kNow));
-  EXPECT_EQ(Verification::verify(event, rules, lookup, kNow, banned).error().code, Code::kInvalidSignature);
+  EXPECT_TRUE(Verification::verify(event, rules, lookup));
+  EXPECT_EQ(Verification::verify(event, rules, lookup, banned).error().code, Code::kInvalidSignature);
   SignedRequest request{"GET", "/_matrix/federation/v1/version"};
   auto authorization = sign_request(request, kServer, kNotary, kKey).value();
   EXPECT_TRUE(verify_request(request, authorization, kNotary, kKey.public_key()));
@@ -136,17 +136,13 @@ TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
 
 TEST(ServerKeys, ValidityOfEventsFollowsTheRoomVersion) {
   auto &v4 = *find_room_version("4"), &v5 = *find_room_version("5");
-  ServerKey key{kKey.public_key(), kNow + 100 * kDay, {}}, expired{kKey.public_key(), kNow + kDay, kNow - 10};
-  EXPECT_TRUE(may_sign_event(key, kNow + 7 * kDay, v5, kNow));
-  EXPECT_FALSE(may_sign_event(key, kNow + 7 * kDay + 1, v5, kNow)) << "seven days, whatever the server says";
-  EXPECT_TRUE(may_sign_event(key, kNow + 200 * kDay, v4, kNow));
-  key.valid_until_ts = kNow - kDay;
-  EXPECT_TRUE(may_sign_event(key, kNow - kDay, v5, kNow));
-  EXPECT_FALSE(may_sign_event(key, kNow, v5, kNow));
-  EXPECT_TRUE(may_sign_event(key, kNow, v4, kNow));
+  ServerKey key{kKey.public_key(), kNow - kDay, {}}, expired{kKey.public_key(), kNow + kDay, kNow - 10};
+  EXPECT_TRUE(may_sign_event(key, kNow - kDay, v5));
+  EXPECT_FALSE(may_sign_event(key, kNow, v5));
+  EXPECT_TRUE(may_sign_event(key, kNow, v4));
   for (auto rules : {&v4, &v5}) {
-    EXPECT_TRUE(may_sign_event(expired, kNow - 10, *rules, kNow));
-    EXPECT_FALSE(may_sign_event(expired, kNow - 9, *rules, kNow));
+    EXPECT_TRUE(may_sign_event(expired, kNow - 10, *rules));
+    EXPECT_FALSE(may_sign_event(expired, kNow - 9, *rules));
   }
   EXPECT_FALSE(may_sign_request(expired, kNow));
   EXPECT_FALSE(may_sign_request(key, kNow));
@@ -156,9 +152,9 @@ TEST(ServerKeys, ValidityOfEventsFollowsTheRoomVersion) {
 
 // Attack 15: an old answer replayed by a notary brings nothing back; one key id is not two keys.
 TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
-  auto current = ServerKeys::check(published(kNow + kDay), kServer).value();
+  auto current = ServerKeys::check(published(kNow + kDay), kServer, kNow).value();
   auto before = publish_keys(kServer, std::array{SigningKey(make_key("old")), kKey}, {}, kNow - kDay).value();
-  auto old = ServerKeys::check(before, kServer).value();
+  auto old = ServerKeys::check(before, kServer, kNow).value();
   ServerKeyMap known;
   merge(known, old);
   EXPECT_EQ(known.size(), 2u);
@@ -173,7 +169,70 @@ TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
   auto two_keys = json::Object{{"ed25519:one", json::Object{{"key", base64(kOld.public_key)}, {"expired_ts", 5}}}};
   EXPECT_EQ(refusal(with("old_verify_keys", two_keys)), Code::kBadJson);
   auto same_key = json::Object{{"ed25519:one", json::Object{{"key", base64(kKey.public_key())}, {"expired_ts", 5}}}};
-  EXPECT_FALSE(ServerKeys::check(with("old_verify_keys", same_key), kServer)->keys.at("ed25519:one").expired_ts);
+  EXPECT_FALSE(ServerKeys::check(with("old_verify_keys", same_key), kServer, kNow)->keys.at("ed25519:one").expired_ts);
+}
+
+// Attack 15: the keys of who stole "ed25519:one" and of its owner after that.
+constexpr int64_t kForEver = 9007199254740991;
+ServerKeys stolen(int64_t fetched_at, std::vector<OldKey> old = {}) {
+  std::vector<SigningKey> keys{old.empty() ? kKey : kSecond};
+  return ServerKeys::check(publish_keys(kServer, keys, old, kForEver).value(), kServer, fetched_at).value();
+}
+ServerKeys revoked(int64_t at) {
+  auto answer =
+      publish_keys(kServer, std::array{kSecond}, std::array{OldKey{"ed25519:one", kKey.public_key(), at}}, at + kDay);
+  return ServerKeys::check(answer.value(), kServer, at).value();
+}
+
+// keys.yaml: "Servers MUST use the lesser of this field and 7 days into the future when determining if a key is valid.
+// This is to avoid a situation where an attacker publishes a key which is valid for a significant amount of time
+// without a way for the homeserver owner to revoke it."
+TEST(ServerKeys, Attack15NoKeyIsValidForMoreThanSevenDays) {
+  auto answer = stolen(kNow);
+  EXPECT_EQ(answer.answer.at("valid_until_ts"), kForEver);
+  EXPECT_EQ(answer.valid_until_ts, kNow + 7 * kDay);
+  ServerKeyMap known;
+  merge(known, answer);
+  auto& key = known.at("ed25519:one");
+  auto& v5 = *find_room_version("5");
+  EXPECT_TRUE(may_sign_event(key, kNow + 7 * kDay, v5));
+  EXPECT_FALSE(may_sign_event(key, kNow + 7 * kDay + 1, v5));
+  EXPECT_TRUE(may_sign_request(key, kNow + 7 * kDay));
+  EXPECT_FALSE(may_sign_request(key, kNow + 7 * kDay + 1));
+  EXPECT_FALSE(answers(answer, {kServer, kNow + 7 * kDay + 1}));
+
+  merge(known, stolen(kNow, {{"ed25519:old", kOld.public_key, kForEver}}));
+  EXPECT_EQ(known.at("ed25519:old").expired_ts, kNow + 7 * kDay) << "nor is one retired in the future";
+  for (int64_t said : {INT64_MIN, INT64_MAX})
+    EXPECT_LE(ServerKeys::check(with("valid_until_ts", said), kServer, kNow)->valid_until_ts, kNow + 7 * kDay);
+}
+
+TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
+  ServerKeyMap known;
+  merge(known, stolen(kNow));
+  merge(known, revoked(kNow + 1));
+  auto& key = known.at("ed25519:one");
+  EXPECT_EQ(key.expired_ts, kNow + 1);
+  EXPECT_FALSE(may_sign_request(key, kNow + 2));
+  for (auto& rules : all_room_versions()) EXPECT_FALSE(may_sign_event(key, kNow + 2, rules)) << rules.version;
+
+  // What the thief published is still with a notary, and comes again and again.
+  auto after = known;
+  for (int64_t day : {1, 5, 100}) merge(known, stolen(kNow + day * kDay));
+  merge(known, stolen(kNow + 9 * kDay, {{"ed25519:one", kKey.public_key(), kForEver}}));
+  EXPECT_EQ(known.at("ed25519:one").expired_ts, kNow + 1);
+  EXPECT_EQ(known.size(), after.size());
+  ServerKeyMap reversed;
+  merge(reversed, revoked(kNow + 1));
+  merge(reversed, stolen(kNow + 100 * kDay));
+  EXPECT_EQ(reversed.at("ed25519:one").expired_ts, kNow + 1);
+  // An older answer that retires another key of that id says nothing of this one.
+  OldKey another{"ed25519:one", kOld.public_key, 1};
+  auto older = publish_keys(kServer, std::array{kSecond}, std::array{another}, kNow - kDay).value();
+  ServerKeyMap held;
+  merge(held, stolen(kNow));
+  merge(held, ServerKeys::check(older, kServer, kNow).value());
+  EXPECT_EQ(held.at("ed25519:one"), stolen(kNow).keys.at("ed25519:one"));
 }
 
 TEST(ServerKeys, Attack15AnswersAreBounded) {
@@ -218,7 +277,7 @@ TEST(Notary, ReadsAndWritesQuestions) {
 }
 
 TEST(Notary, KnowsWhenToAskTheServer) {
-  auto held = ServerKeys::check(published(kNow + kDay), kServer).value();
+  auto held = ServerKeys::check(published(kNow + kDay), kServer, kNow).value();
   EXPECT_TRUE(answers(held, {kServer, kNow}));
   EXPECT_TRUE(answers(held, {kServer, kNow + kDay}));
   EXPECT_FALSE(answers(held, {kServer, kNow + kDay + 1}));
@@ -230,7 +289,7 @@ TEST(Notary, KnowsWhenToAskTheServer) {
 }
 
 TEST(Notary, SignsWhatItPassesOn) {
-  auto held = ServerKeys::check(published(), kServer).value();
+  auto held = ServerKeys::check(published(), kServer, kNow).value();
   auto body = notary_answer(std::array{held}, kNotary, kNotaryKey).value();
   ServerKeyMap notary_keys{{"ed25519:n", {kNotaryKey.public_key(), kNow + kDay, {}}}};
   std::vector<KeyQuery> asked{{kServer, kNow}};
@@ -243,7 +302,7 @@ TEST(Notary, SignsWhatItPassesOn) {
 
 // Attack 15: what a notary says counts only with the server's own signature and with the notary's.
 TEST(Notary, Attack15ForgedAnswersAreLeftOut) {
-  auto held = ServerKeys::check(published(), kServer).value();
+  auto held = ServerKeys::check(published(), kServer, kNow).value();
   ServerKeyMap notary_keys{{"ed25519:n", {kNotaryKey.public_key(), kNow + kDay, {}}}};
   std::vector<KeyQuery> asked{{kServer, kNow}};
   auto count = [&](json::Object body, ServerKeyMap keys, int64_t now = kNow, std::vector<KeyQuery> question = {}) {

@@ -128,11 +128,11 @@ std::vector<KeyRequest> required_keys(const StrippedState& state, const RoomRule
 }
 
 Result<StrippedState> verified_stripped_state(StrippedState state, const RoomRules& rules, const KeyLookup& lookup,
-                                              int64_t now_ms, Faulty faulty) {
+                                              Faulty faulty) {
   bool validates = rules.format.validates_stripped_state;
   std::vector<EventPtr> kept;
   for (auto& event : state.events) {
-    auto verified = Verification::verify(event, rules, lookup, now_ms);
+    auto verified = Verification::verify(event, rules, lookup);
     if (verified)
       kept.push_back(verified->event.event());
     else if (!validates && verified.error().code == Code::kUnavailable)

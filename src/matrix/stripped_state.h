@@ -41,7 +41,6 @@ Result<StrippedState> read_stripped_state(const json::Value* list, const RoomId&
 std::vector<KeyRequest> required_keys(const StrippedState&, const RoomRules&);
 // Signatures and hashes. Where the room version validates, an entry with a wrong signature or by an unknown key is left
 // out or refused (kInvalidParam); elsewhere one with a wrong signature is left out.
-Result<StrippedState> verified_stripped_state(StrippedState, const RoomRules&, const KeyLookup&, int64_t now_ms,
-                                              Faulty);
+Result<StrippedState> verified_stripped_state(StrippedState, const RoomRules&, const KeyLookup&, Faulty);
 
 }  // namespace myelin

@@ -179,7 +179,7 @@ TEST(StrippedState, AnUnsignedThirdPartyInviteWithAWrongHashIsNoEntry) {
     auto read = room.read(list_of({entry}), Faulty::kLeaveOut).value();
     ASSERT_EQ(read.events.size(), 1u);
     EXPECT_TRUE(required_keys(read, room.rules).empty());
-    auto verified = verified_stripped_state(read, room.rules, nobody, kNow, Faulty::kLeaveOut);
+    auto verified = verified_stripped_state(read, room.rules, nobody, Faulty::kLeaveOut);
     EXPECT_TRUE(verified->events.empty()) << version;
   }
 }
@@ -198,7 +198,7 @@ TEST(StrippedState, SignaturesAreVerified) {
       return room.read(list_of({room.create->object(), entry}), Faulty::kRefuse).value();
     };
     auto verify = [&](StrippedState state, const KeyLookup& keys, Faulty faulty) {
-      return verified_stripped_state(std::move(state), room.rules, keys, kNow, faulty);
+      return verified_stripped_state(std::move(state), room.rules, keys, faulty);
     };
     auto good = read(name);
     EXPECT_EQ(required_keys(good, room.rules).size(), 2u);

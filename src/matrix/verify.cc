@@ -24,7 +24,7 @@ const json::Object* signatures_of(const Event& event, const ServerName& server) 
 bool is_ed25519(std::string_view key_id) { return key_id.starts_with("ed25519:"); }
 
 Result<void> check_signer(const Event& event, const RoomRules& rules, const ServerName& server,
-                          std::string_view message, const KeyLookup& lookup, int64_t now, const BannedKeys& banned) {
+                          std::string_view message, const KeyLookup& lookup, const BannedKeys& banned) {
   auto signatures = signatures_of(event, server);
   if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   bool signed_by_known = false;
@@ -33,7 +33,7 @@ Result<void> check_signer(const Event& event, const RoomRules& rules, const Serv
     if (!key) continue;
     if (banned.contains(key->public_key))
       return fail(Code::kInvalidSignature, "a key of " + server.str() + " is one whose secret is public");
-    if (!may_sign_event(*key, event.origin_server_ts(), rules, now)) continue;
+    if (!may_sign_event(*key, event.origin_server_ts(), rules)) continue;
     auto signature = value.is_string() ? from_base64(value.get_string()) : std::nullopt;
     if (!signature || !verify_signature(key->public_key, message, *signature))
       return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");
@@ -106,12 +106,11 @@ Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, cons
 }
 
 Result<VerifiedCopy> Verification::verify(EventPtr event, const RoomRules& rules, const KeyLookup& lookup,
-                                          int64_t now_ms, const BannedKeys& banned) {
+                                          const BannedKeys& banned) {
   MYELIN_TRY(auto kept, keepable(std::move(event), rules));
   // The same bytes for an event and its redacted copy.
   MYELIN_TRY(std::string message, canonical_redacted(kept.event->object(), rules));
-  for (auto& server : kept.signers)
-    MYELIN_CHECK(check_signer(*kept.event, rules, server, message, lookup, now_ms, banned));
+  for (auto& server : kept.signers) MYELIN_CHECK(check_signer(*kept.event, rules, server, message, lookup, banned));
   return VerifiedCopy{VerifiedEvent(std::move(kept.event)), kept.redacted};
 }
 

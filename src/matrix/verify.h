@@ -45,7 +45,7 @@ struct Verification {
   // At least one signature of each signer by a known key that counts, and all such signatures are right.
   // kInvalidSignature: drop the event; a signature by a banned key is wrong. kUnavailable: no key that counts is known
   // of a signer.
-  static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&, int64_t now_ms,
+  static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&,
                                      const BannedKeys& = BannedKeys::known());
 };
 
