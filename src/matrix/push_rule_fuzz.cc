@@ -28,7 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   context.user = UserId::trusted("@b:x");
   context.display_name = "Bob";
   context.member_count = 2;
-  context.notification_levels = &(*event)->content();
+  context.power_levels.emplace(*find_room_version("5"), event->get(), nullptr);
   auto verdict = PushRules::compile(*rules).evaluate(**event, context);
   if (verdict.highlight && !verdict.notify) std::abort();
 

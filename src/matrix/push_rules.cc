@@ -135,18 +135,8 @@ struct MemberCount {
 struct SenderPermission {
   std::string key;
   bool holds(Subject& subject) const {
-    int64_t needed = 50;  // m.room.power_levels, notifications
-    auto levels = subject.context.notification_levels;
-    if (auto level = levels ? levels->if_contains(key) : nullptr) {
-      if (level->is_int64()) needed = level->get_int64();
-      if (auto text = level->if_string()) {  // old room versions take strings
-        int64_t number = 0;
-        auto end = text->data() + text->size();
-        if (auto [stop, error] = std::from_chars(text->data(), end, number); stop == end && error == std::errc())
-          needed = number;
-      }
-    }
-    return subject.context.sender_level >= needed;
+    auto& levels = subject.context.power_levels;
+    return levels && levels->user_level(subject.event.sender().str()) >= levels->notification(key);
   }
 };
 

@@ -8,17 +8,16 @@
 #include <string>
 #include <string_view>
 
-#include "matrix/event.h"
+#include "matrix/power_levels.h"
 
 namespace myelin {
 
 // What a rule may ask about besides the event.
 struct PushContext {
-  UserId user;                                        // whose rules these are
-  std::string display_name;                           // of the user in the room; "" = none
-  int64_t member_count = 0;                           // joined members
-  int64_t sender_level = 0;                           // the sender's power level
-  const json::Object* notification_levels = nullptr;  // `notifications` of m.room.power_levels, or null
+  UserId user;                                // whose rules these are
+  std::string display_name{};                 // of the user in the room; "" = none
+  int64_t member_count = 0;                   // joined members
+  std::optional<PowerLevels> power_levels{};  // of the room; without them nobody may notify it
 };
 
 struct PushVerdict {

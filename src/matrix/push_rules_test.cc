@@ -1,5 +1,6 @@
 #include "matrix/push_rules.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "matrix/testing/event.h"
@@ -93,22 +94,50 @@ TEST(DefaultPushRules, AreThoseOfTheSpecificationInOrder) {
   for (auto kind : {"content", "room", "sender"}) EXPECT_TRUE(ids(kind).empty());
 }
 
-TEST(DefaultPushRules, RoomMentionNeedsThePower) {
-  auto event = R"({"content":{"m.mentions":{"room":true}}})";
+// Which rule decides on a mention of the room by Alice, who has this level, in a room with these `notifications`.
+std::string room_mention(int64_t alice, std::string_view notifications, std::string_view version = "11") {
+  auto levels = make_event(fmt::format(R"({{"type":"m.room.power_levels","state_key":"",
+                                           "content":{{"users":{{"@alice:x":{}}},"notifications":{}}}}})",
+                                       alice, notifications),
+                           version);
   auto c = context();
-  c.sender_level = 49;
-  EXPECT_EQ(by_default(event, c).rule_id, ".m.rule.message");
-  c.sender_level = 50;
-  EXPECT_EQ(by_default(event, c).rule_id, ".m.rule.is_room_mention");
-  EXPECT_TRUE(by_default(event, c).highlight);
-  for (auto levels : {R"({"room":60})", R"({"room":"60"})"}) {
-    auto object = *json::parse_object(levels);
-    c.notification_levels = &object;
-    EXPECT_EQ(by_default(event, c).rule_id, ".m.rule.message") << levels;
-  }
-  c.notification_levels = nullptr;
+  c.power_levels.emplace(*find_room_version(version), levels.get(), nullptr);
+  return by_default(R"({"content":{"m.mentions":{"room":true}}})", c).rule_id;
+}
+
+TEST(DefaultPushRules, RoomMentionNeedsThePower) {
+  EXPECT_EQ(room_mention(49, "{}"), ".m.rule.message");
+  EXPECT_EQ(room_mention(50, "{}"), ".m.rule.is_room_mention");
+  auto c = context();
+  EXPECT_EQ(by_default(R"({"content":{"m.mentions":{"room":true}}})", c).rule_id, ".m.rule.message");
+  auto create = make_event(R"({"type":"m.room.create","state_key":"","content":{}})");
+  c.power_levels.emplace(*find_room_version("11"), nullptr, create.get());
+  auto verdict = by_default(R"({"content":{"m.mentions":{"room":true}}})", c);
+  EXPECT_EQ(verdict.rule_id, ".m.rule.is_room_mention") << "a creator without power levels";
+  EXPECT_TRUE(verdict.highlight);
   for (auto not_true : {R"({"content":{"m.mentions":{"room":"true"}}})", R"({"content":{"m.mentions":{"room":1}}})"})
     EXPECT_EQ(by_default(not_true, c).rule_id, ".m.rule.message");
+}
+
+// Attack 2: the level that a notification needs is read as every other level of the room.
+TEST(DefaultPushRules, Attack02RoomMentionsReadOddLevelsAsAuthRulesDo) {
+  struct {
+    const char *version, *notifications;
+    int64_t needed;
+  } cases[] = {
+      {"11", R"({"room":60})", 60},    {"11", R"({"room":"60"})", 50},   {"10", R"({"room":" +60 "})", 50},
+      {"9", R"({"room":"60"})", 60},   {"9", R"({"room":" +60 "})", 60}, {"1", R"({"room":" +60 "})", 60},
+      {"9", R"({"room":"-60"})", -60}, {"9", R"({"room":"60x"})", 50},   {"9", R"({"room":""})", 50},
+      {"5", R"({"room":60.0})", 60},   {"5", R"({"room":60.9})", 60},    {"1", R"({"room":-0.5})", 0},
+      {"5", R"({"room":true})", 50},   {"5", R"({"room":null})", 50},    {"5", R"([60])", 50},
+      {"5", R"({"other":60})", 50},    {"9", R"({"room":"0x10"})", 50},  {"9", R"({"room":"\t60\n"})", 60},
+  };
+  for (auto& c : cases) {
+    EXPECT_EQ(room_mention(c.needed, c.notifications, c.version), ".m.rule.is_room_mention")
+        << c.notifications << " in version " << c.version;
+    EXPECT_EQ(room_mention(c.needed - 1, c.notifications, c.version), ".m.rule.message")
+        << c.notifications << " in version " << c.version;
+  }
 }
 
 TEST(DefaultPushRules, MasterSilencesEverything) {

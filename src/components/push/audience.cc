@@ -79,12 +79,9 @@ Task<Result<std::vector<Listener>>> Audience::of(rooms::EventRef ref, Pushers::U
   auto event = events[0]->event;
   MYELIN_CO_TRY(auto room, co_await load(ref, event, with_pusher));
   if (room->candidates.empty()) co_return out;
-  const auto* levels = room->at("m.room.power_levels", "");
-  PowerLevels power(*room->rules, levels, room->at("m.room.create", ""));
   PushContext context;
   context.member_count = room->member_count;
-  context.sender_level = power.user_level(event->sender().str());
-  context.notification_levels = levels == nullptr ? nullptr : json::object_at(levels->content(), "notifications");
+  context.power_levels.emplace(*room->rules, room->at("m.room.power_levels", ""), room->at("m.room.create", ""));
   for (const auto& user : room->candidates) {
     if (user == event->sender()) continue;
     const auto* member = room->at("m.room.member", user.str());

@@ -187,10 +187,7 @@ Task<Result<Judgement>> Judge::judge(rooms::PlacedPtr placed, StateRoot root) {
   if (!users.empty() || mentions_room(event)) {
     MYELIN_CO_TRY(auto info, co_await rooms_.room(room_no));
     MYELIN_CO_TRY(facts, co_await room_facts(rooms_, room_no, root, users));
-    PowerLevels levels(*info.rules, facts.power_levels.get(), facts.create.get());
-    context.sender_level = levels.user_level(event.sender().str());
-    if (facts.power_levels)
-      context.notification_levels = json::object_at(facts.power_levels->content(), "notifications");
+    context.power_levels.emplace(*info.rules, facts.power_levels.get(), facts.create.get());
     context.member_count = room->joined;
   }
   out.room = to_verdict(rules_->defaults.evaluate(event, context));

@@ -140,8 +140,7 @@ class NaiveCounts {
     if (own) context.display_name = json::string_at(own->content(), "displayname").value_or("");
     context.member_count = joined(said.room_no, added.before);
     auto info = value(world_.loop.run(world_.queries().room(said.room)));
-    context.sender_level = PowerLevels(*info.rules, levels.get(), create.get()).user_level(added.sender.str());
-    if (levels) context.notification_levels = json::object_at(levels->content(), "notifications");
+    context.power_levels.emplace(*info.rules, levels.get(), create.get());
     auto rules = value(world_.loop.run(world_.accounts->push_rules(id)));
     auto verdict = PushRules::compile(*rules).evaluate(event, context);
     if (verdict.notify)
