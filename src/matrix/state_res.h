@@ -32,10 +32,11 @@ struct Resolution {
 };
 
 // Resolves the sets (at least one). The graph holds every state event of the sets and their auth chains. Errors: those
-// of the source and the pages; kNotFound when the graph lacks an event.
+// of the source and the pages; kNotFound: the graph lacks an event; kCorrupt: a generation is not above its parents'.
 Result<Resolution> resolve(const RoomRules&, std::span<const StateMap> sets, const AuthGraph&, ResolutionSource&);
 
-// Names the result of resolve() for these sets in a cache, whatever their order.
+// Names the edits of resolve() in a cache of one room: by the first set, which they turn into the resolved state, and
+// the others in any order. Once an event is rejected or no longer, what was remembered of its room has to be forgotten.
 std::string resolution_key(std::span<const StateRoot> sets);
 
 }  // namespace myelin

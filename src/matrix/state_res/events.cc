@@ -13,7 +13,10 @@ Result<const Event*> Events::get(uint32_t event_no) {
 Result<uint32_t> Events::auth_event(uint32_t event_no, std::string_view type, std::string_view state_key) {
   for (uint32_t parent : graph_.parents(event_no)) {
     MYELIN_TRY(const Event* event, get(parent));
-    if (event->is_state(type, state_key)) return parent;
+    if (!event->is_state(type, state_key)) continue;
+    if (graph_.generation(parent) >= graph_.generation(event_no))
+      return fail(Code::kCorrupt, fmt::format("the auth generation of event {} is wrong", event_no));
+    return parent;
   }
   return kNone;
 }

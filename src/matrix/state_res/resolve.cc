@@ -20,13 +20,13 @@ Result<Resolution> resolve(const RoomRules& rules, std::span<const StateMap> set
 }
 
 std::string resolution_key(std::span<const StateRoot> sets) {
-  std::vector<Fingerprint> fingerprints;
-  for (auto& root : sets) fingerprints.push_back(root.fingerprint);
-  std::ranges::sort(fingerprints);
-  auto repeated = std::ranges::unique(fingerprints);
-  fingerprints.erase(repeated.begin(), repeated.end());
   std::string key;
-  for (auto& fingerprint : fingerprints) key.append(fingerprint.begin(), fingerprint.end());
+  auto append = [&](const Fingerprint& fingerprint) { key.append(fingerprint.begin(), fingerprint.end()); };
+  if (!sets.empty()) append(sets.front().fingerprint);
+  std::set<Fingerprint> others;
+  for (auto& root : sets)
+    if (root.fingerprint != sets.front().fingerprint) others.insert(root.fingerprint);
+  std::ranges::for_each(others, append);
   return key;
 }
 

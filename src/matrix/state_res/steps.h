@@ -31,7 +31,8 @@ class Events {
       : rules_(rules), graph_(graph), source_(source) {}
 
   Result<const Event*> get(uint32_t event_no);
-  // The event among event_no's auth events that has this key; kNone.
+  // The event among event_no's auth events that has this key; kNone. kCorrupt: its generation is not below, so who
+  // follows such events would not come to an end.
   Result<uint32_t> auth_event(uint32_t event_no, std::string_view type, std::string_view state_key);
   Result<uint32_t> power_levels_of(uint32_t event_no) { return auth_event(event_no, "m.room.power_levels", ""); }
 

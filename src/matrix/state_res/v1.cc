@@ -83,7 +83,7 @@ Result<Resolution> resolve_v1(Events& events, std::span<const StateMap> sets) {
     conflicts.push_back({key.key_no, event->type(), std::move(in_order)});
     resolution.full_conflicted += distinct.size();
   }
-  resolution.conflicted = conflicts.size();
+  resolution.conflicted = keys.size();
 
   // "First we resolve conflicts between m.room.power_levels events." "Repeat the above process for conflicts between
   // m.room.join_rules events." "… between m.room.member events." Every key of a pass is judged by R as it was before
