@@ -288,7 +288,7 @@ Result<const RoomRules*> rules_of(std::string_view json_lines) {
   std::optional<std::string> version;
   for_each_line(json_lines, [&](std::string_view line, size_t) {
     if (version || !line.contains("m.room.create")) return;
-    auto pdu = json::parse_object(line);
+    auto pdu = json::parse_object(line, {.depth = json::kMaxPduDepth});
     auto content = pdu ? json::object_at(*pdu, "content") : nullptr;
     if (!content || json::string_at(*pdu, "type") != "m.room.create") return;
     version = json::string_at(*content, "room_version").value_or("1");

@@ -216,6 +216,25 @@ TEST(Explain, ACreateEventMayCiteAnything) {
   EXPECT_EQ(book.explained().events.front().verdict, Verdict::kAccept);
 }
 
+// A create event is read as any other, however deeply its content is nested.
+TEST(Explain, ReadsACreateEventAsDeepAsEventsMayBe) {
+  constexpr size_t kAround = 2;  // the event and its content
+  auto explained = [](size_t depth) {
+    auto nested = std::string(depth - kAround, '[') + std::string(depth - kAround, ']');
+    Book book(*find_room_version("11"));
+    auto pdu = book.event("create")->object();
+    pdu["content"].as_object()["x"] = *json::parse(nested, {.depth = json::kMaxStoredDepth});
+    pdu["hashes"].as_object()["sha256"] = base64(*content_hash(pdu, *find_room_version("11")));
+    return explain_room(json::serialize(pdu));
+  };
+  for (size_t depth : {json::kMaxBodyDepth, json::kMaxBodyDepth + 1, json::kMaxPduDepth}) {
+    auto explanation = explained(depth);
+    ASSERT_TRUE(explanation) << depth << ": " << explanation.error().message;
+    EXPECT_EQ(explanation->events.front().verdict, Verdict::kAccept) << depth;
+  }
+  EXPECT_EQ(explained(json::kMaxPduDepth + 1).error().code, Code::kInvalidParam);
+}
+
 TEST(Explain, NeedsACreateEventOfAKnownVersion) {
   EXPECT_EQ(explain_room("").error().code, Code::kInvalidParam);
   EXPECT_EQ(explain_room("{}\n5\n").error().code, Code::kInvalidParam);
