@@ -10,10 +10,13 @@
 
 namespace myelin {
 
+// An event that cites a rejected one as an auth event is rejected, so no accepted event does. State resolution meets
+// rejected events only where states of other servers rest on them, and judges them as the specification says (Rejected
+// events): decision 0006.
 enum class Verdict : uint8_t {
   kAccept,
   kSoftFail,  // Soft failure: stored and part of state resolution, not shown to clients, no forward extremity
-  kReject,    // Rejection: stored so that what builds on it can be judged; never in the state, never an auth event
+  kReject,    // Rejection: stored so that what builds on it can be judged, and put into no state
   kDrop,      // not stored
 };
 
