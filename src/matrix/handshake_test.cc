@@ -46,22 +46,35 @@ json::Object make_template(const RoomRules& rules, std::string_view membership =
 TemplateRequest asked(Handshake handshake = Handshake::kJoin) {
   return {kRoom, kUser, handshake, {{"displayname", "Bob"}}, kNow};
 }
+constexpr std::array kHandshakes{Handshake::kJoin, Handshake::kKnock, Handshake::kLeave};
 
 TEST(Handshake, ATemplateGivesOnlyItsPlaceInTheRoom) {
   for (auto& rules : all_room_versions()) {
-    auto draft = draft_from_template(make_template(rules), rules, asked());
-    ASSERT_TRUE(draft) << rules.version << draft.error().message;
-    EXPECT_EQ(draft->prev_events.size(), 2u);
-    EXPECT_EQ(draft->auth_events.size(), 2u);
-    EXPECT_EQ(draft->depth, 12);
-    EXPECT_EQ(draft->origin_server_ts, kNow);
-    EXPECT_EQ(json::serialize(draft->content), R"({"displayname":"Bob","membership":"join"})");
-    auto event = OwnEvent::build(*draft, rules, kOurs, kOurKey);
-    ASSERT_TRUE(event) << rules.version << event.error().message;
-    auto parsed = Event::parse(event->event()->text(), rules);
-    ASSERT_TRUE(parsed) << rules.version << parsed.error().message;
-    EXPECT_TRUE(check_sent_membership(**parsed, Handshake::kJoin, {kRoom, (*parsed)->event_id(), kOurs}));
+    for (auto handshake : kHandshakes) {
+      auto membership = membership_of(handshake);
+      auto draft = draft_from_template(make_template(rules, membership), rules, asked(handshake));
+      ASSERT_TRUE(draft) << rules.version << draft.error().message;
+      EXPECT_EQ(draft->prev_events.size(), 2u);
+      EXPECT_EQ(draft->auth_events.size(), 2u);
+      EXPECT_EQ(draft->depth, 12);
+      EXPECT_EQ(draft->origin_server_ts, kNow);
+      EXPECT_EQ(draft->content, (json::Object{{"displayname", "Bob"}, {"membership", membership}}));
+      auto event = OwnEvent::build(*draft, rules, kOurs, kOurKey);
+      ASSERT_TRUE(event) << rules.version << event.error().message;
+      auto parsed = Event::parse(event->event()->text(), rules);
+      ASSERT_TRUE(parsed) << rules.version << parsed.error().message;
+      for (auto sent : kHandshakes)
+        EXPECT_EQ(check_sent_membership(**parsed, sent, {kRoom, (*parsed)->event_id(), kOurs}).has_value(),
+                  sent == handshake)
+            << membership << " as " << membership_of(sent);
+    }
   }
+}
+
+TEST(Handshake, MembershipsAreThoseOfTheirRequests) {
+  EXPECT_EQ(membership_of(Handshake::kJoin), "join");
+  EXPECT_EQ(membership_of(Handshake::kKnock), "knock");
+  EXPECT_EQ(membership_of(Handshake::kLeave), "leave");
 }
 
 TEST(Handshake, ARoomAtTheLimitOfDepthCanBeJoined) {
@@ -93,9 +106,19 @@ TEST(Handshake, ARestrictedJoinNamesWhoAuthorisesIt) {
   }
 }
 
-// Attack 4: a hostile server answers make_join with something else to sign, CVE-2026-24471.
-TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
-  auto& rules = *find_room_version("11");
+// Attack 4: a hostile server answers make_join, make_knock or make_leave with something else to sign, CVE-2026-24471.
+class HostileTemplates : public ::testing::TestWithParam<Handshake> {
+ protected:
+  json::Object make() const { return make_template(rules, membership_of(GetParam())); }
+  Result<EventDraft> draft(const json::Object& event) const {
+    return draft_from_template(event, rules, asked(GetParam()));
+  }
+  const RoomRules& rules = *find_room_version("11");
+};
+INSTANTIATE_TEST_SUITE_P(Handshake, HostileTemplates, ::testing::ValuesIn(kHandshakes),
+                         [](auto& info) { return std::string(membership_of(info.param)); });
+
+TEST_P(HostileTemplates, Attack04OfAnotherEventAreRefused) {
   struct {
     const char *field, *value;
   } changes[] = {{"type", "\"m.room.power_levels\""},
@@ -106,6 +129,7 @@ TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
                  {"state_key", "\"\""},
                  {"state_key", "\"@admin:ours.example\""},
                  {"content", R"({"membership":"ban"})"},
+                 {"content", R"({"membership":"invite"})"},
                  {"content", R"({"membership":["join"]})"},
                  {"content", "{}"},
                  {"content", "[]"},
@@ -117,18 +141,21 @@ TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
                  {"depth", "9223372036854775808"},
                  {"depth", "\"1\""}};
   for (auto& change : changes) {
-    auto event = make_template(rules);
+    auto event = make();
     event[change.field] = *json::parse(change.value);
-    EXPECT_EQ(draft_from_template(event, rules, asked()).error().code, Code::kBadJson)
-        << change.field << " " << change.value;
+    EXPECT_EQ(draft(event).error().code, Code::kBadJson) << change.field << " " << change.value;
     event.erase(change.field);
-    EXPECT_FALSE(draft_from_template(event, rules, asked())) << change.field;
+    EXPECT_FALSE(draft(event)) << change.field;
   }
-  auto deep = make_template(rules);
+  for (auto other : kHandshakes)
+    EXPECT_EQ(draft(make_template(rules, membership_of(other))).has_value(), other == GetParam());
+  auto deep = make();
   deep["depth"] = kMaxDepth + 1;
-  EXPECT_EQ(draft_from_template(deep, rules, asked()).has_value(), !rules.format.strict_depth);
-  // What else it holds does not reach the event that is signed.
-  auto event = make_template(rules);
+  EXPECT_FALSE(draft(deep));
+}
+
+TEST_P(HostileTemplates, Attack04WhatElseTheyHoldIsNotSigned) {
+  auto event = make();
   auto& content = event["content"].as_object();
   content["displayname"] = "Mallory";
   content["users"] = json::Object{{"@mallory:theirs.example", 100}};
@@ -137,13 +164,21 @@ TEST(Handshake, Attack04AHostileTemplateGetsNothingElseSigned) {
   event["unsigned"] = json::Object{{"x", 1}};
   event["hashes"] = json::Object{{"sha256", "x"}};
   event["signatures"] = json::Object{{"ours.example", json::Object{{"ed25519:k", "x"}}}};
-  auto built = OwnEvent::build(draft_from_template(event, rules, asked()).value(), rules, kOurs, kOurKey)->event();
+  auto built = OwnEvent::build(draft(event).value(), rules, kOurs, kOurKey)->event();
   std::set<std::string> keys;
   for (auto& member : built->object()) keys.emplace(member.key());
   EXPECT_EQ(keys, (std::set<std::string>{"auth_events", "content", "depth", "hashes", "origin_server_ts", "prev_events",
                                          "room_id", "sender", "signatures", "state_key", "type"}));
-  EXPECT_EQ(json::serialize(built->content()), R"({"displayname":"Bob","membership":"join"})");
+  EXPECT_EQ(built->content(), (json::Object{{"displayname", "Bob"}, {"membership", membership_of(GetParam())}}));
   EXPECT_EQ(built->origin_server_ts(), kNow);
+}
+
+TEST(Handshake, OldVersionsHaveNoLimitOfDepth) {
+  for (auto& rules : all_room_versions()) {
+    auto deep = make_template(rules);
+    deep["depth"] = kMaxDepth + 1;
+    EXPECT_EQ(draft_from_template(deep, rules, asked()).has_value(), !rules.format.strict_depth) << rules.version;
+  }
 }
 
 TEST(Handshake, Attack04HugeTemplatesAreRefused) {
@@ -179,32 +214,38 @@ EventDraft member(std::string_view sender, std::string_view target, std::string_
   return draft;
 }
 
-// Attack 10: the room of the path is not the room of the event, CVE-2020-26257; and what else may differ.
+// Attack 10: the room of the path is not the room of the event, CVE-2020-26257; and what else may differ. Of send_join,
+// send_knock and send_leave.
 TEST(Handshake, Attack10TheEventIsTheOneOfThePath) {
   auto& rules = *find_room_version("11");
-  auto check = [&](EventDraft draft, auto change) {
-    auto event = received(rules, std::move(draft)).event();
-    SentEvent sent{kRoom, event->event_id(), kTheirs};
-    change(sent);
-    auto result = check_sent_membership(*event, Handshake::kJoin, sent);
-    if (!result) EXPECT_EQ(result.error().code, Code::kInvalidParam);
-    return result.has_value();
-  };
-  auto nothing = [](SentEvent&) {};
-  auto join = member(kAda.str(), kAda.str(), "join");
-  EXPECT_TRUE(check(join, nothing));
-  EXPECT_FALSE(check(join, [](SentEvent& sent) { sent.room = RoomId::trusted("!other:theirs.example"); }));
-  EXPECT_FALSE(check(join, [](SentEvent& sent) { sent.id = EventId::trusted("$other"); }));
-  EXPECT_FALSE(check(join, [](SentEvent& sent) { sent.origin = kOurs; }));
-  EXPECT_FALSE(check(member(kAda.str(), kAda.str(), "leave"), nothing));
-  EXPECT_FALSE(check(member(kAda.str(), "@eve:theirs.example", "join"), nothing));
-  EXPECT_FALSE(check(member(kUser.str(), kUser.str(), "join"), nothing));
-  auto message = join;
-  message.state_key.reset();
-  EXPECT_FALSE(check(message, nothing));
-  message.type = "m.room.power_levels";
-  message.state_key = "";
-  EXPECT_FALSE(check(message, nothing));
+  for (auto handshake : kHandshakes) {
+    auto check = [&](EventDraft draft, auto change) {
+      auto event = received(rules, std::move(draft)).event();
+      SentEvent sent{kRoom, event->event_id(), kTheirs};
+      change(sent);
+      auto result = check_sent_membership(*event, handshake, sent);
+      if (!result) EXPECT_EQ(result.error().code, Code::kInvalidParam);
+      return result.has_value();
+    };
+    auto nothing = [](SentEvent&) {};
+    auto membership = membership_of(handshake);
+    SCOPED_TRACE(membership);
+    auto own = member(kAda.str(), kAda.str(), membership);
+    EXPECT_TRUE(check(own, nothing));
+    EXPECT_FALSE(check(own, [](SentEvent& sent) { sent.room = RoomId::trusted("!other:theirs.example"); }));
+    EXPECT_FALSE(check(own, [](SentEvent& sent) { sent.id = EventId::trusted("$other"); }));
+    EXPECT_FALSE(check(own, [](SentEvent& sent) { sent.origin = kOurs; }));
+    for (auto other : {"join", "knock", "leave", "invite", "ban", ""})
+      EXPECT_EQ(check(member(kAda.str(), kAda.str(), other), nothing), other == membership) << other;
+    EXPECT_FALSE(check(member(kAda.str(), "@eve:theirs.example", membership), nothing)) << "a kick, say";
+    EXPECT_FALSE(check(member(kUser.str(), kUser.str(), membership), nothing));
+    auto message = own;
+    message.state_key.reset();
+    EXPECT_FALSE(check(message, nothing));
+    message.type = "m.room.power_levels";
+    message.state_key = "";
+    EXPECT_FALSE(check(message, nothing));
+  }
 }
 
 TEST(Handshake, Attack10AnInviteIsForAUserOfOurs) {
