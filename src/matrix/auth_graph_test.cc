@@ -76,6 +76,54 @@ TEST(AuthGraph, Attack08NoCyclesAndNothingMissing) {
   EXPECT_EQ(graph.subgraph_between(Numbers{6}).error().code, Code::kNotFound);
 }
 
+// Attack 8: what no event can bring about, rows that are read can say. Whoever is on a cycle has a parent that is not
+// below it, so a walk that would follow it meets the lie first.
+TEST(AuthGraph, Attack08CyclesClaimedByRowsAreFound) {
+  struct Row {
+    uint32_t event_no, generation;
+    Numbers parents;
+  };
+  const std::vector<std::vector<Row>> cycles{
+      {{1, 0, {1}}},                                                      // cites itself
+      {{1, 0, {2}}, {2, 1, {1}}},                                         // two that cite each other
+      {{1, 1, {2}}, {2, 1, {1}}},                                         // as deep as each other
+      {{1, 5, {2}}, {2, 4, {3}}, {3, 3, {1, 4}}, {4, 0, {}}},             // beside a way out
+      {{9, 9, {1}}, {1, 5, {2}}, {2, 4, {3}}, {3, 3, {1}}, {4, 0, {}}}};  // below an event that is on none
+  for (auto& rows : cycles) {
+    for (size_t sets : {2, 65}) {
+      AuthGraph graph;
+      Numbers all;  // down to the lowest of which paths are followed
+      for (auto& row : rows) {
+        graph.add(row.event_no, row.generation, row.parents);
+        all.push_back(row.event_no);
+      }
+      std::vector<uint64_t> first_set((sets + 63) / 64);
+      first_set[0] = 1;
+      std::vector<AuthGraph::Seed> seeds{{rows.front().event_no, first_set}};
+      EXPECT_EQ(graph.difference(seeds, sets).error().code, Code::kCorrupt) << rows.size();
+      EXPECT_EQ(graph.subgraph_between(all).error().code, Code::kCorrupt) << rows.size();
+    }
+  }
+}
+
+TEST(AuthGraph, Attack08AbsurdGenerationsAreRefused) {
+  constexpr uint32_t kHighest = 1U << 24;  // a queue has a place for every generation
+  uint64_t first = 1;
+  for (uint32_t generation : {kHighest, kHighest + 1, UINT32_MAX - 1}) {
+    AuthGraph graph;
+    graph.add(1, generation, {});
+    auto difference = graph.difference(std::vector<AuthGraph::Seed>{{1, {&first, 1}}}, 2);
+    auto subgraph = graph.subgraph_between(Numbers{1});
+    if (generation == kHighest) {
+      EXPECT_EQ(difference.value(), Numbers{1});
+      EXPECT_EQ(subgraph.value(), Numbers{1});
+    } else {
+      EXPECT_EQ(difference.error().code, Code::kCorrupt);
+      EXPECT_EQ(subgraph.error().code, Code::kCorrupt);
+    }
+  }
+}
+
 TEST(AuthGraph, RowsMayComeInAnyOrder) {
   AuthGraph graph;
   graph.add(3, 2, Numbers{2});
