@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 namespace myelin {
 namespace {
 
@@ -49,16 +47,23 @@ TEST(ServerAcl, RulesOfTheSpecification) {
   for (auto& c : cases) EXPECT_EQ(allowed(c.content, c.server), c.allowed) << c.content << " " << c.server;
 }
 
-// Attack 11, CVE-2023-45129: an event full of globs that a backtracking matcher would try for ages.
+// Attack 11, CVE-2023-45129: an event full of globs. Each could be laid over the name in more ways than could be tried
+// in the time of the universe, and the last part fits nowhere.
 TEST(ServerAcl, Attack11PathologicalGlobsAreMatchedInOnePass) {
-  std::string glob;
-  for (int i = 0; i < 5000; ++i) glob += "*a";
+  std::string stars, questions;
+  for (int i = 0; i < 100; ++i) {
+    stars += "*a";
+    questions += "*?a";
+  }
   json::Array deny;
-  for (int i = 0; i < 6; ++i) deny.emplace_back(glob + std::to_string(i));
-  while (deny.size() < 2000) deny.emplace_back("*?*?*?*a*b");
+  while (deny.size() < 100) {
+    deny.emplace_back(stars + "*b*");
+    deny.emplace_back(questions + "*b*");
+  }
   ServerAcl acl(json::Object{{"allow", json::Array{json::Value("*")}}, {"deny", deny}});
   EXPECT_TRUE(acl.allows(*ServerName::parse(std::string(250, 'a'))));
-  EXPECT_FALSE(acl.allows(*ServerName::parse(std::string(200, 'a') + "b")));
+  EXPECT_TRUE(acl.allows(*ServerName::parse("b" + std::string(240, 'a'))));
+  EXPECT_FALSE(acl.allows(*ServerName::parse(std::string(240, 'a') + "b")));
 }
 
 // Attack 11: another case of letters is no way around it (v1.19, MSC4436).
