@@ -14,9 +14,7 @@ struct Rule {
   int first, last;        // the room versions that have it
 };
 
-// In the order of rooms/v1 to rooms/v12, Authorization rules. What is not here is checked with the signatures: "If the
-// event is not validly signed by the homeserver of the user ID denoted by" join_authorised_via_users_server
-// (verify_test.cc).
+// In the order of rooms/v1 to rooms/v12, Authorization rules.
 constexpr Rule kRules[] = {
     {"create: prev_events", 1, 12},
     {"create: room_id's domain", 1, 11},
@@ -37,6 +35,7 @@ constexpr Rule kRules[] = {
     {"aliases: of one's own server", 1, 5},
     {"aliases: as any state", 6, 12},
     {"member: state_key and membership", 1, 12},
+    {"join: signed by the authoriser's server", 8, 12},
     {"join: the creator's first", 1, 12},
     {"join: sender is state_key", 1, 12},
     {"join: banned", 1, 12},
