@@ -121,10 +121,13 @@ TEST(RoomId, WithDomainOrHash) {
   for (auto id : {"!abc"s, "!"s, "abc:x"s, "!" + hash + "A", "!" + hash.substr(1), "!" + hash.substr(1) + "/", "!abc:"s,
                   "!a\0:x"s})
     EXPECT_FALSE(RoomId::parse(id)) << id;
+  EXPECT_TRUE(RoomId::parse("!" + std::string(252, 'a') + ":x"));
+  EXPECT_FALSE(RoomId::parse("!" + std::string(253, 'a') + ":x"));
 }
 
 TEST(EventId, IsOpaque) {
   for (auto id : {"$a:x.org"s, "$acR1l0raoZnm60CBwAVgqbZqoO/mYU81xysh1u7XcJk"s, "$x"s}) EXPECT_TRUE(EventId::parse(id));
+  EXPECT_TRUE(EventId::parse("$" + std::string(254, 'a')));
   for (auto id : {""s, "$"s, "a:x"s, "$a\0"s, "$\xff"s, "$" + std::string(255, 'a')}) EXPECT_FALSE(EventId::parse(id));
 }
 

@@ -163,6 +163,8 @@ AUTH_SCENES(AuthMember, Leave) {
        [](Room& room) { return room.membership(kCarol, kCarol, "leave"); }},
       {"leave: one's own", 1, 12, rejected("is not in the room"), "Dave leaves, to be rid of his ban",
        [](Room& room) { return room.membership(kDave, kDave, "leave"); }},
+      {"leave: one's own", 1, 6, rejected("is not in the room"), "Carol's membership is \"knock\", as yet unknown",
+       [](Room& room) { return room.member(kCarol, "knock").membership(kCarol, kCarol, "leave"); }},
       {"leave: one's own knock", 7, 12, kAllowed, "Carol takes her knock back",
        [](Room& room) { return room.member(kCarol, "knock").membership(kCarol, kCarol, "leave"); }},
       {"leave: one's own knock", 7, 12, rejected("is not in the room"), "Carol has left already",
