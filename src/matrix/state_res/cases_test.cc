@@ -131,7 +131,9 @@ void batch_by_batch(const Case& the, const std::vector<std::vector<EventPtr>>& b
 TEST(StateResCases, EveryFileThreeWays) {
   auto named = std::getenv("MYELIN_STATE_RES_CASES");
   std::filesystem::path directory = named ? named : "../shared/state-res-cases";
-  if (!exists(directory)) GTEST_SKIP() << "no cases in " << directory << "; MYELIN_STATE_RES_CASES names another place";
+  if (!exists(directory))
+    GTEST_SKIP() << "left out: state resolution cases from outside, none in " << directory
+                 << "; MYELIN_STATE_RES_CASES names another place";
   size_t count = 0;
   for (auto& file : std::filesystem::directory_iterator(directory)) {
     if (file.path().extension() != ".json") continue;
