@@ -42,7 +42,7 @@ void ReceivePdu(benchmark::State& state) {
   auto key = signing_key();
   auto text = received_pdu(key);
   ServerKey known{key.public_key(), 1'800'000'000'000};
-  auto lookup = [&](const ServerName&, std::string_view) { return &known; };
+  auto lookup = [&](const ServerName&, const SigningKeyId&) { return &known; };
   for (auto _ : state) {
     auto event = Event::parse(text, version(11)).value();
     auto verified = Verification::verify(event, version(11), lookup);
@@ -96,7 +96,7 @@ void ReceivePduWithReceiptChecks(benchmark::State& state) {
   }
   auto text = OwnEvent::build(draft, rules, ServerName::parse("remote.example").value(), key).value().event()->text();
   ServerKey known{key.public_key(), 1'800'000'000'000};
-  auto lookup = [&](const ServerName&, std::string_view) { return &known; };
+  auto lookup = [&](const ServerName&, const SigningKeyId&) { return &known; };
   for (auto _ : state) {
     auto event = Event::parse(text, rules).value();
     auto verified = Verification::verify(event, rules, lookup);

@@ -38,7 +38,7 @@ void check(const EventPtr& received, const RoomRules& rules) {
   // The bytes that are signed are the same, whichever of the two is kept.
   if (auto kept = Verification::keepable(received, rules))
     require(*canonical_redacted(kept->event->object(), rules) == *canonical_redacted(event.object(), rules));
-  auto nobody = [](const ServerName&, std::string_view) -> const ServerKey* { return nullptr; };
+  auto nobody = [](const ServerName&, const SigningKeyId&) -> const ServerKey* { return nullptr; };
   if (auto verified = Verification::verify(received, rules, nobody)) {  // only what the rules will check otherwise
     auto& content = verified->event.event()->content();
     auto invite = json::object_at(content, "third_party_invite");

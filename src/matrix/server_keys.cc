@@ -7,11 +7,7 @@
 namespace myelin {
 namespace {
 
-constexpr size_t kMaxKeyIdBytes = 255;
-
 std::unexpected<Error> bad(const char* what) { return fail(Code::kBadJson, std::string("server keys: ") + what); }
-
-bool is_ed25519(std::string_view key_id) { return key_id.starts_with("ed25519:") && key_id.size() <= kMaxKeyIdBytes; }
 
 // {"key": base64}, of an Ed25519 key.
 Result<std::string> public_key_in(const json::Value& entry) {
@@ -27,10 +23,11 @@ Result<ServerKeyMap> verify_keys(const json::Object& answer, int64_t valid_until
   if (!list) return bad("no verify_keys");
   if (list->size() > kMaxVerifyKeys) return fail(Code::kTooLarge, "server keys: too many keys");
   ServerKeyMap keys;
-  for (auto& [key_id, entry] : *list) {
-    if (!is_ed25519(key_id)) continue;
-    MYELIN_TRY(keys[key_id].public_key, public_key_in(entry));
-    keys[key_id].valid_until_ts = valid_until_ts;
+  for (auto& [name, entry] : *list) {
+    auto key_id = SigningKeyId::parse(name);
+    if (!key_id) continue;
+    MYELIN_TRY(std::string public_key, public_key_in(entry));
+    keys[*key_id] = {std::move(public_key), valid_until_ts};
   }
   return keys;
 }
@@ -42,12 +39,14 @@ Result<void> add_old_keys(const json::Object& answer, int64_t valid_until_ts, in
   auto list = json::object_at(answer, "old_verify_keys");
   if (!list) return bad("old_verify_keys is not an object");
   if (list->size() > kMaxOldVerifyKeys) return fail(Code::kTooLarge, "server keys: too many keys");
-  for (auto& [key_id, entry] : *list) {
-    if (!is_ed25519(key_id)) continue;
+  for (auto& [name, entry] : *list) {
+    auto key_id = SigningKeyId::parse(name);
+    if (!key_id) continue;
     MYELIN_TRY(std::string public_key, public_key_in(entry));
     auto expired_ts = json::integer_at(entry.get_object(), "expired_ts");
     if (!expired_ts) return bad("an old key without expired_ts");
-    auto [key, is_new] = keys.try_emplace(key_id, ServerKey{public_key, valid_until_ts, std::min(*expired_ts, latest)});
+    auto [key, is_new] =
+        keys.try_emplace(*key_id, ServerKey{public_key, valid_until_ts, std::min(*expired_ts, latest)});
     if (!is_new && key->second.public_key != public_key) return bad("one key id for two keys");
     if (is_new && banned.contains(public_key)) keys.erase(key);
   }
@@ -61,11 +60,11 @@ Result<void> keep_those_that_signed(const json::Object& answer, const ServerName
   auto own = signatures ? json::object_at(*signatures, server.str()) : nullptr;
   for (auto key = keys.begin(); key != keys.end();) {
     auto& [key_id, value] = *key;
-    if (!own || !own->contains(key_id) || banned.contains(value.public_key)) {
+    if (!own || !own->contains(key_id.str()) || banned.contains(value.public_key)) {
       key = keys.erase(key);
       continue;
     }
-    MYELIN_CHECK(verify_json(answer, server.str(), key_id, value.public_key, json::CanonicalMode::kLax));
+    MYELIN_CHECK(verify_json(answer, server.str(), key_id.str(), value.public_key, json::CanonicalMode::kLax));
     ++key;
   }
   if (keys.empty())
@@ -78,7 +77,7 @@ bool is_signed_by(const json::Object& answer, const ServerName& notary, const Se
   return std::ranges::any_of(keys, [&](auto& entry) {
     auto& [key_id, key] = entry;
     return may_sign_request(key, now_ms) && !banned.contains(key.public_key) &&
-           verify_json(answer, notary.str(), key_id, key.public_key, json::CanonicalMode::kLax);
+           verify_json(answer, notary.str(), key_id.str(), key.public_key, json::CanonicalMode::kLax);
   });
 }
 
@@ -152,10 +151,10 @@ Result<json::Object> publish_keys(const ServerName& server, std::span<const Sign
       return fail(Code::kInvalidParam, "two keys are named " + key.key_id());
   }
   for (auto& key : old_keys) {
-    if (!SigningKeyId::parse(key.key_id)) return fail(Code::kInvalidParam, key.key_id + " is no signing key ID");
+    auto& name = key.key_id.str();
     bool is_new =
-        old.emplace(key.key_id, json::Object{{"key", base64(key.public_key)}, {"expired_ts", key.expired_ts}}).second;
-    if (!is_new || verify.contains(key.key_id)) return fail(Code::kInvalidParam, "two keys are named " + key.key_id);
+        old.emplace(name, json::Object{{"key", base64(key.public_key)}, {"expired_ts", key.expired_ts}}).second;
+    if (!is_new || verify.contains(name)) return fail(Code::kInvalidParam, "two keys are named " + name);
   }
   if (verify.empty()) return fail(Code::kInvalidParam, "a server has at least one key");
   json::Object answer{{"server_name", server.str()},
@@ -178,11 +177,12 @@ Result<std::vector<KeyQuery>> parse_key_queries(const json::Object& body, int64_
     if (!criteria.is_object()) return bad("a query is not an object");
     if (criteria.get_object().size() > kMaxVerifyKeys) return fail(Code::kTooLarge, "too many keys in one question");
     auto& query = queries.emplace_back(std::move(server), now_ms);
-    for (auto& [key_id, criterion] : criteria.get_object()) {
+    for (auto& [key_name, criterion] : criteria.get_object()) {
+      MYELIN_TRY(SigningKeyId key_id, SigningKeyId::parse(key_name));
       if (!criterion.is_object()) return bad("a criterion is not an object");
       auto given = criterion.get_object().if_contains("minimum_valid_until_ts");
       if (given && !given->is_int64()) return bad("minimum_valid_until_ts is not an integer");
-      query.keys[key_id] = given ? given->get_int64() : now_ms;
+      query.keys[std::move(key_id)] = given ? given->get_int64() : now_ms;
     }
   }
   return queries;
@@ -192,7 +192,7 @@ json::Object key_query_body(std::span<const KeyQuery> queries) {
   json::Object servers;
   for (auto& query : queries) {
     json::Object criteria;
-    for (auto& [key_id, time] : query.keys) criteria[key_id] = json::Object{{"minimum_valid_until_ts", time}};
+    for (auto& [key_id, time] : query.keys) criteria[key_id.str()] = json::Object{{"minimum_valid_until_ts", time}};
     servers[query.server.str()] = std::move(criteria);
   }
   return {{"server_keys", std::move(servers)}};

@@ -42,7 +42,7 @@ struct ServerKey {
   std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
   friend bool operator==(const ServerKey&, const ServerKey&) = default;
 };
-using ServerKeyMap = std::map<std::string, ServerKey, std::less<>>;  // by key id
+using ServerKeyMap = std::map<SigningKeyId, ServerKey>;
 
 // May the key have signed an event of that time? From version 5 on only while it was valid (rooms/v5, Signing key
 // validity period).
@@ -58,7 +58,8 @@ struct ServerKeys {
   json::Object answer;         // as it came: what a notary signs and passes on
 
   // Of `server`, signed by every key of verify_keys that it offers: those that did not sign are left out, as are banned
-  // ones and other algorithms. kBadJson, kTooLarge; kInvalidSignature: a wrong signature, or no key is left.
+  // ones and what is named by no SigningKeyId. kBadJson, kTooLarge; kInvalidSignature: a wrong signature, or no key is
+  // left.
   static Result<ServerKeys> check(json::Object answer, const ServerName& server, int64_t fetched_at,
                                   const BannedKeys& = BannedKeys::known());
   // The same of text.
@@ -78,7 +79,7 @@ int64_t refresh_at(int64_t fetched_at, int64_t valid_until_ts);
 // ---- our own
 
 struct OldKey {
-  std::string key_id;      // "ed25519:…"
+  SigningKeyId key_id;
   std::string public_key;  // 32 bytes
   int64_t expired_ts = 0;
 };
@@ -92,8 +93,8 @@ Result<json::Object> publish_keys(const ServerName&, std::span<const SigningKey>
 // What a notary is asked: {"server_keys": {server: {key id: {"minimum_valid_until_ts": …}}}}.
 struct KeyQuery {
   ServerName server;
-  int64_t minimum_valid_until_ts = 0;                  // when it asks for all keys
-  std::map<std::string, int64_t, std::less<>> keys{};  // key id: minimum_valid_until_ts; empty: all keys
+  int64_t minimum_valid_until_ts = 0;      // when it asks for all keys
+  std::map<SigningKeyId, int64_t> keys{};  // minimum_valid_until_ts of each; empty: all keys
 };
 // Of POST /_matrix/key/v2/query. What has no time gets `now_ms`. kBadJson, kInvalidParam, kTooLarge.
 Result<std::vector<KeyQuery>> parse_key_queries(const json::Object& body, int64_t now_ms);

@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto again = parse_key_queries(key_query_body(*queries), 5);
     if (!again || again->size() != queries->size()) std::abort();
   }
-  ServerKeyMap notary_keys{{"ed25519:k", {key.public_key(), 10, {}}}};
+  ServerKeyMap notary_keys{{SigningKeyId::trusted("ed25519:k"), {key.public_key(), 10, {}}}};
   (void)read_notary_answer(*body, std::array{KeyQuery{server}}, server, notary_keys, 5);
 
   (*body)["server_name"] = "a.example";
@@ -26,7 +26,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!sign_json(*body, server.str(), key, json::CanonicalMode::kLax)) return 0;
   auto checked = ServerKeys::check(*body, server, 5);
   if (!checked) return 0;
-  if (!checked->keys.contains("ed25519:k") || checked->keys.size() > kMaxVerifyKeys + kMaxOldVerifyKeys) std::abort();
+  if (!checked->keys.contains(SigningKeyId::trusted("ed25519:k")) ||
+      checked->keys.size() > kMaxVerifyKeys + kMaxOldVerifyKeys)
+    std::abort();
   auto passed_on = notary_answer(std::array{*checked}, server, key);
   if (!passed_on) std::abort();
   auto read = read_notary_answer(*passed_on, std::array{KeyQuery{server}}, server, notary_keys, 5);

@@ -17,7 +17,9 @@ SigningKey make_key(std::string version) {
   return SigningKey::generate(random, std::move(version));
 }
 const SigningKey kKey = make_key("one"), kSecond = make_key("two"), kNotaryKey = make_key("n");
-const OldKey kOld{"ed25519:old", make_key("old").public_key(), kNow - kDay};
+const SigningKeyId kOneId = SigningKeyId::trusted("ed25519:one"), kTwoId = SigningKeyId::trusted("ed25519:two"),
+                   kOldId = SigningKeyId::trusted("ed25519:old"), kNotaryId = SigningKeyId::trusted("ed25519:n");
+const OldKey kOld{kOldId, make_key("old").public_key(), kNow - kDay};
 
 json::Object published(int64_t valid_until_ts = kNow + kDay) {
   return publish_keys(kServer, std::array{kKey, kSecond}, std::array{kOld}, valid_until_ts).value();
@@ -46,9 +48,9 @@ TEST(ServerKeys, WhatIsPublishedIsAccepted) {
   ASSERT_TRUE(checked) << checked.error().message;
   EXPECT_EQ(checked->server, kServer);
   EXPECT_EQ(checked->valid_until_ts, kNow + kDay);
-  EXPECT_EQ(checked->keys, (ServerKeyMap{{"ed25519:one", {kKey.public_key(), kNow + kDay, {}}},
-                                         {"ed25519:two", {kSecond.public_key(), kNow + kDay, {}}},
-                                         {"ed25519:old", {kOld.public_key, kNow + kDay, kNow - kDay}}}));
+  EXPECT_EQ(checked->keys, (ServerKeyMap{{kOneId, {kKey.public_key(), kNow + kDay, {}}},
+                                         {kTwoId, {kSecond.public_key(), kNow + kDay, {}}},
+                                         {kOldId, {kOld.public_key, kNow + kDay, kNow - kDay}}}));
   EXPECT_EQ(checked->answer, answer);
 }
 
@@ -58,9 +60,8 @@ TEST(ServerKeys, PublishingRefusesWhatOthersWouldNotTake) {
   };
   EXPECT_EQ(publish({}, {}).error().code, Code::kInvalidParam);
   EXPECT_EQ(publish({kKey, make_key("one")}, {}).error().code, Code::kInvalidParam);
-  EXPECT_EQ(publish({kKey}, {{"ed25519:one", kOld.public_key, 1}}).error().code, Code::kInvalidParam);
+  EXPECT_EQ(publish({kKey}, {{kOneId, kOld.public_key, 1}}).error().code, Code::kInvalidParam);
   EXPECT_EQ(publish({kKey}, {kOld, kOld}).error().code, Code::kInvalidParam);
-  EXPECT_EQ(publish({kKey}, {{"ed25519:a-b", kOld.public_key, 1}}).error().code, Code::kInvalidParam);
 }
 
 TEST(ServerKeys, EveryKeyMustHaveSigned) {
@@ -68,8 +69,8 @@ TEST(ServerKeys, EveryKeyMustHaveSigned) {
   answer["signatures"].as_object()[kServer.str()].as_object().erase("ed25519:two");
   auto checked = ServerKeys::check(answer, kServer, kNow);
   ASSERT_TRUE(checked);
-  EXPECT_TRUE(checked->keys.contains("ed25519:one"));
-  EXPECT_FALSE(checked->keys.contains("ed25519:two")) << "nobody has shown that the server has its secret";
+  EXPECT_TRUE(checked->keys.contains(kOneId));
+  EXPECT_FALSE(checked->keys.contains(kTwoId)) << "nobody has shown that the server has its secret";
   answer.erase("signatures");
   EXPECT_EQ(refusal(answer), Code::kInvalidSignature);
   // One right and one wrong signature: somebody changed it.
@@ -101,6 +102,24 @@ TEST(ServerKeys, RefusesMalformedAnswers) {
   EXPECT_EQ(ServerKeys::parse(std::string(kMaxServerKeysBytes + 1, ' '), kServer, kNow).error().code, Code::kTooLarge);
 }
 
+// "The version must have characters matching the regular expression [a-zA-Z0-9_]": what is no key id is passed over.
+TEST(ServerKeys, OnlyKeyIdsNameKeys) {
+  for (auto& odd : std::vector<std::string>{"ed25519:", "ed25519:a-b", "ed25519:a b", "ed25519",
+                                            "ed25519:" + std::string(248, 'a')}) {
+    auto answer = published();
+    answer.erase("signatures");
+    answer["verify_keys"].as_object()[odd] = json::Object{{"key", base64(kKey.public_key())}};
+    answer["old_verify_keys"].as_object()[odd] = json::Object{{"key", base64(kKey.public_key())}, {"expired_ts", 1}};
+    EXPECT_TRUE(sign_json(answer, kServer.str(), kKey, json::CanonicalMode::kLax));
+    auto& signatures = answer["signatures"].as_object()[kServer.str()].as_object();
+    signatures[odd] = json::Value(signatures.at("ed25519:one"));
+    EXPECT_EQ(ServerKeys::check(answer, kServer, kNow)->keys.size(), 2u) << odd;
+    EXPECT_FALSE(
+        parse_key_queries({{"server_keys", json::Object{{"a.example", json::Object{{odd, json::Object()}}}}}}, kNow))
+        << odd;
+  }
+}
+
 // Attack 14: a distribution shipped one signing key to everybody.
 TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
   EXPECT_TRUE(BannedKeys::known().contains(*from_base64("l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og")));
@@ -109,8 +128,8 @@ TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
   ASSERT_TRUE(banned.add(base64(kKey.public_key())));
   auto checked = ServerKeys::check(published(), kServer, kNow, banned);
   ASSERT_TRUE(checked);
-  EXPECT_FALSE(checked->keys.contains("ed25519:one"));
-  EXPECT_TRUE(checked->keys.contains("ed25519:two"));
+  EXPECT_FALSE(checked->keys.contains(kOneId));
+  EXPECT_TRUE(checked->keys.contains(kTwoId));
   ASSERT_TRUE(banned.add(base64(kSecond.public_key())));
   ASSERT_TRUE(banned.add(base64(kOld.public_key)));
   EXPECT_EQ(ServerKeys::check(published(), kServer, kNow, banned).error().code, Code::kInvalidSignature);
@@ -124,7 +143,7 @@ TEST(ServerKeys, Attack14BannedKeysCountForNothing) {
   draft.origin_server_ts = kNow;
   auto event = OwnEvent::build(draft, rules, kServer, kKey)->event();
   ServerKey stored{kKey.public_key(), kNow + kDay, {}};
-  auto lookup = [&](const ServerName&, std::string_view) { return &stored; };
+  auto lookup = [&](const ServerName&, const SigningKeyId&) { return &stored; };
   EXPECT_TRUE(Verification::verify(event, rules, lookup));
   EXPECT_EQ(Verification::verify(event, rules, lookup, banned).error().code, Code::kInvalidSignature);
   SignedRequest request{"GET", "/_matrix/federation/v1/version"};
@@ -158,10 +177,10 @@ TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
   ServerKeyMap known;
   merge(known, old);
   EXPECT_EQ(known.size(), 2u);
-  EXPECT_FALSE(known.at("ed25519:old").expired_ts);
+  EXPECT_FALSE(known.at(kOldId).expired_ts);
   merge(known, current);
   EXPECT_EQ(known.size(), 3u);
-  EXPECT_TRUE(known.at("ed25519:old").expired_ts);
+  EXPECT_TRUE(known.at(kOldId).expired_ts);
   auto now_known = known;
   merge(known, old);
   EXPECT_EQ(known, now_known) << "the replayed answer revived a key";
@@ -169,7 +188,7 @@ TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
   auto two_keys = json::Object{{"ed25519:one", json::Object{{"key", base64(kOld.public_key)}, {"expired_ts", 5}}}};
   EXPECT_EQ(refusal(with("old_verify_keys", two_keys)), Code::kBadJson);
   auto same_key = json::Object{{"ed25519:one", json::Object{{"key", base64(kKey.public_key())}, {"expired_ts", 5}}}};
-  EXPECT_FALSE(ServerKeys::check(with("old_verify_keys", same_key), kServer, kNow)->keys.at("ed25519:one").expired_ts);
+  EXPECT_FALSE(ServerKeys::check(with("old_verify_keys", same_key), kServer, kNow)->keys.at(kOneId).expired_ts);
 }
 
 // Attack 15: the keys of who stole "ed25519:one" and of its owner after that.
@@ -180,7 +199,7 @@ ServerKeys stolen(int64_t fetched_at, std::vector<OldKey> old = {}) {
 }
 ServerKeys revoked(int64_t at) {
   auto answer =
-      publish_keys(kServer, std::array{kSecond}, std::array{OldKey{"ed25519:one", kKey.public_key(), at}}, at + kDay);
+      publish_keys(kServer, std::array{kSecond}, std::array{OldKey{kOneId, kKey.public_key(), at}}, at + kDay);
   return ServerKeys::check(answer.value(), kServer, at).value();
 }
 
@@ -193,7 +212,7 @@ TEST(ServerKeys, Attack15NoKeyIsValidForMoreThanSevenDays) {
   EXPECT_EQ(answer.valid_until_ts, kNow + 7 * kDay);
   ServerKeyMap known;
   merge(known, answer);
-  auto& key = known.at("ed25519:one");
+  auto& key = known.at(kOneId);
   auto& v5 = *find_room_version("5");
   EXPECT_TRUE(may_sign_event(key, kNow + 7 * kDay, v5));
   EXPECT_FALSE(may_sign_event(key, kNow + 7 * kDay + 1, v5));
@@ -201,8 +220,8 @@ TEST(ServerKeys, Attack15NoKeyIsValidForMoreThanSevenDays) {
   EXPECT_FALSE(may_sign_request(key, kNow + 7 * kDay + 1));
   EXPECT_FALSE(answers(answer, {kServer, kNow + 7 * kDay + 1}));
 
-  merge(known, stolen(kNow, {{"ed25519:old", kOld.public_key, kForEver}}));
-  EXPECT_EQ(known.at("ed25519:old").expired_ts, kNow + 7 * kDay) << "nor is one retired in the future";
+  merge(known, stolen(kNow, {{kOldId, kOld.public_key, kForEver}}));
+  EXPECT_EQ(known.at(kOldId).expired_ts, kNow + 7 * kDay) << "nor is one retired in the future";
   for (int64_t said : {INT64_MIN, INT64_MAX})
     EXPECT_LE(ServerKeys::check(with("valid_until_ts", said), kServer, kNow)->valid_until_ts, kNow + 7 * kDay);
 }
@@ -211,7 +230,7 @@ TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
   ServerKeyMap known;
   merge(known, stolen(kNow));
   merge(known, revoked(kNow + 1));
-  auto& key = known.at("ed25519:one");
+  auto& key = known.at(kOneId);
   EXPECT_EQ(key.expired_ts, kNow + 1);
   EXPECT_FALSE(may_sign_request(key, kNow + 2));
   for (auto& rules : all_room_versions()) EXPECT_FALSE(may_sign_event(key, kNow + 2, rules)) << rules.version;
@@ -219,20 +238,20 @@ TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
   // What the thief published is still with a notary, and comes again and again.
   auto after = known;
   for (int64_t day : {1, 5, 100}) merge(known, stolen(kNow + day * kDay));
-  merge(known, stolen(kNow + 9 * kDay, {{"ed25519:one", kKey.public_key(), kForEver}}));
-  EXPECT_EQ(known.at("ed25519:one").expired_ts, kNow + 1);
+  merge(known, stolen(kNow + 9 * kDay, {{kOneId, kKey.public_key(), kForEver}}));
+  EXPECT_EQ(known.at(kOneId).expired_ts, kNow + 1);
   EXPECT_EQ(known.size(), after.size());
   ServerKeyMap reversed;
   merge(reversed, revoked(kNow + 1));
   merge(reversed, stolen(kNow + 100 * kDay));
-  EXPECT_EQ(reversed.at("ed25519:one").expired_ts, kNow + 1);
+  EXPECT_EQ(reversed.at(kOneId).expired_ts, kNow + 1);
   // An older answer that retires another key of that id says nothing of this one.
-  OldKey another{"ed25519:one", kOld.public_key, 1};
+  OldKey another{kOneId, kOld.public_key, 1};
   auto older = publish_keys(kServer, std::array{kSecond}, std::array{another}, kNow - kDay).value();
   ServerKeyMap held;
   merge(held, stolen(kNow));
   merge(held, ServerKeys::check(older, kServer, kNow).value());
-  EXPECT_EQ(held.at("ed25519:one"), stolen(kNow).keys.at("ed25519:one"));
+  EXPECT_EQ(held.at(kOneId), stolen(kNow).keys.at(kOneId));
 }
 
 TEST(ServerKeys, Attack15AnswersAreBounded) {
@@ -263,14 +282,14 @@ TEST(Notary, ReadsAndWritesQuestions) {
   auto queries = parse_key_queries(body, kNow).value();
   ASSERT_EQ(queries.size(), 2u);
   EXPECT_EQ(queries[0].server, kServer);
-  EXPECT_EQ(queries[0].keys.at("ed25519:one"), 1234567890);
-  EXPECT_EQ(queries[0].keys.at("ed25519:two"), kNow);
+  EXPECT_EQ(queries[0].keys.at(kOneId), 1234567890);
+  EXPECT_EQ(queries[0].keys.at(kTwoId), kNow);
   EXPECT_TRUE(queries[1].keys.empty());
   EXPECT_EQ(queries[1].minimum_valid_until_ts, kNow);
   EXPECT_EQ(parse_key_queries(key_query_body(queries), 0)->at(0).keys, queries[0].keys);
   for (auto text : {R"({})", R"({"server_keys":[]})", R"({"server_keys":{"a.example":5}})",
-                    R"({"server_keys":{"a.example":{"k":5}}})",
-                    R"({"server_keys":{"a.example":{"k":{"minimum_valid_until_ts":"x"}}}})"})
+                    R"({"server_keys":{"a.example":{"ed25519:k":5}}})",
+                    R"({"server_keys":{"a.example":{"ed25519:k":{"minimum_valid_until_ts":"x"}}}})"})
     EXPECT_EQ(parse_key_queries(*json::parse_object(text), kNow).error().code, Code::kBadJson) << text;
   EXPECT_EQ(parse_key_queries(*json::parse_object(R"({"server_keys":{"not a name":{}}})"), kNow).error().code,
             Code::kInvalidParam);
@@ -282,16 +301,16 @@ TEST(Notary, KnowsWhenToAskTheServer) {
   EXPECT_TRUE(answers(held, {kServer, kNow + kDay}));
   EXPECT_FALSE(answers(held, {kServer, kNow + kDay + 1}));
   EXPECT_FALSE(answers(held, {kNotary, kNow}));
-  EXPECT_TRUE(answers(held, {kServer, 0, {{"ed25519:one", kNow}, {"ed25519:two", 0}}}));
-  EXPECT_FALSE(answers(held, {kServer, 0, {{"ed25519:one", kNow + 2 * kDay}}}));
-  EXPECT_FALSE(answers(held, {kServer, 0, {{"ed25519:three", 0}}}));
-  EXPECT_TRUE(answers(held, {kServer, 0, {{"ed25519:old", kNow + 2 * kDay}}})) << "an old key stays as it is";
+  EXPECT_TRUE(answers(held, {kServer, 0, {{kOneId, kNow}, {kTwoId, 0}}}));
+  EXPECT_FALSE(answers(held, {kServer, 0, {{kOneId, kNow + 2 * kDay}}}));
+  EXPECT_FALSE(answers(held, {kServer, 0, {{SigningKeyId::trusted("ed25519:three"), 0}}}));
+  EXPECT_TRUE(answers(held, {kServer, 0, {{kOldId, kNow + 2 * kDay}}})) << "an old key stays as it is";
 }
 
 TEST(Notary, SignsWhatItPassesOn) {
   auto held = ServerKeys::check(published(), kServer, kNow).value();
   auto body = notary_answer(std::array{held}, kNotary, kNotaryKey).value();
-  ServerKeyMap notary_keys{{"ed25519:n", {kNotaryKey.public_key(), kNow + kDay, {}}}};
+  ServerKeyMap notary_keys{{kNotaryId, {kNotaryKey.public_key(), kNow + kDay, {}}}};
   std::vector<KeyQuery> asked{{kServer, kNow}};
   auto read = read_notary_answer(body, asked, kNotary, notary_keys, kNow).value();
   ASSERT_EQ(read.size(), 1u);
@@ -303,7 +322,7 @@ TEST(Notary, SignsWhatItPassesOn) {
 // Attack 15: what a notary says counts only with the server's own signature and with the notary's.
 TEST(Notary, Attack15ForgedAnswersAreLeftOut) {
   auto held = ServerKeys::check(published(), kServer, kNow).value();
-  ServerKeyMap notary_keys{{"ed25519:n", {kNotaryKey.public_key(), kNow + kDay, {}}}};
+  ServerKeyMap notary_keys{{kNotaryId, {kNotaryKey.public_key(), kNow + kDay, {}}}};
   std::vector<KeyQuery> asked{{kServer, kNow}};
   auto count = [&](json::Object body, ServerKeyMap keys, int64_t now = kNow, std::vector<KeyQuery> question = {}) {
     if (question.empty()) question = asked;
@@ -312,7 +331,7 @@ TEST(Notary, Attack15ForgedAnswersAreLeftOut) {
   auto body = notary_answer(std::array{held}, kNotary, kNotaryKey).value();
   EXPECT_EQ(count(body, notary_keys), 1u);
   EXPECT_EQ(count(body, {}), 0u) << "by nobody that we know";
-  EXPECT_EQ(count(body, {{"ed25519:n", {kKey.public_key(), kNow + kDay, {}}}}), 0u);
+  EXPECT_EQ(count(body, {{kNotaryId, {kKey.public_key(), kNow + kDay, {}}}}), 0u);
   EXPECT_EQ(count(body, notary_keys, kNow + 2 * kDay), 0u) << "the notary's key is not valid any more";
   EXPECT_EQ(count(body, notary_keys, kNow, {{ServerName::trusted("b.example"), kNow}}), 0u) << "not asked for";
   // The notary makes a key up, or changes one: it cannot sign for the server.

@@ -24,8 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   auto strict = read_stripped_state(&*list, room, rules, Faulty::kRefuse);
   if (strict && strict->events.size() != kept->events.size()) std::abort();
-  KeyLookup nobody = [](const ServerName&, std::string_view) -> const ServerKey* { return nullptr; };
+  KeyLookup nobody = [](const ServerName&, const SigningKeyId&) -> const ServerKey* { return nullptr; };
   (void)required_keys(*kept, rules);
-  (void)verified_stripped_state(*kept, rules, nobody, 5, Faulty::kLeaveOut);
+  (void)verified_stripped_state(*kept, rules, nobody, Faulty::kLeaveOut);
   return 0;
 }

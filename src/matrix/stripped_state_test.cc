@@ -169,7 +169,7 @@ TEST(StrippedState, OneEntryOfEachKeyCounts) {
 }
 
 TEST(StrippedState, AnUnsignedThirdPartyInviteWithAWrongHashIsNoEntry) {
-  KeyLookup nobody = [](const ServerName&, std::string_view) -> const ServerKey* { return nullptr; };
+  KeyLookup nobody = [](const ServerName&, const SigningKeyId&) -> const ServerKey* { return nullptr; };
   for (auto version : {"6", "10"}) {  // whose redaction makes it a plain invite
     Room room(version);
     json::Object invite{{"signed", json::Object()}};
@@ -186,10 +186,10 @@ TEST(StrippedState, AnUnsignedThirdPartyInviteWithAWrongHashIsNoEntry) {
 
 TEST(StrippedState, SignaturesAreVerified) {
   ServerKey known{key().public_key(), kNow + 1000, {}};
-  KeyLookup lookup = [&](const ServerName& server, std::string_view id) {
-    return server == kServer && id == "ed25519:k" ? &known : nullptr;
+  KeyLookup lookup = [&](const ServerName& server, const SigningKeyId& id) {
+    return server == kServer && id.str() == "ed25519:k" ? &known : nullptr;
   };
-  KeyLookup nobody = [](const ServerName&, std::string_view) -> const ServerKey* { return nullptr; };
+  KeyLookup nobody = [](const ServerName&, const SigningKeyId&) -> const ServerKey* { return nullptr; };
   for (auto version : {"11", "12"}) {
     Room room(version);
     bool validates = room.rules.format.validates_stripped_state;

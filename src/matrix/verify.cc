@@ -21,15 +21,14 @@ const json::Object* signatures_of(const Event& event, const ServerName& server) 
   return all ? json::object_at(*all, server.str()) : nullptr;
 }
 
-bool is_ed25519(std::string_view key_id) { return key_id.starts_with("ed25519:"); }
-
 Result<void> check_signer(const Event& event, const RoomRules& rules, const ServerName& server,
                           std::string_view message, const KeyLookup& lookup, const BannedKeys& banned) {
   auto signatures = signatures_of(event, server);
   if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   bool signed_by_known = false;
-  for (auto& [key_id, value] : *signatures) {
-    const ServerKey* key = is_ed25519(key_id) ? lookup(server, key_id) : nullptr;
+  for (auto& [name, value] : *signatures) {
+    auto key_id = SigningKeyId::parse(name);
+    const ServerKey* key = key_id ? lookup(server, *key_id) : nullptr;
     if (!key) continue;
     if (banned.contains(key->public_key))
       return fail(Code::kInvalidSignature, "a key of " + server.str() + " is one whose secret is public");
@@ -97,9 +96,8 @@ Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, cons
     size_t before = keys.size();
     if (auto signatures = signatures_of(*kept.event, server))
       for (auto& signature : *signatures)
-        if (is_ed25519(signature.key()))
-          keys.push_back(
-              {server, std::string(signature.key()), rules.enforce_key_validity ? kept.event->origin_server_ts() : 0});
+        if (auto key_id = SigningKeyId::parse(signature.key()))
+          keys.push_back({server, *std::move(key_id), rules.enforce_key_validity ? kept.event->origin_server_ts() : 0});
     if (keys.size() == before) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   }
   return keys;

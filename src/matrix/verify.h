@@ -13,11 +13,11 @@
 namespace myelin {
 
 // The key, or null when it is not known.
-using KeyLookup = std::function<const ServerKey*(const ServerName&, std::string_view key_id)>;
+using KeyLookup = std::function<const ServerKey*(const ServerName&, const SigningKeyId&)>;
 
 struct KeyRequest {
   ServerName server;
-  std::string key_id;
+  SigningKeyId key_id;
   int64_t valid_until_ts = 0;  // what a key must at least be valid for to count (0: any)
 };
 

@@ -26,8 +26,8 @@ struct World {
     return Verification::verify(event, rules, lookup());
   }
   KeyLookup lookup() {
-    return [this](const ServerName& server, std::string_view id) -> const ServerKey* {
-      auto found = keys.find({server.str(), std::string(id)});
+    return [this](const ServerName& server, const SigningKeyId& id) -> const ServerKey* {
+      auto found = keys.find({server.str(), id.str()});
       return found == keys.end() ? nullptr : &found->second;
     };
   }
@@ -309,7 +309,7 @@ TEST(Verify, SaysWhichKeysItNeeds) {
   auto keys = *Verification::required_keys(event, rules);
   ASSERT_EQ(keys.size(), 2u);
   EXPECT_EQ(keys[0].server.str(), "a.x");
-  EXPECT_EQ(keys[0].key_id, "ed25519:1");
+  EXPECT_EQ(keys[0].key_id.str(), "ed25519:1");
   EXPECT_EQ(keys[0].valid_until_ts, kNow);
   EXPECT_EQ(keys[1].server.str(), "b.x");
 }

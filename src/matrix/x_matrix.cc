@@ -131,10 +131,11 @@ void append_parameter(std::string& out, std::string_view name, std::string_view 
 Result<XMatrix> XMatrix::parse(std::string_view header) {
   if (header.size() > kMaxHeaderBytes) return malformed();
   MYELIN_TRY(Parameters read, read_parameters(Reader(header)));
-  if (!read.origin || !read.key || !read.sig || !read.key->starts_with("ed25519:")) return malformed();
+  if (!read.origin || !read.key || !read.sig) return malformed();
   auto origin = ServerName::parse(*read.origin);
-  if (!origin) return malformed();
-  XMatrix out{*std::move(origin), std::nullopt, *std::move(read.key), *std::move(read.sig)};
+  auto key_id = SigningKeyId::parse(*read.key);
+  if (!origin || !key_id) return malformed();
+  XMatrix out{*std::move(origin), std::nullopt, *std::move(key_id), *std::move(read.sig)};
   if (read.destination) {
     auto destination = ServerName::parse(*read.destination);
     if (!destination) return malformed();
@@ -147,7 +148,7 @@ std::string XMatrix::header() const {
   std::string out = "X-Matrix ";
   append_parameter(out, "origin", origin.str());
   if (destination) append_parameter(out += ',', "destination", destination->str());
-  append_parameter(out += ',', "key", key_id);
+  append_parameter(out += ',', "key", key_id.str());
   append_parameter(out += ',', "sig", signature);
   return out;
 }
@@ -155,7 +156,7 @@ std::string XMatrix::header() const {
 Result<XMatrix> sign_request(const SignedRequest& request, const ServerName& origin, const ServerName& destination,
                              const SigningKey& key) {
   MYELIN_TRY(std::string message, signed_bytes(request, origin, destination));
-  return XMatrix{origin, destination, key.key_id(), base64(key.sign(message))};
+  return XMatrix{origin, destination, SigningKeyId::trusted(key.key_id()), base64(key.sign(message))};
 }
 
 Result<void> verify_request(const SignedRequest& request, const XMatrix& authorization, const ServerName& own_name,

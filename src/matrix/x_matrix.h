@@ -14,8 +14,8 @@ namespace myelin {
 struct XMatrix {
   ServerName origin;
   std::optional<ServerName> destination;  // absent from servers older than v1.3 of the specification
-  std::string key_id;                     // "ed25519:…"
-  std::string signature;                  // base64
+  SigningKeyId key_id;
+  std::string signature;  // base64
 
   // The value of an Authorization header. kUnauthorized.
   static Result<XMatrix> parse(std::string_view header);

@@ -8,6 +8,7 @@ namespace myelin {
 namespace {
 
 const SigningKey kKey = *SigningKey::from_seed(*from_base64("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1"), "1");
+const SigningKeyId kKeyId = SigningKeyId::trusted(kKey.key_id());
 const ServerName kOrigin = ServerName::trusted("origin.example"), kDestination = ServerName::trusted("[::1]:8448");
 
 TEST(XMatrix, Parses) {
@@ -25,7 +26,7 @@ TEST(XMatrix, Parses) {
     ASSERT_TRUE(parsed) << header;
     EXPECT_EQ(parsed->origin.str(), "origin.example");
     EXPECT_EQ(parsed->destination->str(), "dest:1");
-    EXPECT_EQ(parsed->key_id, "ed25519:k");
+    EXPECT_EQ(parsed->key_id.str(), "ed25519:k");
     EXPECT_EQ(parsed->signature, "ABC");
   }
   EXPECT_EQ(XMatrix::parse(R"(X-Matrix origin=a,key="ed25519:k",sig="s")")->destination, std::nullopt);
@@ -43,6 +44,9 @@ TEST(XMatrix, RefusesWhatIsMalformed) {
       R"(X-Matrix origin=a,key="ed25519:k")",
       R"(X-Matrix origin=a,origin=b,key="ed25519:k",sig="s")",
       R"(X-Matrix origin=a,key="rsa:k",sig="s")",
+      R"(X-Matrix origin=a,key="ed25519:",sig="s")",
+      R"(X-Matrix origin=a,key="ed25519:a-b",sig="s")",
+      R"(X-Matrix origin=a,key="ed25519",sig="s")",
       R"(X-Matrix origin="a,key="ed25519:k",sig="s")",
       R"(X-Matrix origin=a;key="ed25519:k",sig="s")",
       R"(X-Matrix origin=a key="ed25519:k",sig="s")",
@@ -116,10 +120,10 @@ TEST(XMatrix, NumbersOfAnyLengthAreVerified) {
     auto body = R"({"edus":[{"n":)" + number + R"(}],"pdus":[]})";
     auto message =
         R"({"content":)" + body + R"(,"destination":"[::1]:8448","method":"PUT","origin":"origin.example","uri":"/u"})";
-    XMatrix authorization{kOrigin, kDestination, kKey.key_id(), base64(kKey.sign(message))};
+    XMatrix authorization{kOrigin, kDestination, kKeyId, base64(kKey.sign(message))};
     EXPECT_TRUE(verify_request({"PUT", "/u", body}, authorization, kDestination, kKey.public_key())) << number;
   }
-  XMatrix authorization{kOrigin, kDestination, kKey.key_id(), "x"};
+  XMatrix authorization{kOrigin, kDestination, kKeyId, "x"};
   for (auto body : {"", "{", R"({"a":1,"a":1})", "{} {}"})
     EXPECT_FALSE(verify_request({"PUT", "/u", body}, authorization, kDestination, kKey.public_key())) << body;
 }
@@ -127,7 +131,7 @@ TEST(XMatrix, NumbersOfAnyLengthAreVerified) {
 TEST(XMatrix, WithoutDestinationFromOlderServers) {
   json::Object object{{"method", "GET"}, {"uri", "/u"}, {"origin", "origin.example"}};
   auto message = *json::canonical(object, json::CanonicalMode::kLax);
-  XMatrix old{kOrigin, std::nullopt, "ed25519:1", base64(kKey.sign(message))};
+  XMatrix old{kOrigin, std::nullopt, kKeyId, base64(kKey.sign(message))};
   EXPECT_TRUE(verify_request({"GET", "/u"}, old, kDestination, kKey.public_key()));
 }
 

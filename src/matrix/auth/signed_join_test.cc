@@ -26,7 +26,7 @@ Result<void> carol_joins(const Room& room, SignedBy signers) {
   auto join = OwnEvent::build(draft, room.rules(), kCarolServer, kKey).value();
   if (signers == SignedBy::kBothServers) join = OwnEvent::countersign(join, room.rules(), kAliceServer, kKey).value();
   ServerKey known{kKey.public_key(), draft.origin_server_ts, {}};
-  auto lookup = [&](const ServerName&, std::string_view) { return &known; };
+  auto lookup = [&](const ServerName&, const SigningKeyId&) { return &known; };
   auto verified = Verification::verify(join.event(), room.rules(), lookup);
   return verified ? Result<void>() : fail(Code::kForbidden, verified.error().message);
 }

@@ -391,13 +391,13 @@ class RandomPdu : Dice {
     result_.redacted = text(json::canonical(redact(object, rules_), rules_.format.canonical));
 
     std::map<std::string, ServerKey> found;
-    auto look_up = [&](const ServerName& server, std::string_view key_id) -> const ServerKey* {
+    auto look_up = [&](const ServerName& server, const SigningKeyId& key_id) -> const ServerKey* {
       auto keys = known_keys().find(server.str());
       if (keys == known_keys().end()) return nullptr;
-      auto known = keys->second.find(std::string(key_id));
+      auto known = keys->second.find(key_id.str());
       if (known == keys->second.end()) return nullptr;
       ServerKey key{known->second.key.public_key(), kValidUntil, known->second.expired_ts};
-      return &found.insert_or_assign(server.str() + std::string(key_id), key).first->second;
+      return &found.insert_or_assign(server.str() + key_id.str(), key).first->second;
     };
     auto copy = Verification::verify(*event, rules_, look_up);
     if (copy)
