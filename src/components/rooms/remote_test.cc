@@ -75,10 +75,10 @@ class SeveralProcesses : public ::testing::Test {
     return std::make_unique<Life>(name, files, streams, loop, clock, random, key, owns_rooms);
   }
   bool until(const std::function<bool()>& goal) { return comes_true(loop, goal); }
-  RoomId create(Life& life) {
+  RoomId create(Life& life, std::string version = "12") {
     CreateRoom request;
     request.creator = alice;
-    request.version = "12";
+    request.version = std::move(version);
     request.preset = "public_chat";
     return value(loop.run(life.rooms->commands().create(std::move(request))));
   }
@@ -144,6 +144,16 @@ TEST_F(SeveralProcesses, SpineRuleB2ACommandReachesTheOwnerWhereverItIs) {
   }
 }
 
+// So it is written under the creator's own fence, and two that make rooms do not wait for each other's.
+TEST_F(SeveralProcesses, SpineRuleA2WhoOwnsRoomsMakesThemItsOwn) {
+  auto one = begin("one"), two = begin("two");
+  ASSERT_TRUE(until([&] { return one->owned() == 32 && two->owned() == 32; }));
+  for (const auto* version : {"11", "12"})
+    for (int i = 0; i < 10; ++i)
+      for (auto* life : {one.get(), two.get()})
+        EXPECT_TRUE(life->leases->holds(kRoomOut.name, bus::partition_of(create(*life, version).str())));
+}
+
 TEST_F(SeveralProcesses, AProcessWithoutRoomsSendsEverythingToTheirOwner) {
   auto owner = begin("owner");
   auto client = begin("client", false);
@@ -199,7 +209,7 @@ TEST_F(SeveralProcesses, WhoVanishesIsReplacedWithinACommandsDeadline) {
   auto one = begin("one"), two = begin("two");
   ASSERT_TRUE(until([&] { return one->owned() == 32 && two->owned() == 32; }));
   std::vector<RoomId> rooms;
-  for (int i = 0; i < 8; ++i) rooms.push_back(create(*two));
+  for (int i = 0; i < 8; ++i) rooms.push_back(create(i % 2 ? *one : *two));
   for (const auto& room : rooms) value(send(*two, message(room, alice, "before")));
   one.reset();  // no word to anybody
   for (const auto& room : rooms) {
@@ -294,6 +304,34 @@ TEST_F(SeveralProcesses, WhatOneRedactsNobodyServes) {
   for (auto* life : {one.get(), two.get()}) EXPECT_TRUE(until([&] { return bodies(*life, room).empty(); }));
 }
 
+// Who is told late that its event is stored, after the room was another's.
+TEST_F(SeveralProcesses, WhatWasRedactedBeforeItsSenderKnowsIsNotKept) {
+  auto one = begin("one"), two = begin("two");
+  ASSERT_TRUE(until([&] { return one->owned() == 32 && two->owned() == 32; }));
+  auto room = create(*one);
+  one->db->hold_answer();
+  std::optional<Result<EventId>> sent;
+  boost::asio::co_spawn(loop.executor(), one->rooms->commands().send(message(room, alice, "secret")),
+                        [&](std::exception_ptr, Result<EventId> result) { sent = std::move(result); });
+  ASSERT_TRUE(until([&] { return one->db->has_answer(); }));
+  auto fence = [&] { return one->leases->fence(kRoomOut.name, bus::partition_of(room.str())); };
+  auto before = fence();
+  ASSERT_TRUE(before);
+  files.sql("UPDATE process SET alive_until = 0 WHERE id = 'one'");
+  ASSERT_TRUE(until([&] {
+    auto now = fence();
+    return !now || now->epoch != before->epoch;
+  }));
+  auto page = value(loop.run(two->rooms->queries().messages(room, {}, {}, Direction::kBackward, 1, {alice})));
+  SendEvent redaction{room, alice, "m.room.redaction", {}, {}};
+  redaction.redacts = page.events.front()->event->event_id();
+  value(send(*two, std::move(redaction)));
+  one->db->release_answer();
+  ASSERT_TRUE(until([&] { return sent.has_value(); }));
+  EXPECT_TRUE(*sent);
+  EXPECT_TRUE(bodies(*one, room).empty());
+}
+
 TEST(CommandWire, WhatIsWrittenIsRead) {
   auto room = RoomId::trusted("!r:here");
   auto alice = user("alice");
@@ -320,6 +358,12 @@ TEST(CommandWire, WhatIsWrittenIsRead) {
     auto text = encode(answer);
     EXPECT_EQ(encode(value(decode_answer(text))), text);
   }
+  // Another version's error is one here too.
+  auto unknown = value(decode_answer(R"({"code":200,"message":"of the next release"})"));
+  auto& refused = std::get<Result<EventId>>(unknown);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnknown);
+  EXPECT_EQ(refused.error().message, "of the next release");
   EXPECT_FALSE(decode_command("{"));
   EXPECT_FALSE(decode_answer("[]"));
 }

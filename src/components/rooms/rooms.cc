@@ -50,9 +50,10 @@ class RoomsImpl final : public Rooms {
       if (is_shared_) bus_.hint(kErasedSubject, "");
     };
     owner_->on_redacted = [this](const Redacts& what) { reader_.redacted(what.target); };
-    owner_->on_written = [this](const StagedWrite& write) {
-      for (const auto& staged : write.events)
-        if (auto placed = as_placed(staged)) reader_.keep(std::move(placed));
+    owner_->on_written = [this](const StagedWrite& write, bool is_newest) {
+      if (is_newest)
+        for (const auto& staged : write.events)
+          if (auto placed = as_placed(staged)) reader_.keep(std::move(placed));
       const auto& newest = write.events.back();
       if (written_ && !newest.rejected) written_(newest.event->sender(), write.room_no, newest.order);
     };

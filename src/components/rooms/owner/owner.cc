@@ -1,5 +1,7 @@
 #include "components/rooms/owner/owner.h"
 
+#include <ranges>
+
 #include "base/fault.h"
 #include "base/log.h"
 
@@ -36,10 +38,16 @@ Owner::Owner(Config config, db::Database& db, PageCache& pages, Executor loop, c
 
 // ---- partitions
 
-std::optional<db::Fence> Owner::fence(const RoomId& room) const {
-  auto partition = bus::partition_of(room.str());
+std::optional<db::Fence> Owner::fence(const RoomId& room) const { return fence(bus::partition_of(room.str())); }
+
+std::optional<db::Fence> Owner::fence(uint32_t partition) const {
   if (going_[partition]) return std::nullopt;
   return leases_.fence(kRoomOut.name, partition);
+}
+
+bool Owner::is_ours_since(const std::optional<db::Fence>& then) const {
+  auto now = then ? fence(then->partition) : std::nullopt;
+  return now && now->epoch == then->epoch;
 }
 
 void Owner::taken(uint32_t partition) { going_.reset(partition); }
@@ -94,7 +102,7 @@ Task<Result<RoomStatePtr>> Owner::room(RoomId id) {
     auto loaded = co_await loader_.load(id);
     if (!loaded) co_return std::unexpected(std::move(loaded).error());
     // Read while the partition went or came: another process may have written since.
-    if (auto now = fence(id); !now || now->epoch != mine->epoch) continue;
+    if (!is_ours_since(mine)) continue;
     rooms_.put(id.str(), *loaded, (*loaded)->bytes());
     co_return *loaded;
   }
@@ -144,6 +152,7 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::opti
   };
   Result<void> status;
   std::shared_ptr<const StagedWrite> shared;
+  auto owned = this->fence(room->room);
   {
     Flight flight(room);
     auto partition = bus::partition_of(staged.room.str());
@@ -151,8 +160,9 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::opti
     status = co_await db_.write({partition, fence}, [shared](db::Tx& tx) { return store(tx, *shared); });
     flight.done = status.has_value();
   }
-  if (status) weigh(room);
-  if (status) on_written(*shared);
+  if (!status) co_return status;
+  weigh(room);
+  on_written(*shared, is_ours_since(owned));
   co_return status;
 }
 
@@ -276,26 +286,23 @@ Task<Result<RoomId>> Owner::create(CreateRoom request) {
   if (rules == nullptr)
     co_return fail(Code::kUnsupportedRoomVersion, "room version " + request.version + " is not supported");
   for (const auto& user : request.invite) MYELIN_CO_CHECK(check_invitable(user));
-  Result<RoomId> made = fail(Code::kStale);
-  for (int attempt = 0; attempt < kAttempts && !made && made.error().code == Code::kStale; ++attempt)
-    made = co_await create_once(request, *rules);
-  co_return made;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto made = co_await create_once(request, *rules);
+    bool is_to_be_tried_again = !made && (made.error().code == Code::kStale || made.error().code == Code::kFenced);
+    if (!is_to_be_tried_again) co_return made;
+  }
+  co_return fail(Code::kUnavailable, "the room cannot be made at the moment");
 }
 
 Task<Result<RoomId>> Owner::create_once(const CreateRoom& request, const RoomRules& rules) {
   MYELIN_CO_TRY(auto drafts, new_room_drafts(request, rules));
-  auto room = std::make_shared<RoomState>(loop_);
-  MYELIN_CO_TRY(room->room_no, co_await new_room_number());
-  room->rules = &rules;
-  room->knows_everything();
-  if (rules.format.create_has_room_id)
-    room->room = RoomId::trusted("!" + random_.token(18) + ":" + config_.server_name.str());
-  // Where the id is the hash of the create event, two rooms of one creator differ by nothing but their time.
-  last_creation_ = std::max(last_creation_ + 1, clock_.now());
-
-  StagedWrite all{room->room_no, {}, &rules, true, 0, next_version(), {}, {}};
+  MYELIN_CO_TRY(auto room_no, co_await new_room_number());
+  MYELIN_CO_TRY(auto begun, begin_own_room(drafts.front(), rules, room_no));
+  auto& room = begun.room;
+  StagedWrite all{room_no, room->room, &rules, true, 0, next_version(), {}, {}};
   room->version_no = all.version_no;
-  for (auto& draft : drafts) {
+  all.events.push_back(std::move(begun.create));
+  for (auto& draft : drafts | std::views::drop(1)) {
     auto type = draft.type;
     draft.ts = last_creation_;
     auto staged = stager_.stage(*room, std::move(draft));
@@ -303,13 +310,43 @@ Task<Result<RoomId>> Owner::create_once(const CreateRoom& request, const RoomRul
       co_return fail(Code::kInvalidRoomState, type + ": " + staged.error().message);
     if (!staged) co_return std::unexpected(std::move(staged).error());
     all.events.push_back(std::get<StagedEvent>(std::move(*staged)));  // a new room is wholly in memory
-    if (type == "m.room.create") room->room = all.events.back().event->room_id();
   }
-  all.room = room->room;
   all.head = room->head;
-  MYELIN_CO_CHECK(co_await write(room, std::move(all), std::nullopt));
-  if (fence(room->room)) rooms_.put(room->room.str(), room, room->bytes());
+  auto owned = fence(room->room);
+  MYELIN_CO_CHECK(co_await write(room, std::move(all), owned));
+  if (is_ours_since(owned)) rooms_.put(room->room.str(), room, room->bytes());
   co_return room->room;
+}
+
+// Written where this process owns any partition, a room is in one of those: its head is the fence then, and no head
+// that another process holds while it wants one of ours (rule A2). Of n processes, it takes n attempts.
+Result<Owner::Beginning> Owner::begin_own_room(const Draft& create, const RoomRules& rules, uint32_t room_no) {
+  constexpr int kMost = 1'000;
+  bool owns_some = false;
+  for (uint32_t p = 0; p < bus::kPartitions && !owns_some; ++p) owns_some = fence(p).has_value();
+  auto begun = begin_room(create, rules, room_no);
+  for (int i = 0; i < kMost && owns_some && begun && !fence(begun->room->room); ++i)
+    begun = begin_room(create, rules, room_no);
+  return begun;
+}
+
+Result<Owner::Beginning> Owner::begin_room(const Draft& create, const RoomRules& rules, uint32_t room_no) {
+  auto room = std::make_shared<RoomState>(loop_);
+  room->room_no = room_no;
+  room->rules = &rules;
+  room->knows_everything();
+  if (rules.format.create_has_room_id)
+    room->room = RoomId::trusted("!" + random_.token(18) + ":" + config_.server_name.str());
+  auto draft = create;
+  // Where the id is the hash of the create event, two rooms of one creator differ by nothing but their time.
+  draft.ts = last_creation_ = std::max(last_creation_ + 1, clock_.now());
+  auto staged = stager_.stage(*room, std::move(draft));
+  if (!staged && staged.error().code == Code::kForbidden)
+    return fail(Code::kInvalidRoomState, "m.room.create: " + staged.error().message);
+  if (!staged) return std::unexpected(std::move(staged).error());
+  auto event = std::get<StagedEvent>(std::move(*staged));
+  room->room = event.event->room_id();
+  return Beginning{std::move(room), std::move(event)};
 }
 
 Task<Result<void>> Owner::forget_device(UserId user, DeviceId device) {

@@ -54,8 +54,9 @@ class Owner final : public Commands {
   std::function<void(const UserId&, Milliseconds at)> on_erased = [](const UserId&, Milliseconds) {};
   // A committed redaction: caches that hold the target drop it.
   std::function<void(const Redacts&)> on_redacted = [](const Redacts&) {};
-  // A committed write.
-  std::function<void(const StagedWrite&)> on_written = [](const StagedWrite&) {};
+  // A committed write. `is_newest`: nobody else can have changed it since, as the room's partition was ours all the
+  // time.
+  std::function<void(const StagedWrite&, bool is_newest)> on_written = [](const StagedWrite&, bool) {};
 
  private:
   // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.
@@ -66,6 +67,13 @@ class Owner final : public Commands {
   Task<Result<EventId>> send_in_turn(SendEvent);
   Task<Result<EventId>> send_checked(SendEvent);
   Task<Result<RoomId>> create_once(const CreateRoom&, const RoomRules&);
+  // A room that holds its m.room.create only.
+  struct Beginning {
+    RoomStatePtr room;
+    StagedEvent create;
+  };
+  Result<Beginning> begin_room(const Draft& create, const RoomRules&, uint32_t room_no);
+  Result<Beginning> begin_own_room(const Draft& create, const RoomRules&, uint32_t room_no);
   Result<void> check_invitable(const UserId&) const;  // kForbidden
   Task<Result<std::optional<UserId>>> authoriser(RoomId, UserId joiner);
 
@@ -74,6 +82,8 @@ class Owner final : public Commands {
   Task<Result<void>> settled(RoomStatePtr);  // what was built so far is durable; kStale: it failed
   Task<Result<void>> write(RoomStatePtr, StagedWrite, std::optional<db::Fence>);
   std::optional<db::Fence> fence(const RoomId&) const;  // nullopt: not ours, or to go
+  std::optional<db::Fence> fence(uint32_t partition) const;
+  bool is_ours_since(const std::optional<db::Fence>&) const;  // nobody else has had the partition in between
   void weigh(const RoomStatePtr&);
   Task<Result<std::optional<EventId>>> done_before(Name);
   Task<Result<EventId>> do_join(JoinRoom);

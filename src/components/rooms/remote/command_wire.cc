@@ -6,7 +6,8 @@ namespace myelin::rooms {
 namespace {
 
 // Codes travel as numbers: new ones are appended to the enum.
-static_assert(static_cast<int>(Code::kUiaIncomplete) == 69, "a code was inserted: processes of two versions differ");
+constexpr auto kLastCode = Code::kUiaIncomplete;
+static_assert(static_cast<int>(kLastCode) == 69, "a code was inserted: processes of two versions differ");
 
 constexpr json::ParseLimits kLimits{.bytes = kMaxCommandBytes, .depth = 110};  // content was parsed with less
 
@@ -159,7 +160,9 @@ Result<Answer> decode_answer(std::string_view text) {
   if (object.empty()) return Moved{};
   if (auto id = json::string_at(object, "event_id")) return Result<EventId>(EventId::trusted(std::string(*id)));
   Fields in(object);
-  Error error{static_cast<Code>(in.number("code", static_cast<int64_t>(Code::kUiaIncomplete))), in.text("message")};
+  auto code = in.number("code", 255);
+  // A newer version's own is at least no success, and is told in its words.
+  Error error{code <= static_cast<int64_t>(kLastCode) ? static_cast<Code>(code) : Code::kUnknown, in.text("message")};
   if (!in.ok()) return fail(Code::kCorrupt, "an answer that this version does not know");
   if (const auto* fields = json::object_at(object, "fields"))
     error.fields = std::make_shared<const json::Object>(*fields);
