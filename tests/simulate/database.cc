@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "infra/db/position.h"
+
 namespace myelin::simulate {
 namespace {
 
 constexpr size_t kLanes = 2;
 constexpr milliseconds kSilence{1'400};  // of a connection, until it is believed lost (rule A3)
-constexpr int64_t kPositionsPerMillisecond = 1'000;
 
 // As the program's on PostgreSQL, with smaller batches.
 db::LaneLimits limits() { return {.batch_closures = 8, .patience = db::Options{}.write_patience}; }
@@ -84,11 +85,7 @@ ProcessDatabase::ProcessDatabase(World& world, SharedDatabase& shared, const Dat
       generation_(shared.generation),
       ends_(std::move(ends)) {
   for (size_t i = 0; i < kLanes + 1; ++i) lanes_.push_back(std::make_unique<Lane>(*this));
-  // As every start does (rule A14).
-  (void)db::in_transaction(shared_.session(), [&] {
-    db::Value floor = clock.now() * kPositionsPerMillisecond;
-    shared_.session().post("UPDATE sync_head SET pos = $1 WHERE id = 1 AND pos < $1", {&floor, 1});
-  });
+  (void)db::move_position(shared_.session(), generation_, clock.now() - shared_.clock_is_behind);
 }
 ProcessDatabase::~ProcessDatabase() { abandon(); }
 

@@ -125,7 +125,8 @@ void Faults::copy_streams(Process&) {
   streams_copy_ = on_.streams.copy();
 }
 
-// A standby that was told of every commit up to some moment takes over some time later, once.
+// A standby that was told of every commit up to some moment takes over some time later, once; its clock is some minutes
+// behind.
 void Faults::keep_a_copy() {
   auto pause = world_.between(milliseconds(10), seconds(8));
   world_.after(pause, [this] {
@@ -144,6 +145,7 @@ void Faults::fail_over() {
   world_.note("the database fails over to a standby that lacks the last commits");
   on_.database.put_back(database_copy_.get());
   on_.database.generation += "'";
+  on_.database.clock_is_behind += static_cast<Milliseconds>(world_.below(600'000));
   on_.database.in_doubt_until = {};
   went_back_();
 }

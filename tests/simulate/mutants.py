@@ -39,7 +39,9 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "generation": ("A13", "messages of a former generation are applied", [
         (BUS + "consumer.cc", "if (!wire || wire->generation != generation_) {", "if (!wire) {")]),
     "jump": ("A14", "positions come again after the database went back", [
-        ("tests/simulate/database.cc", "SET pos = $1 WHERE id = 1 AND pos < $1", "SET pos = pos WHERE id = 1 AND pos < $1")]),
+        (DB + "position.cc", "SET pos = ({clock $1} + ahead) * $2 WHERE", "SET pos = pos WHERE")]),
+    "ahead": ("A14", "who takes over may have a clock that is behind", [
+        (DB + "position.cc", "ELSE ahead + $2 END", "ELSE ahead + 0 * $2 END")]),
     "gate": ("A16", "answers leave though COMMIT has failed", [
         (DB + "group_commit.cc", "== CommitResult::kFailed) return End::kBroken;", "== CommitResult::kFailed) return End::kCommitted;")]),
     "command-id": ("B2", "the id of a command is not stored with its event", [

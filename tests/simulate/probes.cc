@@ -7,6 +7,8 @@ namespace {
 
 // A head poll, two position polls, and what the answers take.
 constexpr milliseconds kSoon{3'000};
+// What was asked before the quiet, slowly and on a connection that was lost, is answered by then.
+constexpr milliseconds kSettled{3'000};
 
 class Probe {
  public:
@@ -82,6 +84,7 @@ class Probe {
 }  // namespace
 
 Task<> probe(Surroundings& on, Processes& processes, Client& writer, const Account& reader) {
+  co_await sleep_for(kSettled);
   for (bool deaf : {false, true}) {
     on.network_faults.deaf = deaf;
     on.world.note("probes begin{}", deaf ? "; nothing is said between the processes but commands" : "");

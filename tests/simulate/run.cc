@@ -28,6 +28,7 @@ class Run {
     database.put_back(from.database.get());
     database.generation = "1";
     database.in_doubt_until = {};
+    database.clock_is_behind = 0;
     world_.add(loop_);
     auto count = 1 + world_.below(3);
     for (uint64_t i = 1; i <= count; ++i) processes_.push_back(std::make_unique<Process>(on_, fmt::format("p{}", i)));

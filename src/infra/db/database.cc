@@ -1,12 +1,11 @@
 // Database: an engine, its lanes and its readers.
-#include <array>
-
 #include "base/fault.h"
 #include "base/log.h"
 #include "infra/db/committed.h"
 #include "infra/db/identity.h"
 #include "infra/db/lane.h"
 #include "infra/db/move_mark.h"
+#include "infra/db/position.h"
 #include "infra/db/readers.h"
 #include "infra/db/witness.h"
 
@@ -75,17 +74,10 @@ class EngineDatabase final : public Database {
   std::atomic<bool> stopped_ = false;
 };
 
-// Positions given out before the database went back in time must not come again: every start moves the position past
-// what the clock says could have been given out (docs/spine.md, rule A14). It is the database server's where there is
-// one, so that all processes go by the same.
-Result<void> move_position(Session& session, const Clock& clock) {
-  constexpr int64_t kPositionsPerMillisecond = 1'000;
-  return in_transaction(session, [&] {
-    // Processes at work hold it as long as their commits take. This one holds nothing that they wait for.
-    if (session.dialect() == Dialect::kPostgres) session.post("SET LOCAL lock_timeout = '30s'", {});
-    std::array<Value, 2> values{clock.now(), kPositionsPerMillisecond};
-    session.post("UPDATE sync_head SET pos = {clock $1} * $2 WHERE id = 1 AND pos < {clock $1} * $2", values);
-  });
+Result<void> bring_up_to_date(Session& session, const Options& options, const Clock& clock) {
+  auto migrations = options.migrations.empty() ? all_migrations() : options.migrations;
+  MYELIN_TRY(bool is_old, has_schema(session));
+  return options.beside_a_server && is_old ? check_schema(session, migrations) : migrate(session, migrations, clock);
 }
 
 // Asks the witness whether the database went back in time; then its history goes on under another name (rules A13,
@@ -122,9 +114,9 @@ Result<std::unique_ptr<Database>> Database::open(Options options, Executor, cons
     writers.push_back(std::move(session));
   }
   MYELIN_CHECK(check_not_moved(*writers.front(), !options.beside_a_server));
-  MYELIN_CHECK(migrate(*writers.front(), options.migrations.empty() ? all_migrations() : options.migrations, clock));
+  MYELIN_CHECK(bring_up_to_date(*writers.front(), options, clock));
   MYELIN_TRY(auto witness, ask_witness(*engine, *writers.front(), options));
-  if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), clock));
+  if (!options.beside_a_server) MYELIN_CHECK(move_position(*writers.front(), engine->history(), clock.now()));
   std::unique_ptr<Session> urgent;
   if (!sqlite && !options.beside_a_server) {
     MYELIN_TRY(urgent, engine->connect_writer());

@@ -60,8 +60,9 @@ TEST_P(Contract, AFailedClosureIsRolledBackAlone) {
 
 TEST_P(Contract, ALoneFailureLeavesNothing) {
   EXPECT_EQ(code_of(write(insert(1, fail(Code::kForbidden)))), Code::kForbidden);
+  // On PostgreSQL it may be there again: of a consumer, no message is to blame (rule A11).
   EXPECT_EQ(code_of(write([](Tx& tx) -> Result<int64_t> { return tx.exec("INSERT INTO no_such_table VALUES (1)"); })),
-            Code::kInternal);
+            GetParam() == Kind::kPostgres ? Code::kUnavailable : Code::kInternal);
   EXPECT_TRUE(ids().empty());
   EXPECT_EQ(write(insert(1, 5)), 5);
 }
@@ -414,6 +415,20 @@ TEST_P(Contract, SpineRuleA14PositionsMovePastWhatWasGivenOut) {
   ASSERT_TRUE(write([=](Tx& tx) -> Result<int64_t> { return tx.exec("UPDATE sync_head SET pos = $1", far); }));
   reopen();
   EXPECT_EQ(number("SELECT pos FROM sync_head"), far);
+}
+
+// A standby that lacks the last commits has taken over, and its clock is minutes behind.
+TEST_P(Contract, SpineRuleA14PositionsMovePastThoseOfAServerWhoseClockWasAhead) {
+  auto given_out = number("SELECT pos FROM sync_head") + int64_t{600'000} * 1'000;
+  ASSERT_TRUE(write([](Tx& tx) -> Result<int64_t> {
+    return tx.exec("UPDATE database_identity SET token = 'another'") + tx.exec("UPDATE sync_head SET pos = 7");
+  }));
+  reopen();
+  auto position = number("SELECT pos FROM sync_head");
+  EXPECT_GT(position, given_out);
+  ASSERT_TRUE(write([](Tx& tx) -> Result<int64_t> { return tx.exec("UPDATE sync_head SET pos = 7"); }));
+  reopen();
+  EXPECT_GE(number("SELECT pos FROM sync_head"), position) << "an older copy that nobody noticed";
 }
 
 TEST_P(Contract, StopFinishesWhatIsQueued) {

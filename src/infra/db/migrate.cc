@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
+#include <thread>
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "base/timer.h"
+#include "infra/db/catalogue.h"
 #include "infra/db/session.h"
 
 namespace myelin::db {
@@ -21,11 +23,16 @@ void lock_versions(Session& session) {
   session.post("SET LOCAL lock_timeout = '30s'", {});
 }
 
-std::map<std::string, int64_t> applied_versions(Session& session) {
-  std::map<std::string, int64_t> versions;
-  session.run("SELECT component, MAX(version) FROM schema_version GROUP BY component", {},
-              [&](const Row& row) { versions[row.str(0)] = row.i64(1); });
-  return versions;
+std::vector<Applied> applied_to(Session& session) {
+  std::vector<Applied> out;
+  session.run(kSelectApplied, {}, [&](const Row& row) { out.push_back({row.str(0), row.i64(1), row.i64(2)}); });
+  return out;
+}
+
+Known versions_of(std::span<const Applied> applied) {
+  Known out;
+  for (const auto& each : applied) out[each.component] = std::max(out[each.component], each.version);
+  return out;
 }
 
 int64_t runs_with(const Migration& migration) {
@@ -39,43 +46,40 @@ int64_t runs_with(const Migration& migration) {
   return out;
 }
 
-// What a program must know of the component to work on migrations later than `known`.
-int64_t least_known(Session& session, const std::string& component, int64_t known) {
-  int64_t least = 0;
-  Value values[] = {component, to_value(known)};
-  session.run(
-      "SELECT COALESCE(s.runs_with, v.version) FROM schema_version v LEFT JOIN schema_step s ON s.component = "
-      "v.component AND s.version = v.version WHERE v.component = $1 AND v.version > $2",
-      values, [&](const Row& row) { least = std::max(least, row.i64(0)); });
-  return least;
-}
-
-Result<void> check_not_newer(Session& session, const std::map<std::string, int64_t>& applied,
-                             std::span<const Migration> migrations) {
-  std::map<std::string, int64_t> known;
+Result<void> check_numbers(std::span<const Migration> migrations) {
+  Known last;
   for (const auto& migration : migrations) {
-    auto& version = known[std::string(migration.component)];
-    if (migration.number != version + 1) {
+    auto& version = last[std::string(migration.component)];
+    if (migration.number != version + 1)
       return fail(Code::kInternal, fmt::format("migrations of {} are not numbered 1, 2, 3: found {} after {}",
                                                migration.component, migration.number, version));
-    }
     version = migration.number;
   }
-  for (const auto& [component, version] : applied) {
-    auto mine = known[component];
-    if (version <= mine) continue;
-    int64_t least = version;
-    MYELIN_CHECK(in_transaction(session, [&] { least = least_known(session, component, mine); }));
-    if (least > mine) {
-      return fail(Code::kConflict,
-                  fmt::format("this database was written by a newer program: its schema of '{}' is version {}, this "
-                              "program knows version {}. Start the newer program, or restore a backup.",
-                              component, version, mine));
-    }
-    log::info("the schema of {} is a newer program's, version {}; this program knows version {} and can work with it",
-              component, version, mine);
-  }
   return {};
+}
+
+// Every server's writing connections hold locks that say what its program knows (connect_postgres): so nobody's tables
+// change under it. Of two that come at the same time, the later one finds the locks or the tables of the other.
+void refuse_beside_older(Session& session, const Migration& migration) {
+  if (session.dialect() != Dialect::kPostgres || runs_with(migration) == 0) return;
+  constexpr Sql kOlder =
+      "WITH held AS (SELECT pid, classid::BIGINT AS class, objid::BIGINT AS version FROM pg_locks WHERE locktype = "
+      "'advisory' AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) "
+      "SELECT count(DISTINCT p.pid) FROM held p WHERE p.class = (hashtext($1)::BIGINT & 4294967295) AND NOT EXISTS "
+      "(SELECT 1 FROM held k WHERE k.pid = p.pid AND k.class = (hashtext($2)::BIGINT & 4294967295) AND k.version >= "
+      "$3)";
+  auto component = program_lock(migration.component);
+  auto any = program_lock("");
+  Value values[] = {any, component, to_value(runs_with(migration))};
+  int64_t older = 0;
+  session.run(kOlder, values, [&](const Row& row) { older = row.i64(0); });
+  if (older > 0)
+    throw Failure(
+        {Code::kUnavailable,
+         fmt::format("programs are at work on this database ({} connections) that cannot go on after it: they "
+                     "would have to know version {} of '{}'. Replace them by the release in between, or stop "
+                     "them all",
+                     older, runs_with(migration), migration.component)});
 }
 
 // `is_upgrade`: the database is older than this program, not new.
@@ -83,8 +87,9 @@ Result<void> apply(Session& session, const Migration& migration, const Clock& cl
   bool is_ours = false;
   auto result = in_transaction(session, [&] {
     lock_versions(session);
-    if (applied_versions(session)[std::string(migration.component)] >= migration.number) return;
+    if (versions_of(applied_to(session))[std::string(migration.component)] >= migration.number) return;
     is_ours = true;
+    refuse_beside_older(session, migration);
     session.script(translate_migration(migration.text, session.dialect()));
     Value values[] = {migration.component, to_value(migration.number), clock.now()};
     session.post("INSERT INTO schema_version (component, version, applied_at) VALUES ($1, $2, $3)", values);
@@ -97,6 +102,18 @@ Result<void> apply(Session& session, const Migration& migration, const Clock& cl
   auto error = result.error();
   error.message = fmt::format("migration {}/{}: {}", migration.component, migration.name, error.message);
   return std::unexpected(std::move(error));
+}
+
+// Connections of a process that has just ended are seen for a moment.
+Result<void> apply_in_the_end(Session& session, const Migration& migration, const Clock& clock, bool is_upgrade) {
+  constexpr std::chrono::milliseconds kPatience{2'000}, kPause{50};
+  auto applied = apply(session, migration, clock, is_upgrade);
+  for (auto end = steady_now() + kPatience; !applied && applied.error().code == Code::kUnavailable;) {
+    if (steady_now() > end) break;
+    std::this_thread::sleep_for(kPause);
+    applied = apply(session, migration, clock, is_upgrade);
+  }
+  return applied;
 }
 
 }  // namespace
@@ -113,8 +130,30 @@ std::vector<Migration> migrations_of(std::initializer_list<std::string_view> com
   return out;
 }
 
+Known known_by(std::span<const Migration> migrations) {
+  Known out;
+  for (const auto& migration : migrations) out[std::string(migration.component)] = migration.number;
+  return out;
+}
+
+std::string program_lock(std::string_view component) { return fmt::format("myelin knows {}", component); }
+
+Result<void> check_not_newer(std::span<const Applied> applied, const Known& known) {
+  for (const auto& [component, version, runs_with] : applied) {
+    auto it = known.find(component);
+    auto mine = it == known.end() ? 0 : it->second;
+    if (version > mine && runs_with > mine)
+      return fail(Code::kConflict,
+                  fmt::format("this database was written by a newer program: its schema of '{}' is version {}, this "
+                              "program knows version {}. Start the newer program, or restore a backup.",
+                              component, version, mine));
+  }
+  return {};
+}
+
 Result<void> migrate(Session& session, std::span<const Migration> migrations, const Clock& clock) {
-  std::map<std::string, int64_t> applied;
+  MYELIN_CHECK(check_numbers(migrations));
+  std::vector<Applied> applied;
   MYELIN_CHECK(in_transaction(session, [&] {
     lock_versions(session);
     session.script(
@@ -123,16 +162,42 @@ Result<void> migrate(Session& session, std::span<const Migration> migrations, co
                             "CREATE TABLE IF NOT EXISTS schema_step (component TEXT NOT NULL, version BIGINT NOT NULL, "
                             "runs_with BIGINT NOT NULL, PRIMARY KEY (component, version)) WITHOUT ROWID;",
                             session.dialect()));
-    applied = applied_versions(session);
+    applied = applied_to(session);
   }));
-  MYELIN_CHECK(check_not_newer(session, applied, migrations));
-  bool is_upgrade = !applied.empty();
+  auto known = known_by(migrations);
+  MYELIN_CHECK(check_not_newer(applied, known));
+  auto versions = versions_of(applied);
+  for (const auto& [component, version] : versions)
+    if (version > known[component])
+      log::info("the schema of {} is a newer program's, version {}; this program knows version {} and can work with it",
+                component, version, known[component]);
   for (const auto& migration : migrations) {
-    if (applied[std::string(migration.component)] >= migration.number) continue;
+    if (versions[std::string(migration.component)] >= migration.number) continue;
     crash_point("migrate.between");
-    MYELIN_CHECK(apply(session, migration, clock, is_upgrade));
+    MYELIN_CHECK(apply_in_the_end(session, migration, clock, !applied.empty()));
   }
   return {};
+}
+
+Result<void> check_schema(Session& session, std::span<const Migration> migrations) {
+  std::vector<Applied> applied;
+  MYELIN_CHECK(in_snapshot(session, [&] { applied = applied_to(session); }));
+  auto known = known_by(migrations);
+  MYELIN_CHECK(check_not_newer(applied, known));
+  auto versions = versions_of(applied);
+  for (const auto& [component, version] : known)
+    if (versions[component] < version)
+      return fail(Code::kConflict, fmt::format("this database is an older program's: its schema of '{}' is version {}, "
+                                               "this program knows version {}. Start a server of this program first, "
+                                               "which brings it up to date, or use the older program.",
+                                               component, versions[component], version));
+  return {};
+}
+
+Result<bool> has_schema(Session& session) {
+  bool out = false;
+  MYELIN_CHECK(in_snapshot(session, [&] { out = std::ranges::binary_search(table_names(session), "schema_version"); }));
+  return out;
 }
 
 }  // namespace myelin::db

@@ -5,7 +5,9 @@
 // line it is only those that know this migration.
 #pragma once
 #include <initializer_list>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,8 +31,32 @@ std::span<const Migration> all_migrations();
 // Those of infra and of the named components only.
 std::vector<Migration> migrations_of(std::initializer_list<std::string_view> components);
 
-// Applies what schema_version does not yet hold. kUnavailable when the database was written by a newer program, with
-// migrations that this one does not run with.
+// What a program knows of the schema: its last migration of each component.
+using Known = std::map<std::string, int64_t, std::less<>>;
+Known known_by(std::span<const Migration>);
+
+// A migration that the database has had, and the least that a program must know of the component to work on it.
+struct Applied {
+  std::string component;
+  int64_t version = 0, runs_with = 0;
+};
+constexpr const char* kSelectApplied =
+    "SELECT v.component, v.version, COALESCE(s.runs_with, v.version) FROM schema_version v LEFT JOIN schema_step s ON "
+    "s.component = v.component AND s.version = v.version";
+// kConflict when there is one that such a program does not run with.
+Result<void> check_not_newer(std::span<const Applied>, const Known&);
+
+// The text whose hash is the first key of the lock that a program holds on PostgreSQL for a component, beside the
+// version that it knows; of "": held by every program.
+std::string program_lock(std::string_view component);
+
+// Applies what the database has not had. kConflict, and nothing is changed, when a newer program has written it with
+// migrations that this one does not run with. kUnavailable while a program is at work that does not run with one of
+// these (PostgreSQL).
 Result<void> migrate(Session&, std::span<const Migration>, const Clock&);
+// For who works beside a server: kConflict when it is not as this program knows it, older or newer. Only reads.
+Result<void> check_schema(Session&, std::span<const Migration>);
+// A server has run on it.
+Result<bool> has_schema(Session&);
 
 }  // namespace myelin::db

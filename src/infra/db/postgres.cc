@@ -24,7 +24,9 @@ Code code_of(std::string_view sqlstate) {
     return Code::kUnavailable;
   }
   if (group == "XX" && sqlstate != "XX000") return Code::kUnavailable;  // its files are damaged
-  if (sqlstate == "22021") return Code::kInvalidParam;                  // a NUL, or no UTF-8, in a text
+  // Rights, tables or columns are not as they were: an administrator's hand, or another release's.
+  if (sqlstate == "42501" || sqlstate == "42P01" || sqlstate == "42703") return Code::kUnavailable;
+  if (sqlstate == "22021") return Code::kInvalidParam;  // a NUL, or no UTF-8, in a text
   return Code::kInternal;
 }
 
@@ -124,6 +126,7 @@ void PostgresSession::check_still_the_same(PGconn* connection) const {
                     lineage_, *lineage));
     throw Failure({Code::kUnavailable, "PostgreSQL is not the server it was"});
   }
+  if (!settings_.knows.empty()) check_schema_is_known(connection);
   if (!settings_.heeds_marks) return;
   auto has_moved = postgres_has_moved(connection);
   if (!has_moved) throw Failure(has_moved.error());
@@ -131,6 +134,16 @@ void PostgresSession::check_still_the_same(PGconn* connection) const {
     fatal("the server's data moved away from this database, while this process was not heard of");
     throw Failure({Code::kUnavailable, "the database has moved"});
   }
+}
+
+// A newer program may have taken it further while this one was cut off.
+void PostgresSession::check_schema_is_known(PGconn* connection) const {
+  auto applied = postgres_applied(connection);
+  if (!applied) throw Failure(applied.error());
+  auto known = check_not_newer(*applied, settings_.knows);
+  if (known) return;
+  fatal(known.error().message);
+  throw Failure({Code::kUnavailable, known.error().message});
 }
 
 void PostgresSession::savepoint() {
@@ -368,25 +381,32 @@ namespace {
 
 class PostgresEngine final : public Engine {
  public:
-  explicit PostgresEngine(PostgresSettings settings) : settings_(std::move(settings)) {}
+  PostgresEngine(PostgresSettings settings, Known knows) : settings_(std::move(settings)), knows_(std::move(knows)) {}
   Dialect dialect() const override { return Dialect::kPostgres; }
   std::string generation() const override { return generation_; }
   std::string history() const override { return generation_; }
 
-  Result<std::unique_ptr<Session>> connect_writer() override { return connect_reader(); }
-  Result<std::unique_ptr<Session>> connect_reader() override {
-    MYELIN_TRY(auto connection, connect_postgres(settings_));
-    if (lineage_.empty()) {
-      MYELIN_TRY(lineage_, postgres_lineage(connection.get()));
-    }
-    return std::make_unique<PostgresSession>(settings_, std::move(connection), lineage_);
+  Result<std::unique_ptr<Session>> connect_writer() override {
+    auto settings = settings_;
+    settings.knows = knows_;
+    return connect(settings);
   }
+  Result<std::unique_ptr<Session>> connect_reader() override { return connect(settings_); }
 
   // The generation: which server, which timeline, which database (rule A13).
   void identify(std::string token) override { generation_ = lineage_ + "-" + token; }
 
  private:
+  Result<std::unique_ptr<Session>> connect(const PostgresSettings& settings) {
+    MYELIN_TRY(auto connection, connect_postgres(settings));
+    if (lineage_.empty()) {
+      MYELIN_TRY(lineage_, postgres_lineage(connection.get()));
+    }
+    return std::make_unique<PostgresSession>(settings, std::move(connection), lineage_);
+  }
+
   PostgresSettings settings_;
+  Known knows_;
   std::string lineage_, generation_;
 };
 
@@ -397,7 +417,10 @@ Result<std::unique_ptr<Engine>> open_postgres(const Options& options, bool heeds
     return fail(Code::kInvalidParam,
                 fmt::format("unknown database url '{}': sqlite:PATH or postgres://…", options.url));
   }
-  return std::make_unique<PostgresEngine>(PostgresSettings{options.url, options.session_timeout, heeds_marks});
+  bool is_server = heeds_marks && !options.beside_a_server;
+  auto migrations = options.migrations.empty() ? all_migrations() : options.migrations;
+  return std::make_unique<PostgresEngine>(PostgresSettings{options.url, options.session_timeout, heeds_marks},
+                                          is_server ? known_by(migrations) : Known());
 }
 
 }  // namespace myelin::db

@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "infra/db/migrate.h"
 #include "infra/db/session.h"
 
 namespace myelin::db {
@@ -27,6 +28,7 @@ struct PostgresSettings {
   std::string url;
   std::chrono::milliseconds session_timeout{1'400};
   bool heeds_marks = true;
+  Known knows{};  // of a server's program: nobody takes the schema beyond it while the session lives (migrate.h)
 };
 
 // What libpq says, or nothing, in one line for the log.
@@ -38,6 +40,7 @@ Result<PgConnection> connect_postgres(const PostgresSettings&);
 Result<std::string> postgres_lineage(PGconn*);
 // Ends a move that has begun (move_mark.h); whether the database's data is elsewhere, or not all here.
 Result<bool> postgres_has_moved(PGconn*);
+Result<std::vector<Applied>> postgres_applied(PGconn*);
 
 class PostgresSession final : public Session {
  public:
@@ -86,6 +89,7 @@ class PostgresSession final : public Session {
   void begin(Sql);
   void connect();
   void check_still_the_same(PGconn*) const;
+  void check_schema_is_known(PGconn*) const;
   bool still_connected();
   Prepared& prepare(Sql, std::span<const Value>, const std::string& types);
   void send_sync();

@@ -99,6 +99,18 @@ Result<void> check(PGconn* connection, std::chrono::milliseconds timeout) {
   return {};
 }
 
+// Locks of the session, which nobody waits for.
+Result<void> say_what_is_known(PGconn* connection, const Known& knows) {
+  if (knows.empty()) return {};
+  auto lock = [](std::string_view component, int64_t version) {
+    return fmt::format("pg_advisory_lock_shared(hashtext('{}'), {})", program_lock(component), version);
+  };
+  auto statement = "SELECT " + lock("", 0);
+  for (const auto& [component, version] : knows) statement += ", " + lock(component, version);
+  MYELIN_CHECK(ask(connection, statement));
+  return {};
+}
+
 }  // namespace
 
 Result<PgConnection> connect_postgres(const PostgresSettings& settings) {
@@ -116,6 +128,7 @@ Result<PgConnection> connect_postgres(const PostgresSettings& settings) {
       connection.get(), [](void*, const char* message) { log::debug("PostgreSQL: {}", message); }, nullptr);
   MYELIN_CHECK(set_up(connection.get(), settings.session_timeout));
   MYELIN_CHECK(check(connection.get(), settings.session_timeout));
+  MYELIN_CHECK(say_what_is_known(connection.get(), settings.knows));
   return connection;
 }
 
@@ -123,6 +136,17 @@ Result<std::string> postgres_lineage(PGconn* connection) {
   return ask(connection,
              "SELECT (SELECT system_identifier FROM pg_control_system()) || '-' || "
              "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)");
+}
+
+Result<std::vector<Applied>> postgres_applied(PGconn* connection) {
+  PgResult result(PQexec(connection, kSelectApplied));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK)
+    return fail(Code::kUnavailable, fmt::format("PostgreSQL: {}", said_by(connection)));
+  std::vector<Applied> out;
+  auto number = [&](int row, int column) { return std::strtoll(PQgetvalue(result.get(), row, column), nullptr, 10); };
+  for (int i = 0; i < PQntuples(result.get()); ++i)
+    out.push_back({PQgetvalue(result.get(), i, 0), number(i, 1), number(i, 2)});
+  return out;
 }
 
 Result<bool> postgres_has_moved(PGconn* connection) {
