@@ -43,6 +43,7 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
       sync_(sync::make_sync(name_, on.db, bus_, *accounts_, *keys_, *presence_, *rooms_, on.loop, on.clock, on.random)),
       push_(push::make_push(name_, on.db, bus_, *queues_, on.http_client, *accounts_, *sync_, *rooms_, on.clock)),
       readiness_(on.db, bus_, on.loop, on.clock, on.random),
+      backlogs_(on.db, on.loop),
       router_(*accounts_),
       components_{name_,
                   public_base_url(config),
@@ -57,7 +58,8 @@ House::House(const Config& config, Foundations on, const SigningKey& key)
                   *sync_,
                   *push_,
                   [&db = on.db, &clock = on.clock] { return status_as_json(db, clock); },
-                  [this] { return readiness_.check(); }} {
+                  [this] { return readiness_.check(); },
+                  [this] { return backlogs_.measure(); }} {
   consumers_.want(*leases_, roles_);
   api::client::add_all(router_, components_);
   api::add_operations(router_, components_);
@@ -78,6 +80,7 @@ Task<Result<void>> House::start() {
   MYELIN_CO_CHECK(co_await start_bus());
   MYELIN_CO_CHECK(co_await neighbours_.check());
   MYELIN_CO_CHECK(co_await leases_->start());
+  MYELIN_CO_CHECK(co_await neighbours_.check());  // one that started at the same time was not there before
   neighbours_.watch();
   if (roles_.background) queues_->start();
   readiness_.waits_for("");
@@ -116,6 +119,7 @@ Task<> House::stop_work() { co_await queues_->stop(); }
 
 Task<> House::stop() {
   co_await readiness_.stop();
+  co_await backlogs_.stop();
   co_await neighbours_.stop();
   co_await leases_->stop();
   co_await consumers_.stop();

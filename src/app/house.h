@@ -9,6 +9,7 @@
 #include "app/readiness.h"
 #include "app/roles.h"
 #include "app/shared_consumers.h"
+#include "infra/bus/backlog.h"
 #include "infra/bus/bus.h"
 #include "infra/net/http_client.h"
 #include "infra/work/work.h"
@@ -62,6 +63,7 @@ class House {
   std::unique_ptr<sync::Sync> sync_;
   std::unique_ptr<push::Push> push_;
   Readiness readiness_;
+  bus::BacklogMeter backlogs_;
   bool has_started_ = false;
   api::Router router_;
   api::Components components_;

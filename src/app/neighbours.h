@@ -16,9 +16,10 @@ class Neighbours {
   // from then on this process answers the others.
   Neighbours(db::Database&, bus::Bus&, lease::Leases&, Executor loop, const Clock&, Random&, std::string instance,
              std::string agreed);
-  // After the bus has started, before the leases do. Every process that is alive in the database must answer over the
-  // bus, and say the same: kConflict, with what to do, for one that has another signing key, or hears nothing because
-  // it is on another NATS. One that was killed is waited for until its lease is over.
+  // After the bus has started; before the leases do, and again when this process can be seen by others. Every process
+  // that is alive in the database must answer over the bus, and say the same: kConflict, with what to do, for one that
+  // has another signing key, or hears nothing because it is on another NATS. One that was killed is waited for until
+  // its lease is over.
   Task<Result<void>> check();
   // Once the leases have started. A process that does not hear itself over NATS lets its leases go, as the others
   // cannot reach it. Where a nats-server is cut off from its cluster, the processes fall into two sides that do not

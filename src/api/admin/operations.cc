@@ -16,7 +16,8 @@ double resident_bytes() {
   return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
-Task<net::Response> get_metrics(Call) {
+Task<net::Response> get_metrics(Components& on, Call) {
+  co_await on.measure();
   static auto& rss = metrics::gauge("process_resident_memory_bytes", "Resident memory");
   rss.Set(resident_bytes());
   net::Response response;
@@ -40,7 +41,7 @@ Task<net::Response> ready(Components& on, Call) {
 }  // namespace
 
 void add_operations(Router& router, Components& on) {
-  router.add_raw(net::Method::kGet, "/_myelin/metrics", get_metrics);
+  router.add_raw(net::Method::kGet, "/_myelin/metrics", [&on](Call call) { return get_metrics(on, std::move(call)); });
   router.add(net::Method::kGet, "/_myelin/health/live", Auth::kNone, live);
   for (const char* path : {"/_myelin/health", "/_myelin/health/ready"})
     router.add_raw(net::Method::kGet, path, [&on](Call call) { return ready(on, std::move(call)); });

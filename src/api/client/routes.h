@@ -28,6 +28,7 @@ struct Components {
   push::Push& push;
   std::function<Task<Result<json::Object>>()> status;  // of all processes, for administrators
   std::function<Task<Result<void>>()> ready;           // else why requests cannot be served well; kUnavailable
+  std::function<Task<>()> measure;                     // what is measured when somebody asks for the metrics
 };
 
 namespace client {

@@ -2,6 +2,9 @@
 
 #include <map>
 
+#include "base/metrics.h"
+#include "base/timer.h"
+
 namespace myelin::bus {
 
 Task<Result<std::vector<Backlog>>> read_backlogs(db::Database& db) {
@@ -26,6 +29,33 @@ Task<Result<std::vector<Backlog>>> read_backlogs(db::Database& db) {
     for (auto& [name, backlog] : all) out.push_back(std::move(backlog));
     return out;
   });
+}
+
+BacklogMeter::BacklogMeter(db::Database& db, Executor loop) : db_(db), looked_(loop), tasks_(loop) {}
+
+Task<> BacklogMeter::measure() {
+  constexpr std::chrono::seconds kPatience{1};
+  auto seen = looked_.generation();
+  if (!std::exchange(is_looking_, true)) tasks_.spawn("backlogs", look());
+  (void)co_await looked_.wait(seen, steady_now() + kPatience);
+}
+
+Task<> BacklogMeter::look() {
+  auto all = co_await read_backlogs(db_);
+  for (const auto& each : all.value_or(std::vector<Backlog>())) {
+    metrics::Labels labels{{"consumer", each.consumer}, {"topic", each.topic}};
+    metrics::gauge("myelin_bus_lag", "Messages committed but not yet applied, in all processes", labels)
+        .Set(static_cast<double>(each.lag));
+    metrics::gauge("myelin_bus_parked_keys", "Keys with messages that cannot be applied, in all processes", labels)
+        .Set(static_cast<double>(each.parked_keys));
+  }
+  is_looking_ = false;
+  looked_.ring();
+}
+
+Task<> BacklogMeter::stop() {
+  tasks_.cancel();
+  co_await tasks_.join();
 }
 
 }  // namespace myelin::bus

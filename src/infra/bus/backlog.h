@@ -15,4 +15,20 @@ struct Backlog {
 };
 Task<Result<std::vector<Backlog>>> read_backlogs(db::Database&);  // sorted by consumer and topic
 
+// The same as metrics, in every process alike: who has a consumer may be dead.
+class BacklogMeter {
+ public:
+  BacklogMeter(db::Database&, Executor loop);
+  Task<> measure();  // gives up after a second, with the metrics as they were
+  Task<> stop();
+
+ private:
+  Task<> look();
+
+  db::Database& db_;
+  bool is_looking_ = false;
+  Doorbell looked_;
+  TaskSet tasks_;
+};
+
 }  // namespace myelin::bus

@@ -45,10 +45,6 @@ Consumer::Consumer(ConsumerSpec spec, db::Database& db, Executor loop, Calls cal
       ring_(loop),
       changed_(loop),
       turn_(loop),
-      lag_(metrics::gauge("myelin_bus_lag", "Messages committed but not yet applied",
-                          {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})),
-      parked_(metrics::gauge("myelin_bus_parked_keys", "Keys with messages that cannot be applied",
-                             {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})),
       applied_(metrics::counter("myelin_bus_applied_total", "Messages applied",
                                 {{"consumer", spec_.name}, {"topic", std::string(spec_.topic.name)}})) {}
 
@@ -171,18 +167,6 @@ void Consumer::head_is(uint32_t p, uint64_t next_seq) {
   if (partition.head > partition.cursor) ring_.ring();
 }
 
-uint64_t Consumer::lag() const {
-  uint64_t sum = 0;
-  for (const auto& partition : partitions_)
-    sum += partition.head > partition.cursor ? partition.head - partition.cursor : 0;
-  return sum;
-}
-
-void Consumer::measure() {
-  lag_.Set(active_ ? static_cast<double>(lag()) : 0.0);
-  parked_.Set(active_ ? static_cast<double>(parked_keys_.size()) : 0.0);
-}
-
 void Consumer::activate() {
   if (std::exchange(active_, true)) return;
   reload_ = true;
@@ -216,7 +200,6 @@ Task<> Consumer::run() {
     auto seen = ring_.generation();
     Result<bool> stepped = false;
     if (active_ && !stopped_) stepped = co_await step();
-    measure();
     if (stepped) {
       pause_ = {};
       stale_ = 0;

@@ -34,7 +34,6 @@ class Consumer {
   Task<> rest();
   Task<Result<void>> unpark(std::string key);
   uint64_t cursor(uint32_t partition) const { return partitions_[partition].cursor; }
-  uint64_t lag() const;
 
  private:
   // What the stream delivered at once, acknowledged when nothing of it is needed any more.
@@ -85,7 +84,6 @@ class Consumer {
   Task<Result<void>> apply_once(const Batch&, std::vector<Message> todo, std::vector<ParkedMessage> park);
   Task<Result<Effects>> effects_of(std::vector<Message>);
   void done(const Batch&);
-  void measure();
 
   // parking.cc
   std::string key_of(const Message&) const;
@@ -111,7 +109,6 @@ class Consumer {
   bool active_ = false;
   bool reload_ = true;
   bool stopped_ = false;  // for good
-  prometheus::Gauge &lag_, &parked_;
   prometheus::Counter& applied_;
 };
 

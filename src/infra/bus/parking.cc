@@ -77,7 +77,6 @@ Task<Result<bool>> Consumer::replay_first(std::string key) {
   }));
   if (!row) {
     parked_keys_.erase(key);
-    measure();
     co_return false;
   }
   std::vector<Message> one{row->message};
