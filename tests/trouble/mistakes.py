@@ -1,5 +1,6 @@
 """Two clusters on one database, other releases beside each other, and clocks apart by minutes."""
 import re
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -38,6 +39,27 @@ class TwoClustersTest(TroubleTest):
     def test_another_signing_key(self):
         second = self.server("second", signing_key=self.home / "another.key")
         self.expect_refused(second, "has the signing key ed25519:.*, and this one the signing key ed25519:.*: give all processes the same")
+
+
+class TwoClustersAtOnceTest(TroubleTest):
+    def test_started_together(self):
+        """Neither is in the database before both have looked: one goes on at the most."""
+        other = Nats(self.home / "other", self.ports, 1)
+        self.addCleanup(other.servers[0].kill)
+        other.configure()
+        other.servers[0].start()
+        both = [self.server("first"), self.server("second", nats=other.url, environment={"MYELIN_NATS_PASSWORD": other.password_of("every")})]
+        door = threading.Thread(target=self.sql, args=("BEGIN; LOCK TABLE process IN EXCLUSIVE MODE; SELECT pg_sleep(2.5); COMMIT",))
+        door.start()
+        for each in both:
+            each.launch()
+        door.join()
+        wait_for("one of them ends", lambda: any(each.wait(0.1) for each in both), 40)
+        for each in both:
+            if each.wait(1):
+                self.assertRegex(self.log(each), "alive in this database, but is not heard over this NATS: are two clusters")
+            else:
+                self.expect_well(Person(each, "alice"))
 
 
 class ReleasesTest(TroubleTest):

@@ -57,6 +57,23 @@ class AwayTest(TroubleTest):
         self.expect_refused(self.server("three", database=self.url_of("nowhere")), 'PostgreSQL: .*database "nowhere" does not exist')
 
 
+class ByHandTest(TroubleTest):
+    """A table is renamed, as somebody's hand or a release that does not belong here would."""
+
+    def test_nothing_is_parked_meanwhile(self):
+        server = self.started()
+        alice = Person(server, "alice")
+        alice.says("before")
+        self.expect_well(alice)
+        self.sql("ALTER TABLE sync_timeline RENAME TO elsewhere")
+        alice.says("while it is away")
+        self.expect(server, r"sync.*relation .sync_timeline. does not exist.*42P01")
+        self.assertEqual(self.sql("SELECT count(*) FROM parked"), "0")
+        self.sql("ALTER TABLE elsewhere RENAME TO sync_timeline")
+        self.expect_well(alice)
+        self.assertEqual(self.sql("SELECT count(*) FROM parked"), "0")
+
+
 class SettingTest(TroubleTest):
     """Tests with a setting of PostgreSQL that is another for a while."""
 
