@@ -4,8 +4,8 @@ reordered or skipped.
 
 cluster_audit.py PROGRAM --faults N [--seed S] …: 3 nats-servers, PostgreSQL, two processes of each role, HAProxy. Writers and
 syncing clients, behind the proxy, repeat what failed as real clients do. A line says what each fault was, how long writes stood
-still, and how soon after its end everything was well. Ends with one line of counts; exits 1 on any loss. Needs root (network
-namespaces); without, it says so and exits 0. The seed fixes the faults.
+still, and how soon after its end everything was well. Ends with one line of counts; exits 1 on any loss, and when writes stood still too
+long. Needs root (network namespaces); without, it says so and exits 77. The seed fixes the faults.
 """
 import argparse
 import shutil
@@ -30,6 +30,8 @@ FAULTS_TO_AN_AUDIT = 10
 RECOVERY_SECONDS = 60   # later, somebody would have to help
 MOST_ENDS = 5           # of a process by itself, for one fault
 DOUBT_SECONDS = 10      # docs/spine.md, rule A17, and the time until a client has seen it
+PAUSE_SECONDS = 5       # for which writes may stand still, p99,
+ENOUGH_FAULTS = 100     # of so many
 CURE_SECONDS = 5        # of a rolling restart: repeating what failed helps by then,
 ANSWER_SECONDS = 10     # and no write takes longer
 ROOMS, REST = 4, 0.1   # seconds between a worker's steps: the cluster shall be busy, not drowned
@@ -138,6 +140,11 @@ class Run:
     def found_what_was_planted(self):
         return all(any(words in problem for problem in self.ledger.problems) for words in self.planted)
 
+    def check_pauses(self):
+        pause = percentile([pause for some in self.pauses.values() for pause in some], 0.99)
+        if ENOUGH_FAULTS <= self.faults and pause > PAUSE_SECONDS:
+            self.ledger.problem("wrong", f"writes stood still for {pause:.2f} s (p99), more than {PAUSE_SECONDS}")
+
     def end(self):
         if hasattr(self.world, "readers"):
             self.world.stop_workers()
@@ -184,7 +191,7 @@ def main():
     options = parser.parse_args()
     if not network.can_enter():
         print("cluster: left out: network namespaces need root")
-        return 0
+        return 77
     network.enter()
     what = f"{options.rolling} rounds of restarts" if options.rolling else f"{options.faults} faults"
     print(f"cluster: {what}, seed {options.seed}", flush=True)
@@ -195,6 +202,7 @@ def main():
         run.ledger.problem("wrong", str(error))
     finally:
         run.end()
+    run.check_pauses()
     failed = not run.found_what_was_planted() if options.plant else bool(run.ledger.problems)
     if failed or not options.plant:
         report(run)

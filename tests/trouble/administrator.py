@@ -1,4 +1,4 @@
-"""Somebody with all rights on a nats-server, who changes things by hand: as much of its protocol as that takes."""
+"""Somebody with all rights on a nats-server, who changes things by hand, or with a role's: as much of its protocol as that takes."""
 import json
 import socket
 
@@ -7,11 +7,11 @@ ADMINISTRATOR = f"{{ user: {USER}, password: {PASSWORD} }}"
 
 
 class Administrator:
-    def __init__(self, port):
+    def __init__(self, port, user=USER, password=PASSWORD):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.lines = self.socket.makefile("rb")
         self.lines.readline()  # INFO
-        options = {"user": USER, "pass": PASSWORD, "verbose": False, "pedantic": False, "headers": True, "no_responders": True}
+        options = {"user": user, "pass": password, "verbose": False, "pedantic": False, "headers": True, "no_responders": True}
         self.send(f"CONNECT {json.dumps(options)}\r\nSUB _INBOX.by-hand 1\r\n")
 
     def send(self, text, payload=b""):
@@ -31,6 +31,14 @@ class Administrator:
                 if words[0] == b"HMSG":
                     raise AssertionError(f"{subject}: {data}")
                 return json.loads(data)
+
+    def may_publish(self, subject):
+        self.send(f"PUB {subject} 0\r\n\r\nPING\r\n")
+        refused = False
+        while not (line := self.lines.readline()).startswith(b"PONG"):
+            assert line, "nats-server has closed the connection"
+            refused |= line.startswith(b"-ERR 'Permissions Violation for Publish")
+        return not refused
 
     def api(self, what, body=None):
         """Of JetStream: "STREAM.DELETE.name"."""

@@ -4,6 +4,7 @@ import re
 import signal
 import time
 
+from administrator import Administrator
 from world import Person, TroubleTest, wait_for
 
 STREAMS = ("room_out", "user_out", "notify_out")
@@ -289,3 +290,22 @@ class FullTest(TroubleTest):
             self.expect_not_ready(server, "waiting for NATS")
             admin.api("STREAM.DELETE.other")
         self.expect_well(Person(server, "alice"))
+
+
+class RolesTest(TroubleTest):
+    """deploy/nats/accounts.conf: what a process that was taken over cannot do."""
+
+    PULLS = {"sync": ["room_out.sync", "user_out.sync"], "background": ["user_out.keys", "user_out.push", "notify_out.push"]}
+
+    def test_each_may_do_what_it_must_and_no_more(self):
+        self.started().stop()  # makes the streams
+        pulls = [f"$JS.API.CONSUMER.MSG.NEXT.{each}" for some in self.PULLS.values() for each in some]
+        for role in ("client", "rooms", "sync", "background", "every"):
+            mine = {f"$JS.API.CONSUMER.MSG.NEXT.{each}" for name, some in self.PULLS.items() for each in some if role in (name, "every")}
+            with Administrator(self.nats.servers[0].port, role, self.nats.password_of(role)) as connection:
+                for subject, is_allowed in [("$JS.API.STREAM.INFO.room_out", True), ("hint.nothing", True),
+                                            ("notify.out.0", role in ("sync", "every")),
+                                            ("$JS.API.STREAM.DELETE.room_out", False), ("$JS.API.STREAM.PURGE.room_out", False),
+                                            ("$JS.API.CONSUMER.DELETE.room_out.sync", False), ("elsewhere", False),
+                                            *((pull, pull in mine) for pull in pulls)]:
+                    self.assertEqual(connection.may_publish(subject), is_allowed, f"{role}: {subject}")
