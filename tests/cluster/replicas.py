@@ -23,9 +23,11 @@ KEY = "A" * 42 + "E"
 
 
 class Replicas(unittest.TestCase):
+    ROLES = [(), ()]  # the first two are asked
+
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster([(), ()], nats=1, proxy=False, ports=PORT, arguments=["--registration", "open", "--rate-limits", "off"])
+        cls.cluster = Cluster(cls.ROLES, nats=1, proxy=False, ports=PORT, arguments=["--registration", "open", "--rate-limits", "off"])
         cls.addClassCleanup(cls.cluster.close)
         cls.cluster.start()
         cls.names = itertools.count()
@@ -173,6 +175,12 @@ class Replicas(unittest.TestCase):
                 since = answer["next_batch"]
                 got = [each for data in answer.get("rooms", {}).get("join", {}).values() for each in data["timeline"]["events"]]
             self.assertEqual([each["event_id"] for each in got], [sent])
+
+
+class ReplicasWithoutRooms(Replicas):
+    """Rooms and background work are other processes'."""
+
+    ROLES = [("client", "sync"), ("client", "sync"), ("rooms",), ("rooms",), ("background",)]
 
 
 if __name__ == "__main__":
