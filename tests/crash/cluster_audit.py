@@ -50,7 +50,7 @@ class Server:
 class Run:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
-        self.cluster = Cluster(options.program, options.nats_server, folder)
+        self.cluster = Cluster(options.former or options.program, options.nats_server, folder)
         self.injector = Injector(self.cluster)
         self.plan = Rolling(self.cluster, options.rolling) if options.rolling else Plan(options.seed, options.only)
         self.wanted = len(self.plan.names) if options.rolling else options.faults
@@ -63,6 +63,8 @@ class Run:
 
     def run(self):
         self.cluster.start()
+        if options.former:
+            self.cluster.use(options.program)
         self.world.set_up(url_of(PUSH))
         self.world.start_workers()
         self.everybody_writes(time.monotonic())
@@ -183,6 +185,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--rolling", type=int, default=0, metavar="ROUNDS",
                         help="instead of faults: every process is stopped in order and started again, one after the other")
+    parser.add_argument("--former", metavar="PROGRAM", help="of the release before: what all begin with, until they are started again")
     parser.add_argument("--only", help="faults whose name begins so: 'kill', 'pause rooms'")
     parser.add_argument("--plant", action="store_true", help="the control: losses are planted, and must be found")
     parser.add_argument("--nats-server", default=str(ROOT / "build/engine/nats-server"))

@@ -256,6 +256,12 @@ class Cluster:
 
     # ---- as a whole
 
+    def use(self, program):
+        """From its next start on, every process with a role is another release."""
+        for role in self.roles.values():
+            role.command[role.command.index(self.program)] = program
+        self.program = program
+
     def start(self):
         for server in self.nats.values():
             server.launch()
