@@ -139,6 +139,7 @@ class ReadOnlyTest(SettingTest):
         self.expect_not_ready(server, "refuses to write: .*read-only transaction .*default_transaction_read_only")
         self.assertEqual(alice.tries("while it is read-only")[0], 503)
         wait_for("what was said can be read", alice.has_read_all)
+        self.assertRegex(server.run("status"), "room.out")
         self.set("off")
         self.expect_well(alice)
 

@@ -27,6 +27,9 @@ void set_identity(Session& session, const std::string& token) {
 
 Result<Identity> identify(Session& session) {
   Identity out;
+  auto found = in_snapshot(session, [&] { out = read_identity(session); });
+  if (found) return out;
+  if (found.error().code != Code::kNotFound) return std::unexpected(std::move(found).error());
   auto fresh = new_token();
   MYELIN_CHECK(in_transaction(session, [&] {
     Value token = fresh;
