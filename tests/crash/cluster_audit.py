@@ -63,8 +63,8 @@ class Run:
 
     def run(self):
         self.cluster.start()
-        if options.former:
-            self.cluster.use(options.program)
+        if self.options.former:
+            self.cluster.use(self.options.program)
         self.world.set_up(url_of(PUSH))
         self.world.start_workers()
         self.everybody_writes(time.monotonic())
