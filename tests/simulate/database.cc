@@ -85,7 +85,8 @@ ProcessDatabase::ProcessDatabase(World& world, SharedDatabase& shared, const Dat
       generation_(shared.generation),
       ends_(std::move(ends)) {
   for (size_t i = 0; i < kLanes + 1; ++i) lanes_.push_back(std::make_unique<Lane>(*this));
-  (void)db::move_position(shared_.session(), generation_, clock.now() - shared_.clock_is_behind);
+  auto moved = db::move_position(shared_.session(), generation_, clock.now() - shared_.clock_is_behind);
+  if (!moved) world_.violation("the position cannot be moved: " + moved.error().message);
 }
 ProcessDatabase::~ProcessDatabase() { abandon(); }
 

@@ -131,9 +131,12 @@ Result<Command> decode_command(std::string_view text) {
   auto room = RoomId::trusted(in.text("room"));
   auto what = in.text("do");
   std::optional<Command> out;
-  if (what == "send") out = read_send(in, object, std::move(room));
-  if (what == "join") out = read_join(in, std::move(room));
-  if (what == "change_membership") out = read_change(in, object, std::move(room));
+  if (what == "send")
+    out = read_send(in, object, std::move(room));
+  else if (what == "join")
+    out = read_join(in, std::move(room));
+  else if (what == "change_membership")
+    out = read_change(in, object, std::move(room));
   auto id = in.text("id");
   if (!out || !in.ok()) return fail(Code::kCorrupt, "a command that this version does not know");
   std::visit([&](auto& each) { each.command = id; }, *out);
