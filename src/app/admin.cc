@@ -14,7 +14,8 @@ namespace {
 // The database and, on it alone, accounts: what they publish waits in the outbox for the server.
 class Offline {
  public:
-  explicit Offline(const Config& config) : config_(config) {}
+  // `keeps_schema`: a server of another release may be at work.
+  explicit Offline(const Config& config, bool keeps_schema = true) : config_(config), keeps_schema_(keeps_schema) {}
 
   // action(Database&)
   template <class Action>
@@ -52,10 +53,12 @@ class Offline {
     MYELIN_CHECK(check_data_directory(config_));
     auto options = database_options(config_);
     options.beside_a_server = true;
+    options.keeps_schema = keeps_schema_;
     return db::Database::open(std::move(options), io_.get_executor(), clock_);
   }
 
   Config config_;
+  bool keeps_schema_;
   boost::asio::io_context io_{1};
   SystemClock clock_;
   SystemRandom random_;
@@ -124,7 +127,8 @@ Result<std::string> restored(const Config& config) {
   MYELIN_CHECK(check_data_directory(config));
   MYELIN_TRY(auto lock, lease::DirectoryLock::take(config.data_dir));
   MYELIN_TRY(bool had_moved, db::take_back(database_options(config)));
-  if (!had_moved) return Offline(config).on_database(renew);
+  // Before any server starts; a backup may be an older release's.
+  if (!had_moved) return Offline(config, false).on_database(renew);
   return "noted: the server goes on from what is here, without what happened since its data moved away. What it moved "
          "to must not be started again";
 }

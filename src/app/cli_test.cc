@@ -16,6 +16,7 @@
 #include "app/server.h"
 #include "base/log.h"
 #include "components/accounts/identity.h"
+#include "infra/db/sqlite.h"
 #include "infra/db/testing/databases.h"
 
 namespace myelin::app {
@@ -97,6 +98,27 @@ TEST(CommandLine, AccountsBearTheNameOfTheServerWhoseDataItIs) {
   auto other = data.user({"add", "eve", "--server-name", "second.test"}, "a password\n");
   EXPECT_EQ(other.status, 2);
   EXPECT_NE(other.err.find("the server first.test, not of second.test"), std::string::npos) << other.err;
+}
+
+// A backup of the release before was put back. What is said of that comes before the server's start, which brings the
+// tables up to date; no other command does.
+TEST(CommandLine, ABackupOfAnOlderReleaseIsTakenBack) {
+  Data data("first.test");
+  auto file = db::open_sqlite_handle(data.config.data_dir + "/myelin.db", "", 0);
+  ASSERT_TRUE(file);
+  constexpr auto kOlder =
+      "ALTER TABLE sync_head DROP COLUMN history; ALTER TABLE sync_head DROP COLUMN ahead; "
+      "DELETE FROM schema_version WHERE component = 'db' AND version = 2; "
+      "DELETE FROM schema_step WHERE component = 'db' AND version = 2";
+  ASSERT_EQ(sqlite3_exec(file->get(), kOlder, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(file->get());
+  file->reset();
+  std::vector<std::string> status{"status", "--data", data.config.data_dir};
+  auto refused = run(status);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_TRUE(refused.err.contains("an older program's: its schema of 'db' is version 1")) << refused.err;
+  auto said = run({"restored", "--data", data.config.data_dir});
+  EXPECT_EQ(said.status, 0) << said.err;
+  EXPECT_EQ(run(status).status, 0);
 }
 
 TEST(CommandLine, WithoutDataNothingIsMade) {

@@ -23,7 +23,7 @@ class SharedDatabase {
   std::vector<std::string> broken() { return std::exchange(broken_, {}); }
 
   std::string generation = "1";  // another one whenever the database went back in time
-  Milliseconds clock_is_behind = 0;
+  Milliseconds clock_is_behind = 0;  // of the server that it is on now
   TimePoint in_doubt_until{};  // a COMMIT whose end nobody knows yet holds its locks: nobody else writes
 
  private:

@@ -77,7 +77,7 @@ class EngineDatabase final : public Database {
 Result<void> bring_up_to_date(Session& session, const Options& options, const Clock& clock) {
   auto migrations = options.migrations.empty() ? all_migrations() : options.migrations;
   MYELIN_TRY(bool is_old, has_schema(session));
-  return options.beside_a_server && is_old ? check_schema(session, migrations) : migrate(session, migrations, clock);
+  return options.keeps_schema && is_old ? check_schema(session, migrations) : migrate(session, migrations, clock);
 }
 
 // Asks the witness whether the database went back in time; then its history goes on under another name (rules A13,

@@ -181,6 +181,7 @@ struct Options {
   std::chrono::milliseconds write_patience{2'000};
   int checkpoint_pages = 4'000;  // SQLite: of 4 KiB in the write-ahead log, when copying them to the file begins
   bool beside_a_server = false;  // which may run on this database: its sync position and its witness are left alone
+  bool keeps_schema = false;     // an older one is kConflict, and not brought up to date
   std::string witness{};         // a file of this machine's that knows when the database went back in time; "" = none
   std::string sqlite_vfs{};      // the name of a registered SQLite VFS; tests put faults under the database with it
 };

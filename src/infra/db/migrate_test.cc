@@ -136,7 +136,7 @@ TEST_P(Migrations, WhoWorksBesideAServerChangesNothing) {
   auto beside = [&](std::vector<Migration> migrations) {
     auto options = options_;
     options.migrations = migrations;
-    options.beside_a_server = true;
+    options.beside_a_server = options.keeps_schema = true;
     auto db = Database::open(options, loop_.get_executor(), clock_);
     if (db) (*db)->stop();
     return db ? "" : db.error().message;

@@ -152,7 +152,6 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::opti
   };
   Result<void> status;
   std::shared_ptr<const StagedWrite> shared;
-  auto owned = this->fence(room->room);
   {
     Flight flight(room);
     auto partition = bus::partition_of(staged.room.str());
@@ -162,7 +161,7 @@ Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::opti
   }
   if (!status) co_return status;
   weigh(room);
-  on_written(*shared, is_ours_since(owned));
+  on_written(*shared, is_ours_since(fence));
   co_return status;
 }
 
