@@ -22,9 +22,9 @@ class SharedDatabase {
   // What the triggers said since the last call.
   std::vector<std::string> broken() { return std::exchange(broken_, {}); }
 
-  std::string generation = "1";  // another one whenever the database went back in time
+  std::string generation = "1";      // another one whenever the database went back in time
   Milliseconds clock_is_behind = 0;  // of the server that it is on now
-  TimePoint in_doubt_until{};  // a COMMIT whose end nobody knows yet holds its locks: nobody else writes
+  TimePoint in_doubt_until{};        // a COMMIT whose end nobody knows yet holds its locks: nobody else writes
 
  private:
   db::SqliteHandle open();

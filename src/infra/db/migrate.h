@@ -54,7 +54,8 @@ std::string program_lock(std::string_view component);
 // migrations that this one does not run with. kUnavailable while a program is at work that does not run with one of
 // these (PostgreSQL).
 Result<void> migrate(Session&, std::span<const Migration>, const Clock&);
-// For who leaves it as it is (Options::keeps_schema): kConflict when it is not as this program knows it, older or newer. Only reads.
+// For who leaves it as it is (Options::keeps_schema): kConflict when it is not as this program knows it, older or
+// newer. Only reads.
 Result<void> check_schema(Session&, std::span<const Migration>);
 // A server has run on it.
 Result<bool> has_schema(Session&);
