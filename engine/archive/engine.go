@@ -105,21 +105,23 @@ var errDeclared = errors.New("declared otherwise")
 // errDamaged: the embedded engine cannot use what is in its store.
 var errDamaged = errors.New("damaged")
 
-// storeFailed: the server cannot make or read the files of a stream or consumer.
-func storeFailed(err error) bool {
-	codes := []jetstream.ErrorCode{10012, 10049, 10077, 10104} // a consumer or stream is not created, or its store failed
+// refused by JetStream, with one of these codes.
+func refused(err error, codes ...jetstream.ErrorCode) bool {
 	var refusal *jetstream.APIError
 	return errors.As(err, &refusal) && slices.Contains(codes, refusal.ErrorCode)
 }
 
-// tooFewServers of a cluster are alive for a stream's replicas.
+// storeFailed: the server cannot make or read the files of a stream or consumer.
+func storeFailed(err error) bool {
+	return refused(err, 10012, 10049, 10077, 10104) // a consumer or stream is not created, or its store failed
+}
+
+// tooFewServers of a cluster are alive, or have room, for a stream's replicas.
 const tooFewServers jetstream.ErrorCode = 10005
 
 // full: JetStream's limits leave no room for a stream.
 func full(err error) bool {
-	codes := []jetstream.ErrorCode{10002, 10023, 10028, 10047} // of the account, of the server; memory, files
-	var refusal *jetstream.APIError
-	return errors.As(err, &refusal) && slices.Contains(codes, refusal.ErrorCode)
+	return refused(err, 10002, 10023, 10028, 10047) // of the account, of the server; memory, files
 }
 
 // silent: nobody is there to answer, which may change by itself.
@@ -133,7 +135,7 @@ func silent(err error) bool {
 	var name *net.DNSError
 	var refusal *jetstream.APIError
 	return errors.As(err, &name) || errors.As(err, &dial) && (dial.Op == "dial" || dial.Timeout()) ||
-		errors.As(err, &refusal) && (refusal.Code == 503 || refusal.ErrorCode == tooFewServers)
+		errors.As(err, &refusal) && refusal.Code == 503 || refused(err, tooFewServers)
 }
 
 // result says to C++ how a step ended: 1 is success, 2 errDeclared, 3 silence, 4 damage, 0 any other failure.

@@ -81,7 +81,7 @@ func (e *engine) replicas() int {
 }
 
 // insist asks JetStream again while nobody answers: when several processes make the same stream at the same time, a cluster
-// answers some of them and forgets the others.
+// answers some of them and forgets the others; and while it has no leader, all.
 func insist(ctx context.Context, ask func(context.Context) error) error {
 	const patience, pause = 2 * time.Second, 100 * time.Millisecond
 	for {
@@ -136,7 +136,10 @@ func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
 
 // withRoom says what to do when there is none for a stream.
 func (e *engine) withRoom(err error, s streamSpec) error {
-	if err == nil || !full(err) {
+	if refused(err, tooFewServers) {
+		return fmt.Errorf("stream %s needs three nats-servers in the cluster, each with %d MB for it: %w", s.Name, s.MaxBytes>>20, err)
+	}
+	if !full(err) {
 		return err
 	}
 	return fmt.Errorf("there is no room for stream %s, which may take %d MB: raise JetStream's limits: %w", s.Name, s.MaxBytes>>20, err)
@@ -363,15 +366,13 @@ func (e *engine) provisionAgain(stream string) error {
 	}
 	ctx, cancel := context.WithTimeout(e.alive, answerTime)
 	defer cancel()
-	if err := e.ensureStream(ctx, spec); err != nil {
-		return err
-	}
+	err := insist(ctx, func(once context.Context) error { return e.ensureStream(once, spec) })
 	for _, name := range consumers {
-		if err := e.ensureConsumer(ctx, stream, name); err != nil {
-			return err
+		if err == nil {
+			err = insist(ctx, func(once context.Context) error { return e.ensureConsumer(once, stream, name) })
 		}
 	}
-	return nil
+	return err
 }
 
 // consume returns when the subscription must be made again, and why; or when it is not wanted any more.

@@ -1,14 +1,18 @@
 """Somebody with all rights on a nats-server, who changes things by hand, or with a role's: as much of its protocol as that takes."""
 import json
 import socket
+import time
 
 USER, PASSWORD = "administrator", "by-hand"
 ADMINISTRATOR = f"{{ user: {USER}, password: {PASSWORD} }}"
 
 
+PATIENCE = 10  # seconds
+
+
 class Administrator:
     def __init__(self, port, user=USER, password=PASSWORD):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.lines = self.socket.makefile("rb")
         self.lines.readline()  # INFO
         options = {"user": user, "pass": password, "verbose": False, "pedantic": False, "headers": True, "no_responders": True}
@@ -18,10 +22,13 @@ class Administrator:
         self.socket.sendall(text.encode() + payload)
 
     def ask(self, subject, body=b""):
-        """The answer to a request."""
+        """The answer to a request. TimeoutError without one."""
         self.send(f"PUB {subject} _INBOX.by-hand {len(body)}\r\n", body + b"\r\n")
+        end = time.monotonic() + PATIENCE
         while True:
             words = self.lines.readline().split()
+            if time.monotonic() > end:
+                raise TimeoutError(f"no answer to {subject}")
             if not words or words[0] == b"-ERR":
                 raise AssertionError(f"nats-server: {words}")
             if words[0] == b"PING":

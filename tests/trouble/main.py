@@ -11,7 +11,7 @@ from world import Surroundings, TroubleTest  # noqa: E402
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    names = sys.argv[1:] or ["postgres", "nats", "login", "mistakes"]  # PostgreSQL is restarted while it has few databases
+    names = sys.argv[1:] or ["postgres", "nats", "nats_cluster", "login", "mistakes"]  # PostgreSQL is restarted while it has few databases
     TroubleTest.surroundings = Surroundings()
     try:
         result = unittest.TextTestRunner(verbosity=2).run(unittest.defaultTestLoader.loadTestsFromNames(names))

@@ -1,4 +1,4 @@
-"""One PostgreSQL and one nats-server for all tests; a database and servers for each; and who uses them."""
+"""One PostgreSQL for all tests, one nats-server or a cluster of three; a database and servers for each; and who uses them."""
 import http.client
 import json
 import os
@@ -35,6 +35,11 @@ def end(postgres):
     """Killed, it would leave its shared memory behind."""
     postgres.stop_at_once()
     postgres.kill()
+
+
+def accounts_of(nats):
+    """The file with its users and what they may do."""
+    return nats.servers[0].folder / "accounts.conf"
 
 
 class Person:
@@ -113,31 +118,41 @@ class Surroundings:
         self.folder.chmod(0o711)  # PostgreSQL's user goes through it
         self.ports = Ports(PORT)
         self.postgres = Postgres(self.folder, self.ports.take(), {"max_connections": "30", "shared_buffers": "16MB"})
-        self.nats = Nats(self.folder, self.ports, 1)
-        self.nats.configure()
-        self.accounts = self.folder / "accounts.conf"
-        self.accounts.write_text(self.accounts.read_text().replace("users: [", f"users: [ {ADMINISTRATOR}", 1))
-        file = self.nats.servers[0].configuration
-        file.write_text(file.read_text().replace("jetstream {", f"jetstream {{ max_file_store: {NATS_MB}MB,", 1))
+        self.nats = {}  # by how many servers it has
         self.databases = 0
 
-    def run(self):
-        for each in (self.nats.servers[0], self.postgres):
-            if not each.alive():
-                each.start()
+    def run(self, nats_servers):
+        """The NATS with so many servers, and PostgreSQL. The former."""
+        nats = self.nats[nats_servers] = self.nats.get(nats_servers) or self.make_nats(nats_servers)
+        down = [each for each in (*nats.servers, self.postgres) if not each.alive()]
+        for each in down:
+            each.launch()
+        for each in down:
+            each.wait_until_ready()
+        return nats
 
-    def database(self):
+    def make_nats(self, count):
+        nats = Nats(self.folder / f"nats-{count}", self.ports, count)
+        nats.configure()
+        accounts = accounts_of(nats)
+        accounts.write_text(accounts.read_text().replace("users: [", f"users: [ {ADMINISTRATOR}", 1))
+        for each in nats.servers:
+            text = each.configuration.read_text()
+            each.configuration.write_text(text.replace("jetstream {", f"jetstream {{ max_file_store: {NATS_MB}MB,", 1))
+        return nats
+
+    def database(self, nats):
         """Its name."""
         if self.databases == 0:
-            self.make_template()
+            self.make_template(nats)
         self.databases += 1
         name = f"test{self.databases}"
         self.postgres.sql(f"CREATE DATABASE {name} TEMPLATE with_tables")
         return name
 
-    def make_template(self):
+    def make_template(self, nats):
         self.postgres.sql("CREATE DATABASE with_tables")
-        server = self.server("template", self.folder, database=self.url_of("with_tables"))
+        server = self.server("template", self.folder, nats, database=self.url_of("with_tables"))
         server.start()
         server.stop()
         self.sql("with_tables", "DELETE FROM database_identity; DELETE FROM process")  # each gets its own
@@ -149,17 +164,19 @@ class Surroundings:
         return subprocess.run([program("psql"), "-qAtX", "-d", self.url_of(database), "-c", statement], check=True, capture_output=True,
                               text=True, timeout=30).stdout.strip()
 
-    def server(self, name, folder, roles=(), environment=None, **settings):
-        values = {"server_name": "localhost", "registration": "open", "rate_limits": "false", "nats": self.nats.url,
+    def server(self, name, folder, its_nats, roles=(), environment=None, **settings):
+        values = {"server_name": "localhost", "registration": "open", "rate_limits": "false", "nats": its_nats.url,
                   "signing_key": self.folder / "signing.key", "database_lanes": 2, "database_readers": 2, "argon2_memory_kib": 8,
                   "argon2_passes": 1, **settings}
         words = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
-        login = {"MYELIN_NATS_USER": "every", "MYELIN_NATS_PASSWORD": self.nats.password_of("every")}
+        login = {"MYELIN_NATS_USER": "every", "MYELIN_NATS_PASSWORD": its_nats.password_of("every")}
         return Myelin(name, folder, self.ports.take(), roles, words, {**login, **(environment or {})}, os.environ.get("MYELIN"))
 
     def close(self):
         end(self.postgres)
-        self.nats.servers[0].kill()
+        for nats in self.nats.values():
+            for each in nats.servers:
+                each.kill()
         self.temporary.cleanup()
 
 
@@ -167,12 +184,13 @@ class TroubleTest(unittest.TestCase):
     """Each test finds `postgres` and `nats` running."""
 
     surroundings = None  # of the run
+    nats_servers = 1     # or 3
 
     def setUp(self):
-        self.surroundings.run()
-        self.postgres, self.nats = self.surroundings.postgres, self.surroundings.nats
-        self.folder, self.ports, self.accounts = self.surroundings.folder, self.surroundings.ports, self.surroundings.accounts
-        self.name = self.surroundings.database()
+        self.nats = self.surroundings.run(self.nats_servers)
+        self.postgres, self.folder, self.ports = self.surroundings.postgres, self.surroundings.folder, self.surroundings.ports
+        self.accounts = accounts_of(self.nats)
+        self.name = self.surroundings.database(self.nats)
         self.database = self.url_of(self.name)
         self.marks = {}
         self.home = self.folder / self.name
@@ -190,7 +208,7 @@ class TroubleTest(unittest.TestCase):
 
     def server(self, name="one", roles=(), environment=None, **settings):
         """One that is not started yet; its log counts from here on."""
-        server = self.surroundings.server(name, self.home, roles, environment, **{"database": self.database, **settings})
+        server = self.surroundings.server(name, self.home, self.nats, roles, environment, **{"database": self.database, **settings})
         self.addCleanup(server.kill)
         self.marks[server] = 0
         return server

@@ -34,12 +34,12 @@ class NatsServer(Process):
         super().__init__(name, folder, environment)
         self.port, self.monitor, self.route = port, monitor, route
         self.ports = tuple(each for each in (port, monitor, route) if each)
-        self.configuration = self.folder / f"{name}.conf"
+        self.configuration, self.store = self.folder / f"{name}.conf", self.folder / name
 
     def configure(self, cluster):
         # What is included is found from the folder of the configuration.
         (self.folder / "accounts.conf").write_text(ACCOUNTS.read_text())
-        text = CONFIGURATION.format(name=self.name, port=self.port, monitor=self.monitor, store=self.folder / self.name,
+        text = CONFIGURATION.format(name=self.name, port=self.port, monitor=self.monitor, store=self.store,
                                     cluster=cluster, accounts="accounts.conf")
         self.configuration.write_text(text)
         self.configuration.chmod(0o600)

@@ -7,6 +7,7 @@
 
 #include "infra/db/catalogue.h"
 #include "infra/db/move_mark.h"
+#include "infra/db/testing/cutting_proxy.h"
 #include "infra/db/testing/moves.h"
 #include "infra/db/testing/power_cut_vfs.h"
 #include "infra/db/witness.h"
@@ -184,6 +185,51 @@ TEST_P(Moves, AFullDiskEndsItAndItGoesOn) {
   EXPECT_TRUE(dump(move.to) == before);
   EXPECT_TRUE(open(move.to));
   EXPECT_FALSE(open(move.from));
+}
+
+// PostgreSQL's connection is cut at a place of a whole move, then at the next place of another, until there is none left:
+// `least` places or more.
+class CutMoves : public Moves {
+ protected:
+  void go_on_after(const std::function<void(testing::CuttingProxy&, int)>& cut, const std::function<int(int)>& next,
+                   int least) {
+    for (int number = 1, cuts = 0;; number = next(number), ++cuts) {
+      SCOPED_TRACE(number);
+      renew();
+      fill(from());
+      auto before = dump(from());
+      testing::CuttingProxy proxy(dynamic_cast<testing::TemporaryPostgres&>(is_from_postgres() ? *from_ : *to_));
+      auto move = a_move();
+      (is_from_postgres() ? move.from : move.to).url = proxy.url();
+      cut(proxy, number);
+      auto moved = run(move);
+      if (!proxy.has_cut()) {
+        EXPECT_TRUE(moved) << error_of(moved);
+        EXPECT_GE(cuts, least) << "cut too seldom to show anything";
+        return;
+      }
+      EXPECT_TRUE(dump(from()) == before);
+      if (!moved) {
+        auto again = run(a_move());
+        EXPECT_TRUE(again || error_of(again).contains("moved from here to the new place")) << error_of(again);
+      }
+      EXPECT_TRUE(dump(to()) == before);
+      EXPECT_TRUE(open(to()));
+      EXPECT_FALSE(open(from()));
+    }
+  }
+  bool is_from_postgres() const { return GetParam() == Kind::kPostgres; }
+};
+MYELIN_MOVES_FROM(CutMoves, Kind::kSqlite, Kind::kPostgres);
+
+TEST_P(CutMoves, ACommitWhoseAnswerIsLostEndsItAndItGoesOn) {
+  go_on_after([](auto& proxy, int number) { proxy.cut_commit(number); }, [](int number) { return number + 1; },
+              is_from_postgres() ? 2 : 10);
+}
+
+TEST_P(CutMoves, ALostConnectionEndsItAndItGoesOn) {
+  go_on_after([](auto& proxy, int number) { proxy.cut_answer(number); },
+              [](int number) { return number + 1 + number / 4; }, 10);
 }
 
 TEST_P(Moves, AKilledProcessAtTheEndHasMoved) {

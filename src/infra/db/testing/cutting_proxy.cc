@@ -31,6 +31,8 @@ bool send_all(int fd, std::string_view bytes) {
   return true;
 }
 
+bool counts_to_zero(std::atomic<int>& left) { return left > 0 && --left == 0; }
+
 }  // namespace
 
 CuttingProxy::CuttingProxy(const TemporaryPostgres& server) {
@@ -72,8 +74,8 @@ void CuttingProxy::relay() {
         if (pair.client < 0 || polled[1 + 2 * i + (from_server ? 1 : 0)].revents == 0) continue;
         auto length = ::recv(from_server ? pair.server : pair.client, buffer, sizeof(buffer), 0);
         std::string_view bytes(buffer, length > 0 ? static_cast<size_t>(length) : 0);
-        bool cut = from_server && armed_ && bytes.find(std::string_view("COMMIT\0", 7)) != std::string_view::npos;
-        if (cut) armed_ = false;
+        bool cut = from_server && (counts_to_zero(answers_left_) ||
+                                   (bytes.contains(std::string_view("COMMIT\0", 7)) && counts_to_zero(commits_left_)));
         if (cut || bytes.empty() || !send_all(from_server ? pair.client : pair.server, bytes)) drop(pair);
       }
     }

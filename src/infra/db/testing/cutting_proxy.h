@@ -1,5 +1,5 @@
-// Stands between a client and a PostgreSQL on a Unix socket, and cuts the connection that sees its COMMIT answered:
-// the commit has landed, its answer is lost. Thread: the test's; it relays on a thread of its own.
+// Stands between a client and a PostgreSQL on a Unix socket, and cuts the connection that sees an answer, or its COMMIT
+// answered: the commit has landed, its answer is lost. Thread: the test's; it relays on a thread of its own.
 #pragma once
 #include <atomic>
 #include <string>
@@ -14,8 +14,11 @@ class CuttingProxy {
   explicit CuttingProxy(const TemporaryPostgres&);
   ~CuttingProxy();
   const std::string& url() const { return url_; }
-  void cut_next_commit() { armed_ = true; }
-  bool has_cut() const { return !armed_; }
+  // From now on, and once: 1 is the next. An answer may come in several pieces.
+  void cut_commit(int number) { commits_left_ = number; }
+  void cut_next_commit() { cut_commit(1); }
+  void cut_answer(int number) { answers_left_ = number; }
+  bool has_cut() const { return commits_left_ == 0 && answers_left_ == 0; }
 
  private:
   void relay();
@@ -23,7 +26,8 @@ class CuttingProxy {
   TemporaryDirectory directory_;
   std::string server_socket_, url_;
   int listener_ = -1;
-  std::atomic<bool> armed_ = false, stopping_ = false;
+  std::atomic<int> commits_left_ = 0, answers_left_ = 0;
+  std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };
 

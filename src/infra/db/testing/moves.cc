@@ -125,8 +125,11 @@ Dump dump(const Options& options) {
   return out;
 }
 
-MoveTest::MoveTest(std::span<const Migration> migrations)
-    : migrations_(migrations), from_(temporary_database(GetParam())), to_(temporary_database(other(GetParam()))) {
+MoveTest::MoveTest(std::span<const Migration> migrations) : migrations_(migrations) { renew(); }
+
+void MoveTest::renew() {
+  from_ = temporary_database(GetParam());
+  to_ = temporary_database(other(GetParam()));
   EXPECT_TRUE(open(from()));
 }
 

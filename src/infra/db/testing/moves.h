@@ -46,6 +46,7 @@ class MoveTest : public ::testing::TestWithParam<Kind> {
   static Kind other(Kind kind) { return kind == Kind::kSqlite ? Kind::kPostgres : Kind::kSqlite; }
 
   explicit MoveTest(std::span<const Migration> migrations = few_tables());
+  void renew();  // both databases; the source's is open to be filled
   Options of(const TemporaryDatabase&);
   Options from() { return of(*from_); }
   Options to() { return of(*to_); }
