@@ -78,6 +78,7 @@ type engine struct {
 	declared      declared
 	subscriptions subscriptions
 	repairs       repairs
+	growing       atomic.Bool // its streams have fewer replicas than they should
 	complaints    complaints
 }
 

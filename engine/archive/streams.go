@@ -72,14 +72,6 @@ func (d *declared) all() []string {
 	return slices.Sorted(maps.Keys(d.streams))
 }
 
-// replicas of a stream: three where the server is one of a cluster, which must have as many.
-func (e *engine) replicas() int {
-	if e.server == nil && e.conn.ConnectedClusterName() != "" {
-		return 3
-	}
-	return 1
-}
-
 // insist asks JetStream again while nobody answers: when several processes make the same stream at the same time, a cluster
 // answers some of them and forgets the others; and while it has no leader, all.
 func insist(ctx context.Context, ask func(context.Context) error) error {
@@ -99,11 +91,10 @@ func insist(ctx context.Context, ask func(context.Context) error) error {
 	}
 }
 
-// ensureStream makes a stream, or brings an existing one up to date without loss. It never deletes one.
-func (e *engine) ensureStream(ctx context.Context, s streamSpec) error {
+func (e *engine) ensureReplicas(ctx context.Context, s streamSpec, replicas int) error {
 	config := jetstream.StreamConfig{
 		Name: s.Name, Subjects: s.Subjects, Retention: jetstream.InterestPolicy, Storage: jetstream.FileStorage,
-		MaxBytes: s.MaxBytes, Discard: jetstream.DiscardOld, MaxMsgs: -1, Replicas: e.replicas(),
+		MaxBytes: s.MaxBytes, Discard: jetstream.DiscardOld, MaxMsgs: -1, Replicas: replicas,
 	}
 	if s.Memory {
 		config.Storage = jetstream.MemoryStorage

@@ -1,10 +1,9 @@
 """On a cluster of three nats-servers, whose streams have three replicas: what one server is tested with, and what takes several."""
-import contextlib
+import re
 import shutil
 
 import nats
-from cluster import Nats
-from world import Person, TroubleTest, wait_for
+from world import Person, TroubleTest
 
 
 class ByHandTest(nats.ByHandTest):
@@ -64,17 +63,42 @@ class MajorityTest(TroubleTest):
         self.expect_well(Person(server, "alice"))
 
 
-class TwoServersTest(TroubleTest):
-    """Not as deploy/README.md wants it."""
+class GrowingTest(TroubleTest):
+    """A cluster that has had two servers so far: each stream is one's."""
 
-    def test_a_cluster_of_two(self):
-        two = Nats(self.home / "two", self.ports, 2)
-        with contextlib.ExitStack() as stack:
-            for each in two.servers:
-                stack.callback(each.kill)
-            two.launch()
-            two.wait_until_ready()
-            server = self.server(environment={"MYELIN_NATS_PASSWORD": two.password_of("every")}, nats=two.url)
-            server.launch()
-            self.expect(server, "waiting: NATS: .*three")
-            self.expect_not_ready(server, "waiting for NATS")
+    def setUp(self):
+        super().setUp()
+        self.nats = self.surroundings.make_nats(3, self.home / "growing")
+        *two, third = self.nats.servers
+        for each in two:  # they do not know of it
+            text = each.configuration.read_text()
+            each.configuration.write_text(text.replace(f", nats://route:{self.nats.route_password}@127.0.0.1:{third.route}", ""))
+            self.addCleanup(each.kill)
+        self.addCleanup(third.kill)
+        self.begin(two)
+
+    @staticmethod
+    def begin(servers):
+        for each in servers:
+            each.launch()
+        for each in servers:
+            each.wait_until_ready()
+
+    def replicas(self):
+        with self.administrator() as admin:
+            return [admin.stream(name)["config"]["num_replicas"] for name in nats.STREAMS]
+
+    def test_two_servers_and_then_three(self):
+        server = self.server()
+        server.launch()
+        self.expect(server, "the cluster has fewer than three servers")
+        alice = Person(server, "alice")
+        self.expect_well(alice)
+        self.assertEqual(self.replicas(), [1, 1, 1])
+        self.forget(server)
+        self.begin(self.nats.servers[2:])
+        self.expect(server, "streams are held by three servers now")
+        self.assertEqual(self.replicas(), [3, 3, 3])
+        self.nats.leader().kill()
+        self.expect_well(alice)
+        self.assertEqual(len(re.findall("fewer than three", self.log(server))), 0)

@@ -123,7 +123,7 @@ class Surroundings:
 
     def run(self, nats_servers):
         """The NATS with so many servers, and PostgreSQL. The former."""
-        nats = self.nats[nats_servers] = self.nats.get(nats_servers) or self.make_nats(nats_servers)
+        nats = self.nats[nats_servers] = self.nats.get(nats_servers) or self.make_nats(nats_servers, self.folder / f"nats-{nats_servers}")
         down = [each for each in (*nats.servers, self.postgres) if not each.alive()]
         for each in down:
             each.launch()
@@ -131,8 +131,8 @@ class Surroundings:
             each.wait_until_ready()
         return nats
 
-    def make_nats(self, count):
-        nats = Nats(self.folder / f"nats-{count}", self.ports, count)
+    def make_nats(self, count, folder):
+        nats = Nats(folder, self.ports, count)
         nats.configure()
         accounts = accounts_of(nats)
         accounts.write_text(accounts.read_text().replace("users: [", f"users: [ {ADMINISTRATOR}", 1))

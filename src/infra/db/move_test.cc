@@ -187,8 +187,8 @@ TEST_P(Moves, AFullDiskEndsItAndItGoesOn) {
   EXPECT_FALSE(open(move.from));
 }
 
-// PostgreSQL's connection is cut at a place of a whole move, then at the next place of another, until there is none left:
-// `least` places or more.
+// PostgreSQL's connection is cut at a place of a whole move, then at the next place of another, until there is none
+// left: `least` places or more.
 class CutMoves : public Moves {
  protected:
   void go_on_after(const std::function<void(testing::CuttingProxy&, int)>& cut, const std::function<int(int)>& next,
