@@ -64,7 +64,7 @@ class AccountsImpl final : public Accounts {
   Task<> stop() override;
 
  private:
-  static db::WriteOptions lane_of(const UserId& user) { return {.lane = bus::partition_of(user.str())}; }
+  static db::WriteOptions lane_of(const UserId& user) { return {.lane = bus::hash_of(user.str())}; }
   bool is_local(const UserId& user) const { return user.server() == config_.server_name.str(); }
   std::optional<UserId> local_user(const std::string& name) const;  // a localpart or a full id; nullopt: not ours
 

@@ -27,8 +27,10 @@ Task<Result<void>> LastSeen::write() {
     for (auto it = pending_.begin(); it != pending_.end() && piece.size() < kPiece; ++it) piece.push_back(*it);
     MYELIN_CO_CHECK(co_await db_.write({}, [piece](db::Tx& tx) {
       for (const auto& [key, use] : piece)
-        tx.exec("UPDATE device SET last_seen_ip = $3, last_seen_ts = $4 WHERE user_id = $1 AND device_id = $2",
-                key.first.str(), key.second.str(), use.address, use.at);
+        tx.exec(  // of many users, so it waits for no row
+            "UPDATE device SET last_seen_ip = $3, last_seen_ts = $4 WHERE user_id = $1 AND device_id = (SELECT "
+            "device_id FROM device WHERE user_id = $1 AND device_id = $2 {skip_locked})",
+            key.first.str(), key.second.str(), use.address, use.at);
     }));
     for (const auto& [key, use] : piece)
       if (auto it = pending_.find(key); it != pending_.end() && it->second.at == use.at) pending_.erase(it);

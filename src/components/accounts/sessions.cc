@@ -153,27 +153,28 @@ Task<Result<Tokens>> AccountsImpl::refresh(std::string refresh_token) {
   auto hash = sha256(refresh_token);
   auto now = clock_.now();
   auto made = make_tokens(random_, true, now, config_.access_token_lifetime_ms);
-  auto traded = co_await db_.write({}, [hash, made, now](db::Tx& tx) -> Result<std::vector<std::string>> {
-    struct Found {
-      UserId user;
-      DeviceId device;
-      std::optional<std::string> parent;
-      bool revoked;
-    };
-    auto found = tx.one(
-        "SELECT user_id, device_id, parent, revoked_at FROM refresh_token WHERE hash = $1 {for_update}",
-        [](const db::Row& row) {
-          return Found{UserId::trusted(row.str(0)), DeviceId::trusted(row.str(1)),
-                       row.null(2) ? std::optional<std::string>() : row.bytes(2), !row.null(3)};
-        },
-        db::Blob{hash});
-    if (!found) return unknown_token("unknown refresh token", false);
-    if (found->revoked) return unknown_token("this refresh token has been used", true);
-    std::vector<std::string> ended;
-    if (found->parent) ended = end_parent(tx, found->user, *found->parent, hash, now);
-    insert_tokens(tx, found->user, found->device, made, &hash);
-    return ended;
-  });
+  auto traded = co_await db_.write(
+      {.lane = bus::hash_of(hash)}, [hash, made, now](db::Tx& tx) -> Result<std::vector<std::string>> {
+        struct Found {
+          UserId user;
+          DeviceId device;
+          std::optional<std::string> parent;
+          bool revoked;
+        };
+        auto found = tx.one(
+            "SELECT user_id, device_id, parent, revoked_at FROM refresh_token WHERE hash = $1 {for_update}",
+            [](const db::Row& row) {
+              return Found{UserId::trusted(row.str(0)), DeviceId::trusted(row.str(1)),
+                           row.null(2) ? std::optional<std::string>() : row.bytes(2), !row.null(3)};
+            },
+            db::Blob{hash});
+        if (!found) return unknown_token("unknown refresh token", false);
+        if (found->revoked) return unknown_token("this refresh token has been used", true);
+        std::vector<std::string> ended;
+        if (found->parent) ended = end_parent(tx, found->user, *found->parent, hash, now);
+        insert_tokens(tx, found->user, found->device, made, &hash);
+        return ended;
+      });
   if (!traded) co_return std::unexpected(traded.error());
   sessions_.forget(*traded);
   co_return made.tokens;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr Milliseconds kReservation = 60'000;
 
-db::WriteOptions lane_of(std::string_view key) { return {.lane = bus::partition_of(key)}; }
+db::WriteOptions lane_of(std::string_view key) { return {.lane = bus::hash_of(key)}; }
 
 class DirectoryImpl final : public Directory {
  public:

@@ -38,7 +38,7 @@ class KeysImpl final : public Keys {
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
   Task<Result<void>> discard_one_time_keys();
   bool is_local(const UserId& user) const { return user.server() == server_.str(); }
-  static db::WriteOptions lane_of(const UserId& user) { return {.lane = bus::partition_of(user.str())}; }
+  static db::WriteOptions lane_of(const UserId& user) { return {.lane = bus::hash_of(user.str())}; }
 
   ServerName server_;
   db::Database& db_;

@@ -44,7 +44,7 @@ Task<Result<void>> Receipts::receipt(RoomId room, UserId user, std::string type,
         static_cast<int64_t>(ref.room), user.str(), type, thread, order, event.str());
     if (moved > 0) tx.publish(rooms::kRoomOut.name, partition, message);
   };
-  co_return co_await db_.write({.lane = partition}, std::move(write));
+  co_return co_await db_.write({.lane = bus::hash_of(user.str())}, std::move(write));
 }
 
 // The marker moves forward only. It is account data, which accounts keeps and announces.

@@ -161,7 +161,7 @@ Task<Result<void>> Pushers::set(UserId user, PusherChange change) {
     if (count > kMaxPushers) return fail(Code::kInvalidParam, "too many pushers");
     return {};
   };
-  auto done = co_await db_.write({.lane = bus::partition_of(user.str())}, std::move(write));
+  auto done = co_await db_.write({.lane = bus::hash_of(user.str())}, std::move(write));
   changed();
   co_return done;
 }

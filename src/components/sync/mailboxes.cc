@@ -24,7 +24,7 @@ Task<Result<void>> Mailboxes::acknowledge(accounts::Session session, int64_t pos
     box.last = std::max(box.last, stored.last);
   }
   if (may_hold) {
-    auto deleted = co_await db_.write({}, [session, position](db::Tx& tx) {
+    auto deleted = co_await db_.write({.lane = bus::hash_of(session.user.str())}, [session, position](db::Tx& tx) {
       tx.exec("DELETE FROM to_device WHERE user_id = $1 AND device_id = $2 AND pos <= $3", session.user.str(),
               session.device.str(), position);
     });

@@ -18,8 +18,10 @@
 
 namespace myelin::bus {
 
-inline constexpr uint32_t kPartitions = 64;   // fixed for life; stored in the database and checked at start
-uint32_t partition_of(std::string_view key);  // room id or user id -> 0..63; fixed for life
+inline constexpr uint32_t kPartitions = 64;  // fixed for life; stored in the database and checked at start
+// Fixed for life. Of a key, which is a room id or a user id; its partition, 0..63, is the rest.
+uint32_t hash_of(std::string_view key);
+inline uint32_t partition_of(std::string_view key) { return hash_of(key) % kPartitions; }
 
 struct Topic {
   std::string_view name;  // "room.out"

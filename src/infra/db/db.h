@@ -158,7 +158,10 @@ struct Fence {
 };
 
 struct WriteOptions {
-  uint32_t lane = 0;  // any number; PostgreSQL takes it modulo its lanes, SQLite has one
+  // Says whose rows are written: bus::hash_of() the user, or what else has them. Closures with one number run in their
+  // order. PostgreSQL takes it modulo its lanes, and runs those of a batch by their numbers, so that all processes lock
+  // rows in one order (rule A2); SQLite has one lane.
+  uint32_t lane = 0;
   std::optional<Fence> fence{};
   bool is_batch = false;  // of messages, each of which may have a foreign head
   // Small, and must not be late: behind no batch of others. PostgreSQL has one more lane for these, instead of `lane`.

@@ -103,9 +103,13 @@ GroupCommit::GroupCommit(std::unique_ptr<Session> session, LaneLimits limits, Co
 GroupCommit::~GroupCommit() = default;
 
 std::vector<Job> GroupCommit::commit(std::vector<Job> jobs) {
+  bool has_rivals = session_->dialect() == Dialect::kPostgres;
+  std::map<uint32_t, std::vector<Job>> by_lane;
+  for (auto& job : jobs) by_lane[has_rivals ? job.options.lane : 0].push_back(std::move(job));
   std::vector<Entry> entries;
   entries.reserve(jobs.size());
-  for (auto& job : jobs) entries.push_back({std::move(job)});
+  for (auto& [lane, some] : by_lane)
+    for (auto& job : some) entries.push_back({std::move(job)});
   commit(std::move(entries));
   jobs.clear();
   for (auto& entry : std::exchange(not_begun_, {})) jobs.push_back(std::move(entry.job));

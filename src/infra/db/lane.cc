@@ -1,6 +1,7 @@
 #include "infra/db/lane.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/timer.h"
 
@@ -38,10 +39,11 @@ void Lane::stop() {
 }
 
 void Lane::loop() {
+  std::vector<Job> left;  // of a batch that took too long; newcomers wait, lest they come before it for ever
   for (;;) {
-    auto jobs = take();
+    auto jobs = left.empty() ? take() : std::exchange(left, {});
     if (jobs.empty()) return;
-    give_back(group_.commit(std::move(jobs)));
+    left = group_.commit(std::move(jobs));
     group_.session().maintain();
   }
 }
@@ -63,13 +65,6 @@ std::vector<Job> Lane::take() {
   queue_depth_.Decrement(static_cast<double>(count));
   usual_size_ = std::max<size_t>((usual_size_ + count) / 2, 1);
   return jobs;
-}
-
-void Lane::give_back(std::vector<Job> jobs) {
-  if (jobs.empty()) return;
-  std::lock_guard lock(mutex_);
-  queue_depth_.Increment(static_cast<double>(jobs.size()));
-  queue_.insert(queue_.begin(), std::make_move_iterator(jobs.begin()), std::make_move_iterator(jobs.end()));
 }
 
 }  // namespace myelin::db

@@ -22,7 +22,6 @@ class Lane {
  private:
   void loop();
   std::vector<Job> take();
-  void give_back(std::vector<Job>);
 
   GroupCommit group_;  // the lane's thread, as usual_size_
   LaneLimits limits_;

@@ -187,6 +187,51 @@ TEST_F(Postgres, ClosuresThatDeadlockAreRunAgain) {
   EXPECT_EQ(number("SELECT SUM(version_no) FROM item"), 4);
 }
 
+// Two processes, each with a batch of two closures, which came in opposite orders.
+TEST_F(Postgres, SpineRuleA2BatchesOfTwoProcessesLockRowsInOneOrder) {
+  options_.lanes = 1;
+  options_.batch_time = std::chrono::seconds(1);
+  reopen();
+  ASSERT_TRUE(write(insert(1)));
+  ASSERT_TRUE(write(insert(2)));
+  auto other = files_->open(options_, loop_.get_executor(), clock_);
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  std::atomic<int> runs = 0, waiting = 0;
+  int left = 0;
+  auto begin = [&](Database& db, uint32_t lane, Closure closure) {
+    ++left;
+    boost::asio::co_spawn(loop_, db.write({.lane = lane}, std::move(closure)), [&](std::exception_ptr, auto result) {
+      EXPECT_TRUE(result);
+      --left;
+    });
+    loop_.restart();
+    loop_.poll();
+  };
+  Database* all[] = {db_.get(), other.get()};
+  for (auto* db : all)
+    begin(*db, 0, [&waiting, gate](Tx&) {
+      ++waiting;
+      gate.wait();
+      return 0;
+    });
+  while (waiting < 2) std::this_thread::yield();  // so that those to come are one batch for each
+  for (int64_t first : {1, 2})
+    for (int64_t id : {first, 3 - first})
+      begin(*all[first - 1], static_cast<uint32_t>(id), [&runs, id](Tx& tx) {
+        ++runs;
+        int64_t rows = tx.exec("UPDATE item SET version_no = version_no + 1 WHERE id = $1", id);
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return rows;
+      });
+  go.set_value();
+  loop_.restart();
+  while (left > 0) loop_.run_one();
+  EXPECT_EQ(runs, 4) << "a deadlock, after which a batch ran again";
+  EXPECT_EQ(number("SELECT SUM(version_no) FROM item"), 4);
+  other->stop();
+}
+
 TEST_F(Postgres, SpineRuleA3WritersHaveTheTimeOuts) {
   auto expected = std::to_string(Options().session_timeout.count());
   ASSERT_TRUE(write([&](Tx& tx) -> Result<int64_t> {

@@ -350,13 +350,13 @@ Result<Owner::Beginning> Owner::begin_room(const Draft& create, const RoomRules&
 
 Task<Result<void>> Owner::forget_device(UserId user, DeviceId device) {
   once_.forget_done();
-  co_return co_await db_.write({bus::partition_of(user.str()), {}}, [user, device](db::Tx& tx) {
+  co_return co_await db_.write({.lane = bus::hash_of(user.str())}, [user, device](db::Tx& tx) {
     tx.exec("DELETE FROM txn WHERE user_id = $1 AND device_id = $2", user.str(), device.str());
   });
 }
 
 Task<Result<void>> Owner::erase(UserId user, Milliseconds at) {
-  MYELIN_CO_CHECK(co_await db_.write({bus::partition_of(user.str()), {}}, [user, at](db::Tx& tx) {
+  MYELIN_CO_CHECK(co_await db_.write({.lane = bus::hash_of(user.str())}, [user, at](db::Tx& tx) {
     tx.exec("INSERT INTO erased_user (user_id, erased_at) VALUES ($1, $2) ON CONFLICT (user_id) DO NOTHING", user.str(),
             at);
   }));
@@ -365,7 +365,7 @@ Task<Result<void>> Owner::erase(UserId user, Milliseconds at) {
 }
 
 Task<Result<void>> Owner::forget(RoomId id, UserId user) {
-  co_return co_await db_.write({bus::partition_of(id.str()), {}}, [id, user](db::Tx& tx) -> Result<void> {
+  co_return co_await db_.write({.lane = bus::partition_of(id.str())}, [id, user](db::Tx& tx) -> Result<void> {
     struct Row {
       int64_t room_no;
       Membership membership;
