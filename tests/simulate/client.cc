@@ -178,11 +178,16 @@ Task<> Client::read() {
 
 // Losable: nobody asks whether it was done.
 Task<> Client::type() {
-  auto target = fmt::format("/_matrix/client/v3/rooms/{}/typing/{}", any_room(), account_.user);
+  auto room = any_room();
   bool types = world_.chance(0.7);
   auto& process = *world_.any(processes_);
+  co_await type(process, room, types, milliseconds(1'000 + world_.below(4'000)));
+}
+
+Task<> Client::type(Process& process, const std::string& room, bool types, milliseconds timeout) {
+  auto target = fmt::format("/_matrix/client/v3/rooms/{}/typing/{}", room, account_.user);
   auto answer = co_await ask(world_, process, net::Method::kPut, target, account_.token,
-                             {{"typing", types}, {"timeout", 1'000 + world_.below(4'000)}});
+                             {{"typing", types}, {"timeout", timeout.count()}});
   world_.note("{} {} by {}: {}", account_.user, types ? "types" : "types no longer", process.name(), answer.status);
 }
 

@@ -44,6 +44,7 @@ class Client {
   std::vector<std::string> lacks() const;
   Task<Written> send_message();  // until it is acknowledged; no id: it was, and the database has lost it since
   Task<> redact(Written);
+  Task<> type(Process&, const std::string& room, bool types, milliseconds timeout);
   const Account& account() const { return account_; }
   // `is_there`: which events have survived. The others are forgotten, and what was seen may come again.
   void database_went_back(const std::function<bool(const std::string&)>& is_there);
@@ -56,7 +57,7 @@ class Client {
   Task<> send_to_device();
   Task<> visit();
   Task<> read();
-  Task<> type();
+  Task<> type();  // somewhere
   void acknowledged(const std::string& content, const std::string& room, const Answered&);
   void take(const Answered&);
   void check_wait(const Answered&, milliseconds waited, milliseconds timeout);

@@ -60,7 +60,9 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
         (BUS + "heads.cc", "min(c.seq)", "max(c.seq)"),
         (BUS + "heads.cc", "(SELECT min(seq) FROM cursor", "(SELECT max(seq) FROM cursor")]),
     "typing-again": ("B10", "who types is told again by each process", [
-        (SYNC + "typing.cc", "return (token.typing & kShown) == shown_to(subscriber);", "return shown_to(subscriber) > kShown + token.typing;")]),
+        (SYNC + "sync.cc", "clock_.steady() >= poll.patience", "poll.patience <= poll.deadline")]),
+    "typing-late": ("B10", "who was shown something else is not told before its poll ends", [
+        (SYNC + "sync.cc", "is_doubtful ? poll.patience : poll.deadline", "is_doubtful ? poll.deadline : poll.deadline")]),
     "status-again": ("B10", "a status is told again by each process", [
         (SYNC + "typing.h", "return token.typing >> kShownBits;", "return is_ours(token) ? token.typing >> kShownBits : 0;")]),
     "behind-gap": ("B9", "who is loaded does not count what is known of positions to come", [

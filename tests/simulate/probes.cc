@@ -7,6 +7,9 @@ namespace {
 
 // A head poll, two position polls, and what the answers take.
 constexpr milliseconds kSoon{3'000};
+constexpr milliseconds kAtOnce{500};
+// Who began to type before the quiet has stopped by then.
+constexpr milliseconds kTypedBefore{3'000};
 // What was asked before the quiet, slowly and on a connection that was lost, is answered by then.
 constexpr milliseconds kSettled{3'000};
 
@@ -40,7 +43,62 @@ class Probe {
     }
   }
 
+  // One process alone knows who types. A client that goes from one to another is shown what each knows, for as long as
+  // they disagree: soon, but not at once.
+  Task<> typing() {
+    co_await sleep_for(kTypedBefore);
+    const auto& room = *reader_.rooms.begin();
+    auto& there = *processes_.front();
+    co_await writer_.type(there, room, true, milliseconds(30'000));
+    co_await sleep_for(kAtOnce);
+    auto first = co_await get(there, "sync?timeout=0");
+    auto since = text_at(first.body, "next_batch");
+    for (size_t i = 1; i < processes_.size(); ++i) {
+      since = co_await shown_typing(*processes_[i], room, false, since);
+      since = co_await shown_typing(there, room, true, since);
+    }
+    co_await writer_.type(there, room, false, {});
+  }
+
  private:
+  // Polls until the writer is shown (not) to type, and gives the token of that.
+  Task<std::string> shown_typing(Process& process, const std::string& room, bool types, std::string since) {
+    auto begin = world_.now();
+    std::optional<bool> shown;
+    while (shown != types) {
+      auto asked = world_.now();
+      auto answer = co_await get(process, fmt::format("sync?timeout=10000&filter={}&since={}", kFilter, since));
+      if (world_.violated()) co_return since;
+      since = text_at(answer.body, "next_batch");
+      shown = is_typing(answer.body, room);
+      auto what =
+          fmt::format("at {} that {} types{}", process.name(), writer_.account().user, types ? "" : " no longer");
+      if (world_.now() > begin + kSoon) world_.violation(fmt::format("B10: {} does not see {}", reader_.user, what));
+      if (world_.now() < asked + kAtOnce && says_nothing_else(answer.body))
+        world_.violation(fmt::format("B10: {} sees at once {}", reader_.user, what));
+    }
+    co_return since;
+  }
+  std::optional<bool> is_typing(const boost::json::object& answer, const std::string& room) const {
+    boost::system::error_code none;
+    boost::json::value all(answer);
+    auto* events = all.find_pointer("/rooms/join/" + room + "/ephemeral/events", none);
+    if (events == nullptr) return std::nullopt;
+    for (const auto& event : events->as_array())
+      if (event.at("type") == "m.typing")
+        return boost::json::serialize(event.at("content")).contains(writer_.account().user);
+    return std::nullopt;
+  }
+  // But who types.
+  static bool says_nothing_else(const boost::json::object& answer) {
+    auto* rooms = answer.if_contains("rooms");
+    if (rooms == nullptr || answer.contains("presence") || answer.contains("to_device")) return false;
+    for (const auto& section : rooms->as_object())
+      for (const auto& room : section.value().as_object())
+        for (const auto& part : room.value().as_object())
+          if (part.key() != "ephemeral") return false;
+    return true;
+  }
   Task<Answered> get(Process& process, std::string target) {
     auto answer = co_await ask(world_, process, net::Method::kGet, "/_matrix/client/v3/" + target, reader_.token);
     if (answer.status != 200)
@@ -90,6 +148,7 @@ Task<> probe(Surroundings& on, Processes& processes, Client& writer, const Accou
     on.world.note("probes begin{}", deaf ? "; nothing is said between the processes but commands" : "");
     Probe probe(on, processes, writer, reader);
     co_await probe.news(*on.world.any(processes));
+    if (deaf) co_await probe.typing();
     if (deaf) co_await probe.redaction();
   }
   on.network_faults.deaf = false;

@@ -22,8 +22,9 @@ namespace {
 constexpr size_t kSubscriberBytes = 16u << 20;  // of what memory knows about those who sync here
 constexpr auto kPositionPoll = std::chrono::milliseconds(500);
 constexpr const char* kNewsSubject = "sync.news";
-constexpr size_t kMaxHint = 512 * 1024;             // beyond, its positions are missed and found out
-constexpr auto kCatchUp = std::chrono::seconds(5);  // how long a process may be behind a client's token
+constexpr size_t kMaxHint = 512 * 1024;              // beyond, its positions are missed and found out
+constexpr auto kPatience = std::chrono::seconds(1);  // for hints of other processes
+constexpr auto kCatchUp = std::chrono::seconds(5);   // how long a process may be behind a client's token
 
 using std::chrono::steady_clock;
 
@@ -94,15 +95,17 @@ class SyncImpl final : public Sync {
   }
 
   Task<Result<std::string>> wait(SyncRequest request) override {
-    Poll poll{std::move(request), clock_.steady()};
+    auto now = clock_.steady();
+    Poll poll{std::move(request), now, now};
     poll.deadline += poll.request.timeout;
+    poll.patience += std::min<std::chrono::milliseconds>(poll.request.timeout, kPatience);
     MYELIN_CO_CHECK(co_await begin(poll));
     while (true) {
       MYELIN_CO_TRY(auto answer, co_await answer_now(poll));
       if (answer) co_return std::move(*answer);
       if (stopping_) co_return fail(Code::kUnavailable, "the server is stopping");
       crash_point("sync.waiter_registered");
-      co_await poll.subscriber->bell.wait(poll.bell, poll.deadline);
+      co_await poll.subscriber->bell.wait(poll.bell, next_look(poll));
     }
   }
 
@@ -161,6 +164,7 @@ class SyncImpl final : public Sync {
   struct Poll {
     SyncRequest request;
     std::chrono::steady_clock::time_point deadline;
+    std::chrono::steady_clock::time_point patience;  // until then another process may be right about who types
     std::optional<Token> since{};
     std::optional<Filter> filter{};
     SubscriberPtr subscriber{};
@@ -185,7 +189,12 @@ class SyncImpl final : public Sync {
     const auto& subscriber = *poll.subscriber;
     return !poll.since || poll.request.full_state || news_after(subscriber, poll.checked) ||
            typing_.news(subscriber, *poll.since) || presence_.news(subscriber, *poll.since) ||
-           poll.since->to_device >= 0;
+           poll.since->to_device >= 0 || (is_patient_no_longer(poll) && typing_.differs(subscriber, *poll.since));
+  }
+  bool is_patient_no_longer(const Poll& poll) const { return is_over(poll) || clock_.steady() >= poll.patience; }
+  std::chrono::steady_clock::time_point next_look(const Poll& poll) const {
+    bool is_doubtful = !is_patient_no_longer(poll) && typing_.differs(*poll.subscriber, *poll.since);
+    return is_doubtful ? poll.patience : poll.deadline;
   }
 
   // The answer, if there is anything to say, or no time left.
@@ -295,8 +304,20 @@ class SyncImpl final : public Sync {
     return position < subscriber.known_from || subscriber.last_change > position;
   }
 
+  // While the database is away, what it has to say is asked for again.
+  template <class Ask>
+  static auto insist(Ask ask) -> decltype(ask()) {
+    while (true) {
+      auto got = co_await ask();
+      if (got || got.error().code != Code::kUnavailable) co_return got;
+      co_await sleep_for(kPositionPoll);
+    }
+  }
+
   Task<> presence_changed(UserId user) {
-    auto memberships = co_await rooms_->memberships(user);
+    if (!changing_.insert(user.str()).second) co_return;
+    auto memberships = co_await insist([&] { return rooms_->memberships(user); });
+    changing_.erase(user.str());
     if (!memberships) co_return;
     std::vector<uint32_t> joined;
     for (const auto& entry : *memberships)
@@ -307,7 +328,9 @@ class SyncImpl final : public Sync {
   }
 
   Task<> typing_changed(RoomId room) {
-    auto info = co_await rooms_->room(room);
+    if (!changing_.insert(room.str()).second) co_return;
+    auto info = co_await insist([&] { return rooms_->room(room); });
+    changing_.erase(room.str());
     if (!info) co_return;
     typing_.changed(info->room_no, room);
     feed_.typing_changed(info->room_no);
@@ -330,6 +353,7 @@ class SyncImpl final : public Sync {
   presence::Presence& statuses_;
   PresenceNews presence_;
   Answers answers_;
+  std::set<std::string> changing_;  // rooms where typing, users whose status has changed, that are being looked up
   TaskSet tasks_;
   bool released_ = false, stopping_ = false;
 };

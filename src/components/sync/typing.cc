@@ -62,9 +62,8 @@ uint64_t Typing::shown_to(const Subscriber& subscriber) const {
   return somebody ? (all & kShown) | 1 : 0;
 }
 
-// Of a token of another process: what it has shown is what is so here.
-bool Typing::is_known(const Subscriber& subscriber, const Token& token) const {
-  return (token.typing & kShown) == shown_to(subscriber);
+bool Typing::differs(const Subscriber& subscriber, const Token& token) const {
+  return !is_ours(token) && (token.typing & kShown) != shown_to(subscriber);
 }
 
 void Typing::mark(Token& token, const Subscriber& subscriber) const {
@@ -82,7 +81,7 @@ std::vector<uint32_t> Typing::changed_rooms(const Subscriber& subscriber, const 
   if (is_ours(token)) {
     for (auto it = by_count_.upper_bound(seen_by(token)); it != by_count_.end(); ++it)
       if (is_in(subscriber, it->second)) out.push_back(it->second);
-  } else if (!is_known(subscriber, token)) {
+  } else if (differs(subscriber, token)) {
     if ((token.typing & kShown) != 0) return subscriber.rooms;  // nobody knows where they typed
     for (auto [room_no, who] : active_)
       if (is_in(subscriber, room_no)) out.push_back(room_no);
@@ -91,7 +90,7 @@ std::vector<uint32_t> Typing::changed_rooms(const Subscriber& subscriber, const 
 }
 
 bool Typing::news(const Subscriber& subscriber, const Token& token) const {
-  if (!is_ours(token)) return !is_known(subscriber, token);
+  if (!is_ours(token) && !differs(subscriber, token)) return false;
   return std::any_of(by_count_.upper_bound(seen_by(token)), by_count_.end(),
                      [&](const auto& entry) { return is_in(subscriber, entry.second); });
 }
@@ -100,7 +99,7 @@ std::optional<std::string> Typing::event(uint32_t room_no, const RoomId& room, c
                                          const std::optional<Token>& since) const {
   bool changed = false;
   if (since && !is_ours(*since)) {
-    changed = !is_known(subscriber, *since);
+    changed = differs(subscriber, *since);
   } else if (auto it = rooms_.find(room_no); it != rooms_.end()) {
     changed = !since || it->second > seen_by(*since);
   }

@@ -21,8 +21,11 @@ class Typing {
   void changed(uint32_t room_no, const RoomId&);
   // A client has come with it: what changes from now on has a greater number than what its client has seen.
   void heard_of(const Token&);
-  // Has a room of the subscriber changed since the token?
+  // Has a room of the subscriber changed since the token, and its client not been shown so?
   bool news(const Subscriber&, const Token&) const;
+  // Has another process shown what is not so here? Mostly the hint of it is on its way. When it was lost, each process
+  // goes on to show its own view, to a client that alternates between them: who asks must take time over it.
+  bool differs(const Subscriber&, const Token&) const;
   std::vector<uint32_t> changed_rooms(const Subscriber&, const Token&) const;
   // The m.typing event of the room, if it changed since the token (or somebody types, for a new client).
   std::optional<std::string> event(uint32_t room_no, const RoomId&, const Subscriber&,
@@ -40,8 +43,6 @@ class Typing {
 
   bool is_ours(const Token& token) const { return token.process == 0 || token.process == process_; }
   uint64_t shown_to(const Subscriber&) const;  // the same in every process that knows the same
-  bool is_known(const Subscriber&, const Token&) const;
-
   presence::Presence& presence_;
   const Clock& clock_;
   uint32_t process_;

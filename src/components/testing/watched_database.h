@@ -19,6 +19,9 @@ class WatchedDatabase final : public db::Database {
     fails_at_ = writes_ + skipped + 1;
   }
 
+  // Reads fail with it until they are told not to.
+  void fail_reads(std::optional<Error> error) { read_error_ = std::move(error); }
+
   // The next write of an owner is done, and is said to be `code`: its answer was lost.
   void lose_answer(Code code) { lost_ = code; }
 
@@ -68,12 +71,14 @@ class WatchedDatabase final : public db::Database {
   }
   void submit(Read read) override {
     ++reads_;
+    if (read_error_) return read.done(std::unexpected(*read_error_));
     Inside::hand(*real_, std::move(read));
   }
 
   std::unique_ptr<db::Database> real_;
   size_t reads_ = 0, writes_ = 0, fails_at_ = 0;
   Error error_{};
+  std::optional<Error> read_error_;
   std::optional<Code> lost_;
   bool holds_ = false;
   mutable std::mutex mutex_;

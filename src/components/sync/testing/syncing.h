@@ -15,6 +15,14 @@ class Syncing : public OnBothDatabases {
     const auto* found = rooms ? json::object_at(*rooms, room.str()) : nullptr;
     return found ? *found : json::Object();
   }
+  std::optional<json::Array> users_typing(const json::Object& answer, const RoomId& room) {
+    auto found = room_in(answer, "join", room);
+    const auto* ephemeral = json::object_at(found, "ephemeral");
+    if (ephemeral == nullptr) return std::nullopt;
+    for (const auto& event : ephemeral->at("events").as_array())
+      if (event.at("type") == "m.typing") return event.at("content").at("user_ids").as_array();
+    return std::nullopt;
+  }
   static std::vector<std::string> ids(const json::Object& room, const char* part) {
     std::vector<std::string> out;
     if (const auto* section = json::object_at(room, part))
