@@ -12,6 +12,7 @@ constexpr std::string_view kMxc = "mxc://", kEd25519 = "ed25519:";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_alphanumeric(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_opaque(char c) { return is_alphanumeric(c) || std::string_view("-._~").contains(c); }
 bool is_url_safe_base64(char c) { return is_alphanumeric(c) || c == '-' || c == '_'; }
 
 // Four decimal numbers in the range 0 to 255.
@@ -176,6 +177,21 @@ Result<UserId> UserId::make(std::string_view localpart, const ServerName& server
 }
 std::string_view UserId::localpart() const { return localpart_of(text_); }
 std::string_view UserId::server() const { return server_of(text_); }
+
+Result<RoomId> RoomId::make(std::string_view opaque, const ServerName& server) {
+  if (opaque.empty() || !std::ranges::all_of(opaque, is_alphanumeric))
+    return fail(Code::kInvalidParam, "not a valid room ID");
+  return parse("!" + std::string(opaque) + ":" + server.str());
+}
+Result<EventId> EventId::make(std::string_view opaque, const ServerName& server) {
+  if (opaque.empty() || !std::ranges::all_of(opaque, is_opaque))
+    return fail(Code::kInvalidParam, "not a valid event ID");
+  return parse("$" + std::string(opaque) + ":" + server.str());
+}
+Result<DeviceId> DeviceId::make(std::string_view text) {
+  if (!std::ranges::all_of(text, is_opaque)) return fail(Code::kInvalidParam, "not a valid device ID");
+  return parse(text);
+}
 
 Result<RoomAlias> RoomAlias::make(std::string_view localpart, const ServerName& server) {
   if (localpart.empty() || localpart.contains(':')) return fail(Code::kInvalidParam, "not a valid alias name");

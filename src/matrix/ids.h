@@ -55,9 +55,17 @@ class UserId : public Id<UserId> {
 };
 
 // "!opaque:server", or "!" + 43 characters of url-safe base64 (room version 12).
-class RoomId : public Id<RoomId> {};
+class RoomId : public Id<RoomId> {
+ public:
+  // Of the versions before 12. Strict: A-Z a-z 0-9, at most 255 bytes in all; kInvalidParam.
+  static Result<RoomId> make(std::string_view opaque, const ServerName&);
+};
 // "$opaque:server" (versions 1 and 2) or "$" + base64 of the reference hash.
-class EventId : public Id<EventId> {};
+class EventId : public Id<EventId> {
+ public:
+  // Of the versions 1 and 2. Strict: an opaque identifier (as of a device), at most 255 bytes in all; kInvalidParam.
+  static Result<EventId> make(std::string_view opaque, const ServerName&);
+};
 // "#localpart:server"
 class RoomAlias : public Id<RoomAlias> {
  public:
@@ -67,7 +75,11 @@ class RoomAlias : public Id<RoomAlias> {
   std::string_view server() const;
 };
 // Opaque, 1 to 255 bytes.
-class DeviceId : public Id<DeviceId> {};
+class DeviceId : public Id<DeviceId> {
+ public:
+  // Strict (Opaque Identifiers): A-Z a-z 0-9 - . _ ~; kInvalidParam.
+  static Result<DeviceId> make(std::string_view text);
+};
 // "mxc://server/media-id" (client-server API, Matrix Content URIs): the media id is 1 to 255 of A-Z a-z 0-9 _ -.
 class MxcUri : public Id<MxcUri> {
  public:

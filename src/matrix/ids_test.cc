@@ -125,6 +125,20 @@ TEST(RoomId, WithDomainOrHash) {
   EXPECT_FALSE(RoomId::parse("!" + std::string(253, 'a') + ":x"));
 }
 
+TEST(RoomId, OursHaveAStrictGrammar) {
+  auto server = *ServerName::parse("x");
+  EXPECT_EQ(RoomId::make("aZ09", server)->str(), "!aZ09:x");
+  for (auto opaque : {""s, "a b"s, "a-b"s, "é"s, "a:b"s, "a\0"s, std::string(253, 'a')})
+    EXPECT_FALSE(RoomId::make(opaque, server)) << opaque;
+}
+
+TEST(EventId, OursHaveAStrictGrammar) {
+  auto server = *ServerName::parse("x");
+  EXPECT_EQ(EventId::make("aZ09-_.~", server)->str(), "$aZ09-_.~:x");
+  for (auto opaque : {""s, "a b"s, "a/b"s, "a+b"s, "é"s, "a:b"s, std::string(253, 'a')})
+    EXPECT_FALSE(EventId::make(opaque, server)) << opaque;
+}
+
 TEST(EventId, IsOpaque) {
   for (auto id : {"$a:x.org"s, "$acR1l0raoZnm60CBwAVgqbZqoO/mYU81xysh1u7XcJk"s, "$x"s}) EXPECT_TRUE(EventId::parse(id));
   EXPECT_TRUE(EventId::parse("$" + std::string(254, 'a')));
@@ -138,6 +152,11 @@ TEST(RoomAlias, ParsesAndMakes) {
   auto server = *ServerName::parse("x");
   EXPECT_EQ(RoomAlias::make("room", server)->str(), "#room:x");
   for (auto name : {""s, "a:b"s, "a\0"s, "\xff"s, std::string(254, 'a')}) EXPECT_FALSE(RoomAlias::make(name, server));
+}
+
+TEST(DeviceId, OursHaveAStrictGrammar) {
+  EXPECT_EQ(DeviceId::make("aZ09-_.~")->str(), "aZ09-_.~");
+  for (auto id : {""s, "a b"s, "a:b"s, "é"s, std::string(256, 'D')}) EXPECT_FALSE(DeviceId::make(id)) << id;
 }
 
 TEST(DeviceId, HasOneTo255Bytes) {

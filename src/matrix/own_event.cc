@@ -121,7 +121,7 @@ Result<VerifiedEvent> OwnEvent::build(EventDraft draft, const RoomRules& rules, 
   std::optional<EventId> id;
   if (rules.format.event_id == EventIdFormat::kInEvent) {  // any unique opaque part will do
     MYELIN_TRY(std::string body, json::canonical(pdu, rules.format.canonical));
-    id = EventId::trusted("$" + base64url(sha256(body)) + ":" + origin.str());
+    MYELIN_TRY(id, EventId::make(base64url(sha256(body)), origin));
     pdu["event_id"] = id->str();
   }
   MYELIN_TRY(Pieces pieces, write_pieces(pdu, rules.format.canonical));

@@ -84,7 +84,7 @@ Result<DeviceId> device_id_for(const DeviceRequest& request, Random& random) {
   if (request.device_id && !request.device_id->empty()) return DeviceId::parse(*request.device_id);
   auto id = random.token(10);
   for (auto& c : id) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return DeviceId::trusted(std::move(id));
+  return DeviceId::make(id);
 }
 
 }  // namespace myelin::accounts

@@ -334,8 +334,9 @@ Result<Owner::Beginning> Owner::begin_room(const Draft& create, const RoomRules&
   room->room_no = room_no;
   room->rules = &rules;
   room->knows_everything();
-  if (rules.format.create_has_room_id)
-    room->room = RoomId::trusted("!" + random_.token(18) + ":" + config_.server_name.str());
+  if (rules.format.create_has_room_id) {
+    MYELIN_TRY(room->room, RoomId::make(random_.token(18), config_.server_name));
+  }
   auto draft = create;
   // Where the id is the hash of the create event, two rooms of one creator differ by nothing but their time.
   draft.ts = last_creation_ = std::max(last_creation_ + 1, clock_.now());
