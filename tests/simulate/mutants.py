@@ -59,9 +59,9 @@ MUTANTS = {  # name: (rule, what is broken, [(file, from, to)…])
     "trim": ("–", "rows go when one consumer has applied them", [
         (BUS + "heads.cc", "min(c.seq)", "max(c.seq)"),
         (BUS + "heads.cc", "(SELECT min(seq) FROM cursor", "(SELECT max(seq) FROM cursor")]),
-    "typing-again": ("B10", "who types is told again by each process", [
+    "typing-again": ("B10", "what processes disagree about is told at once by each", [
         (SYNC + "sync.cc", "clock_.steady() >= poll.patience", "poll.patience <= poll.deadline")]),
-    "typing-late": ("B10", "who was shown something else is not told before its poll ends", [
+    "typing-late": ("B10", "… or not before the poll ends", [
         (SYNC + "sync.cc", "is_doubtful ? poll.patience : poll.deadline", "is_doubtful ? poll.deadline : poll.deadline")]),
     "status-again": ("B10", "a status is told again by each process", [
         (SYNC + "typing.h", "return token.typing >> kShownBits;", "return is_ours(token) ? token.typing >> kShownBits : 0;")]),

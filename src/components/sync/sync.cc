@@ -189,11 +189,11 @@ class SyncImpl final : public Sync {
     const auto& subscriber = *poll.subscriber;
     return !poll.since || poll.request.full_state || news_after(subscriber, poll.checked) ||
            typing_.news(subscriber, *poll.since) || presence_.news(subscriber, *poll.since) ||
-           poll.since->to_device >= 0 || (is_patient_no_longer(poll) && typing_.differs(subscriber, *poll.since));
+           poll.since->to_device >= 0 || (has_waited(poll) && typing_.differs(subscriber, *poll.since));
   }
-  bool is_patient_no_longer(const Poll& poll) const { return is_over(poll) || clock_.steady() >= poll.patience; }
+  bool has_waited(const Poll& poll) const { return is_over(poll) || clock_.steady() >= poll.patience; }
   std::chrono::steady_clock::time_point next_look(const Poll& poll) const {
-    bool is_doubtful = !is_patient_no_longer(poll) && typing_.differs(*poll.subscriber, *poll.since);
+    bool is_doubtful = !has_waited(poll) && typing_.differs(*poll.subscriber, *poll.since);
     return is_doubtful ? poll.patience : poll.deadline;
   }
 

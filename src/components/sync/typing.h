@@ -43,6 +43,7 @@ class Typing {
 
   bool is_ours(const Token& token) const { return token.process == 0 || token.process == process_; }
   uint64_t shown_to(const Subscriber&) const;  // the same in every process that knows the same
+
   presence::Presence& presence_;
   const Clock& clock_;
   uint32_t process_;
