@@ -37,31 +37,44 @@ Result<std::vector<Wanted>> parse_claim(const json::Object& body) {
   return out;
 }
 
+struct Key {
+  std::string id, body;
+};
+Key key_row(const db::Row& row) { return {row.str(0), row.str(1)}; }
+
+// Given out again and again. Who finds its row locked does not wait for it (docs/spine.md, rule A2: a claim has rows of
+// many users): another claim marks it as used, or its device is about to replace it.
+std::optional<Key> fallback_key(db::Tx& tx, const Wanted& wanted) {
+  auto key = tx.one("SELECT key_id, body FROM fallback_key WHERE user_id = $1 AND device_id = $2 AND algorithm = $3",
+                    key_row, wanted.user.str(), wanted.device.str(), wanted.algorithm);
+  if (!key) return std::nullopt;
+  auto marked = tx.exec(
+      "UPDATE fallback_key SET used = 1 WHERE user_id = $1 AND device_id = $2 AND algorithm = "
+      "(SELECT algorithm FROM fallback_key WHERE user_id = $1 AND device_id = $2 AND algorithm = $3 AND key_id = $4 "
+      "AND used = 0 {skip_locked})",
+      wanted.user.str(), wanted.device.str(), wanted.algorithm, key->id);
+  if (marked > 0) publish_counts(tx, wanted.user, wanted.device);
+  return key;
+}
+
 // The oldest unclaimed key by upload, else the fallback key.
 std::optional<Claimed> claim_one(db::Tx& tx, const Wanted& wanted) {
-  struct Key {
-    std::string id, body;
-  };
-  auto read = [](const db::Row& row) { return Key{row.str(0), row.str(1)}; };
   auto key = tx.one(
       "DELETE FROM one_time_key WHERE user_id = $1 AND device_id = $2 AND algorithm = $3 AND seq = "
       "(SELECT seq FROM one_time_key WHERE user_id = $1 AND device_id = $2 AND algorithm = $3 ORDER BY seq LIMIT 1 "
       "{skip_locked}) RETURNING key_id, body",
-      read, wanted.user.str(), wanted.device.str(), wanted.algorithm);
+      key_row, wanted.user.str(), wanted.device.str(), wanted.algorithm);
   if (key) {
     auto hash = sha256(key->body);
     tx.exec(
         "INSERT INTO one_time_key_claimed (user_id, device_id, algorithm, key_id, hash) VALUES ($1, $2, $3, $4, $5) "
         "ON CONFLICT (user_id, device_id, algorithm, key_id) DO UPDATE SET hash = excluded.hash",
         wanted.user.str(), wanted.device.str(), wanted.algorithm, key->id, db::Blob{hash});
+    publish_counts(tx, wanted.user, wanted.device);
   } else {
-    key = tx.one(
-        "UPDATE fallback_key SET used = 1 WHERE user_id = $1 AND device_id = $2 AND algorithm = $3 "
-        "RETURNING key_id, body",
-        read, wanted.user.str(), wanted.device.str(), wanted.algorithm);
+    key = fallback_key(tx, wanted);
   }
   if (!key) return std::nullopt;
-  publish_counts(tx, wanted.user, wanted.device);
   return Claimed{wanted.user, wanted.device, wanted.algorithm + ":" + key->id, key->body};
 }
 

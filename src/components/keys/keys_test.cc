@@ -1,6 +1,7 @@
 // Device keys, one-time keys and fallback keys through the public interface, on a real database.
 #include "components/keys/keys.h"
 
+#include <future>
 #include <set>
 
 #include "base/bytes.h"
@@ -147,6 +148,40 @@ TEST_P(KeysTest, TwoProcessesNeverGiveOutTheSameKey) {
   EXPECT_EQ(given.count("signed_curve25519:99"), 30u) << "the fallback key only when nothing else was left";
   for (int id = 1; id <= 20; ++id) EXPECT_EQ(given.count("signed_curve25519:" + std::to_string(id)), 1u) << id;
   other_db->stop();
+}
+
+TEST_P(KeysTest, SpineRuleA2AClaimWaitsForNoRow) {
+  if (GetParam() == db::testing::Kind::kSqlite) GTEST_SKIP() << "one process has the file";
+  upload({{"one_time_keys", phone.one_time_keys(1, 1)}, {"fallback_keys", phone.one_time_keys(99, 1)}});
+  auto other = world.database->open(world.loop.executor(), world.clock);
+  std::promise<void> locked, answered;
+  auto gate = answered.get_future().share();
+  auto lock = [&locked, gate](db::Tx& tx) {
+    int64_t rows = tx.exec("UPDATE one_time_key SET body = body");
+    rows += tx.exec("UPDATE fallback_key SET body = body");
+    EXPECT_EQ(rows, 2);
+    locked.set_value();
+    gate.wait();
+  };
+  std::optional<bool> committed;
+  boost::asio::co_spawn(world.loop.executor(), other->write({}, lock),
+                        [&](std::exception_ptr, auto result) { committed = result.has_value(); });
+  world.loop.poll();
+  locked.get_future().wait();
+  auto fallback = json::Value(phone.one_time_keys(99, 1));
+  auto during = claim(claim_body());
+  answered.set_value();
+  while (!committed) world.loop.poll();
+  EXPECT_EQ(json::Value(during), fallback);
+  EXPECT_TRUE(*committed) << "the claim waited until the other transaction took too long";
+  other->stop();
+
+  EXPECT_EQ(json::Value(claim(claim_body())), json::Value(phone.one_time_keys(1, 1)));
+  auto published = world.published().size();
+  EXPECT_EQ(json::Value(claim(claim_body())), fallback);
+  EXPECT_EQ(world.published().size(), published + 1) << "it is used now";
+  EXPECT_EQ(json::Value(claim(claim_body())), fallback);
+  EXPECT_EQ(world.published().size(), published + 1) << "nothing has changed";
 }
 
 TEST_P(KeysTest, AClaimedKeyStaysClaimedOverARestartAndARepeatedUpload) {
