@@ -191,6 +191,34 @@ TEST_P(Sending, WhatStoodOnAFailedWriteIsBuiltAnew) {
   EXPECT_EQ(bodies, (std::set<std::string>{"0.1", "0.2", "0.3", "1.0", "1.2", "1.3", "2.0", "2.1", "2.3"}));
 }
 
+// The connection was lost at COMMIT: the room is read again, and what was in doubt is done only then.
+TEST_P(Sending, SpineRuleA12WhatIsDoneLateIsFoundOut) {
+  auto& owner = world.owner();  // who asks it over the bus would repeat the command
+  auto late = [&](Task<Result<EventId>> command, auto meanwhile) {
+    world.db->delay_write();
+    EXPECT_EQ(error_of(world.loop.run(std::move(command))), Code::kCommitUnknown);
+    meanwhile();  // reads the room
+    check(world.db->do_delayed_write());
+  };
+  auto set_topic = [&](const std::string& topic) {
+    return owner.send({room, world.alice, "m.room.topic", "", json::Object{{"topic", topic}}});
+  };
+  auto bob_says = [&] { return world.loop.run(owner.send(message(world.bob, "hello"))); };
+  auto is_refused = [&] { EXPECT_EQ(error_of(bob_says()), Code::kForbidden); };
+
+  value(world.loop.run(set_topic("one")));
+  late(set_topic("two"), is_refused);
+  value(world.loop.run(set_topic("three")));
+  late(owner.join({room, world.bob, {}}), is_refused);
+  value(bob_says());
+  auto joined = world.state_event(room, "m.room.member", world.bob.str())->event->event_id();
+  late(owner.change_membership({room, world.bob, world.bob, MembershipAction::kLeave}),
+       [&] { EXPECT_EQ(world.join(room, world.bob), joined); });
+  EXPECT_NE(world.join(room, world.bob), joined);
+  EXPECT_EQ(world.membership(room, world.bob), "join");
+  expect_whole();
+}
+
 TEST_P(Sending, ARefusalRestsOnWhatIsDurable) {
   world.join(room, world.bob);
   world.db->fail_write({Code::kDiskFull, "no space"});

@@ -1,5 +1,6 @@
 // A database that counts what is asked of it, and fails what a test tells it to. Thread: the loop.
 #pragma once
+#include <future>
 #include <memory>
 #include <mutex>
 
@@ -24,6 +25,15 @@ class WatchedDatabase final : public db::Database {
 
   // The next write of an owner is done, and is said to be `code`: its answer was lost.
   void lose_answer(Code code) { lost_ = code; }
+
+  // The next write of an owner is said to be of unknown result, and done when the test wants it.
+  void delay_write() { delays_ = true; }
+  Result<void> do_delayed_write() {
+    std::promise<Result<void>> done;
+    delayed_->done = [&done](Result<void> status) { done.set_value(std::move(status)); };
+    Inside::hand(*real_, *std::exchange(delayed_, std::nullopt));
+    return done.get_future().get();
+  }
 
   // The next write of an owner is done, and not answered before release_answer().
   void hold_answer() { holds_ = true; }
@@ -58,6 +68,11 @@ class WatchedDatabase final : public db::Database {
         MYELIN_CHECK(run(tx));
         return std::unexpected(error);
       };
+    if (write.options.fence && std::exchange(delays_, false)) {
+      write.done(fail(Code::kCommitUnknown, "the connection was lost"));
+      delayed_ = std::move(write);
+      return;
+    }
     if (lost_ && write.options.fence)
       write.done = [done = std::move(write.done), code = *std::exchange(lost_, std::nullopt)](Result<void> status) {
         done(status ? fail(code, "the answer was lost") : std::move(status));
@@ -80,7 +95,8 @@ class WatchedDatabase final : public db::Database {
   Error error_{};
   std::optional<Error> read_error_;
   std::optional<Code> lost_;
-  bool holds_ = false;
+  bool holds_ = false, delays_ = false;
+  std::optional<Write> delayed_;
   mutable std::mutex mutex_;
   std::function<void()> held_;  // guarded by mutex_
 };

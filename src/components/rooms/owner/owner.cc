@@ -137,6 +137,26 @@ Task<Result<void>> Owner::settled(RoomStatePtr room) {
   co_return Result<void>{};
 }
 
+// What is answered without a write has no version that the database compares (rule A1). A COMMIT of unknown result can
+// have been done after the room was read again, and then memory does not know of it.
+Task<Result<void>> Owner::confirmed(RoomStatePtr room) {
+  const auto before = room->begun;
+  while (true) {
+    const auto since = room->begun;
+    MYELIN_CO_CHECK(co_await settled(room));
+    if (since != before) co_return Result<void>{};  // what was written meanwhile has been compared
+    if (room->begun != since) continue;
+    MYELIN_CO_TRY(auto version, co_await db_.read([room_no = room->room_no](db::ReadTx& tx) {
+      return tx.one(
+          "SELECT version_no FROM room WHERE room_no = $1", [](const db::Row& row) { return row.i64(0); }, room_no);
+    }));
+    if (room->begun != since) continue;
+    if (version == room->version_no) co_return Result<void>{};
+    room->broken = true;
+    co_return fail(Code::kStale, "the room is read again");
+  }
+}
+
 // ---- writing
 
 Task<Result<void>> Owner::write(RoomStatePtr room, StagedWrite staged, std::optional<db::Fence> fence) {
@@ -227,12 +247,12 @@ Task<Result<EventId>> Owner::append(RoomId id, Plan plan, Name name) {
       else
         room->broken = true;  // it stands on an event that nobody stores
     } else {
-      // A refusal, or an answer that stands already: what it rests on may not be durable yet, or out of date.
+      // A refusal, or an answer that stands already.
       if (built)
         answer = std::get<EventId>(*built);
       else
         answer = std::unexpected(built.error());
-      status = co_await settled(room);
+      status = co_await confirmed(room);
       if (status && !answer && answer.error().code == Code::kStale) status = std::unexpected(answer.error());
       if (!fence(id)) status = not_ours();
     }

@@ -79,7 +79,8 @@ class Owner final : public Commands {
 
   Task<Result<RoomStatePtr>> room(RoomId);
   Task<Result<EventPtr>> state_event(RoomStatePtr, std::string type, std::string key);
-  Task<Result<void>> settled(RoomStatePtr);  // what was built so far is durable; kStale: it failed
+  Task<Result<void>> settled(RoomStatePtr);    // what was built so far is durable; kStale: it failed
+  Task<Result<void>> confirmed(RoomStatePtr);  // … and this is all that is; kStale: there is more
   Task<Result<void>> write(RoomStatePtr, StagedWrite, std::optional<db::Fence>);
   std::optional<db::Fence> fence(const RoomId&) const;  // nullopt: not ours, or to go
   std::optional<db::Fence> fence(uint32_t partition) const;

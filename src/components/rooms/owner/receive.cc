@@ -30,8 +30,13 @@ Task<Result<Received>> Owner::receive(RoomId id, VerifiedEvent verified) {
     ReceivingRoom now{room->room_no, room->room, room->rules, room->head};
     auto reception = co_await db_.read([&pages = pages_, &key = fingerprint_key_, now, event = verified.event()](
                                            db::ReadTx& tx) { return receive_event(tx, pages, key, now, event); });
-    if (!reception) co_return std::unexpected(std::move(reception).error());
-    if (!reception->staged) co_return reception->answer;
+    if (!reception || !reception->staged) {
+      status = co_await confirmed(room);
+      if (!status && status.error().code == Code::kStale) continue;
+      if (!status) co_return std::unexpected(std::move(status).error());
+      if (!reception) co_return std::unexpected(std::move(reception).error());
+      co_return reception->answer;
+    }
     auto redacted = reception->staged->redacts;
     StagedWrite all{room->room_no,    room->room,     room->rules,     false,
                     room->version_no, next_version(), reception->head, {}};
