@@ -44,7 +44,7 @@ class SyncImpl final : public Sync {
         mailboxes_(db),
         judge_(name, db, accounts, rooms.queries()),
         room_apply_(name, rooms.queries(), judge_, [this](News news) { tell(news); }),
-        user_apply_(name, accounts, [this](News news) { tell(news); }),
+        user_apply_(name, accounts, judge_, [this](News news) { tell(news); }),
         typing_(presence, random, clock),
         statuses_(presence),
         presence_(presence, typing_, clock),

@@ -170,6 +170,27 @@ TEST_P(Unread, RulesCountFromTheirAnswerOn) {
   EXPECT_EQ(of(carol), (Count{1, 0}));
 }
 
+// Of several processes, the one that applies has not made the change; and whether its COMMIT is done it never hears.
+TEST_P(Unread, RulesOfAnotherProcessCountThoughTheirCommitIsInDoubt) {
+  if (GetParam() == db::testing::Kind::kSqlite) GTEST_SKIP() << "one process has the file";
+  world.say(room, alice.user, "counts");
+  EXPECT_EQ(of(carol), (Count{1, 0}));
+  FakeBus bus(*world.db);
+  auto queues = work::Queues::make(*world.db, bus, world.loop.executor(), world.clock, world.random);
+  accounts::Config config;
+  config.server_name = world.server;
+  auto other = accounts::make_accounts(std::move(config), *world.db, bus, *queues, *world.rooms, world.loop.executor(),
+                                       world.clock, world.random);
+  json::Object ignored{{"ignored_users", json::Object{{alice.user.str(), json::Object()}}}};
+  check(world.loop.run(
+      other->put_account_data(carol.user, std::nullopt, "m.ignored_user_list", json::serialize(ignored))));
+  world.bus->in_doubt = true;
+  world.deliver();
+  world.bus->in_doubt = false;
+  world.say(room, alice.user, "does not");
+  EXPECT_EQ(of(carol), (Count{1, 0}));
+}
+
 TEST_P(Unread, CommonSettingsWriteNoRows) {
   world.mute(bob.user, room);
   world.edit_rules(carol.user, [](json::Object& rules) -> Result<void> {

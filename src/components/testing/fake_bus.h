@@ -93,6 +93,7 @@ class FakeBus final : public bus::Bus {
   std::vector<bus::FollowerSpec> followers;  // for the test to call
   std::vector<std::string> hints;
   bool is_silent = false;  // answers no request
+  bool in_doubt = false;   // what is applied is committed, and no consumer hears of it
   int silent_starts = 0;   // that fail before the first that does not
   std::string connected_to;
   int servers_left = 0;
@@ -103,7 +104,7 @@ class FakeBus final : public bus::Bus {
     MYELIN_CO_TRY(auto effects, co_await spec.apply(std::move(batch)));
     if (effects.write) MYELIN_CO_CHECK(co_await db_.write({.is_batch = true}, effects.write));
     if (effects.write && after_commit) co_await after_commit();
-    if (effects.committed) effects.committed();
+    if (effects.committed && !in_doubt) effects.committed();
     co_return Result<void>{};
   }
 

@@ -17,8 +17,17 @@ struct UserApply::Batch {
   ServerName server_name;
 };
 
-UserApply::UserApply(ServerName name, Accounts& accounts, std::function<void(News)> tell)
-    : server_name_(std::move(name)), accounts_(accounts), tell_(std::move(tell)) {}
+UserApply::UserApply(ServerName name, Accounts& accounts, Judge& judge, std::function<void(News)> tell)
+    : server_name_(std::move(name)), accounts_(accounts), judge_(judge), tell_(std::move(tell)) {}
+
+namespace {
+
+bool has_new_rules(const UserOut& item) {
+  const auto* data = std::get_if<AccountDataChanged>(&item.what);
+  return data != nullptr && data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers);
+}
+
+}  // namespace
 
 Task<Result<bus::Effects>> UserApply::apply(std::vector<bus::Message> messages) {
   auto batch = std::make_shared<Batch>();
@@ -30,6 +39,9 @@ Task<Result<bus::Effects>> UserApply::apply(std::vector<bus::Message> messages) 
       MYELIN_CO_TRY(auto rules, co_await accounts_.push_rules(decoded.user));
       batch->classes[decoded.user] = unread_classes(*rules);
     }
+    // They are durable before their message is: if this batch's COMMIT is of unknown result, nobody hears that it is
+    // done.
+    if (has_new_rules(decoded)) judge_.rules_changed();
     batch->items.push_back(std::move(decoded));
   }
   co_return bus::Effects{[batch](db::Tx& tx) { return write(batch, tx); }, [this, batch] { committed(*batch); }};
@@ -110,9 +122,8 @@ void UserApply::committed(const Batch& batch) {
   int64_t pos = batch.first;
   for (const auto& item : batch.items) {
     news.users.push_back({item.user, pos});
-    if (const auto* data = std::get_if<AccountDataChanged>(&item.what)) {
-      news.new_rules |= data->room.empty() && (data->type == kPushRules || data->type == kIgnoredUsers);
-    } else if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
+    news.new_rules |= has_new_rules(item);
+    if (const auto* sent = std::get_if<ToDeviceSent>(&item.what)) {
       for (const auto& message : sent->messages) {
         news.messages.push_back({message.to, message.device, pos});
         news.users.push_back({message.to, pos});

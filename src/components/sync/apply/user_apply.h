@@ -12,7 +12,7 @@ namespace myelin::sync {
 
 class UserApply {
  public:
-  UserApply(ServerName, accounts::Accounts&, std::function<void(News)> tell);
+  UserApply(ServerName, accounts::Accounts&, Judge&, std::function<void(News)> tell);
   Task<Result<bus::Effects>> apply(std::vector<bus::Message>);
 
  private:
@@ -21,6 +21,7 @@ class UserApply {
   void committed(const Batch&);
   ServerName server_name_;
   accounts::Accounts& accounts_;
+  Judge& judge_;
   std::function<void(News)> tell_;
 };
 
