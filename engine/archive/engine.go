@@ -156,7 +156,8 @@ func result(err error) C.int {
 
 // plain is without the client's "nats: ", as what it stands in says so. Nothing is kept for a lost connection, so a full
 // buffer means that there is none.
-var plain = strings.NewReplacer(nats.ErrReconnectBufExceeded.Error(), "not connected", "nats: ", "").Replace
+var plain = strings.NewReplacer(nats.ErrReconnectBufExceeded.Error(), "not connected",
+	context.DeadlineExceeded.Error(), "JetStream does not answer", "nats: ", "").Replace
 
 func text(err error) *C.char { return C.CString(plain(err.Error())) }
 

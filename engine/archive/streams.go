@@ -73,9 +73,11 @@ func (d *declared) all() []string {
 }
 
 // insist asks JetStream again while nobody answers: when several processes make the same stream at the same time, a cluster
-// answers some of them and forgets the others; and while it has no leader, all.
+// answers some of them and forgets the others; and while it has no leader, all. Of what it was told in vain, it returns the last
+// that is more than silence.
 func insist(ctx context.Context, ask func(context.Context) error) error {
 	const patience, pause = 2 * time.Second, 100 * time.Millisecond
+	var told error
 	for {
 		once, cancel := context.WithTimeout(ctx, patience)
 		err := ask(once)
@@ -83,9 +85,12 @@ func insist(ctx context.Context, ask func(context.Context) error) error {
 		if !silent(err) {
 			return err
 		}
+		if told == nil || !errors.Is(err, context.DeadlineExceeded) {
+			told = err
+		}
 		select {
 		case <-ctx.Done():
-			return err
+			return told
 		case <-time.After(pause):
 		}
 	}
