@@ -169,6 +169,7 @@ GroupCommit::End GroupCommit::attempt(std::vector<Entry>& entries, bool careful)
       session_->rollback();
       return End::kCommitted;
     }
+    if (is_blind(entries)) session_->settle();
     crash_point("lane.before_position");
     if (auto end = take_positions(entries)) {
       session_->rollback();
@@ -254,6 +255,14 @@ std::optional<GroupCommit::End> GroupCommit::run_closures(std::vector<Entry>& en
     if (auto end = run_one(entries[i], alone, careful)) return end;
   }
   return std::nullopt;
+}
+
+// Nothing has been asked since some closure wrote, nor will be: its statements would travel with COMMIT, and lock their
+// rows only when they arrive, which may be after COMMIT was given up (rule A12) and another process has written them.
+// What has a fence holds its room's row by then.
+bool GroupCommit::is_blind(const std::vector<Entry>& entries) {
+  bool asks = std::ranges::any_of(entries, [](const Entry& e) { return !e.positions.empty() || !e.rows.empty(); });
+  return !asks && std::ranges::any_of(entries, [](const Entry& e) { return e.succeeded() && !e.job.options.fence; });
 }
 
 std::optional<GroupCommit::End> GroupCommit::run_one(Entry& entry, bool alone, bool careful) {

@@ -55,6 +55,7 @@ class GroupCommit {
   End attempt(std::vector<Entry>& entries, bool careful);
   End settle_commit(std::vector<Entry>& entries);
   static bool nobody_succeeds(const std::vector<Entry>& entries);
+  static bool is_blind(const std::vector<Entry>& entries);
   void refuse_late(std::vector<Entry>& entries);
   void check_fences(std::vector<Entry>& entries);
   std::optional<End> run_closures(std::vector<Entry>& entries, bool careful);

@@ -142,6 +142,25 @@ TEST_F(Postgres, SpineRuleA12AnUnknownCommitThatVanished) {
   EXPECT_EQ(delivered_[0].seq, 1u);
 }
 
+// A process is cut off from a server that stands still; what it sent is received when another has written since.
+TEST_F(Postgres, SpineRuleA12WhatIsReceivedLateUndoesNothingNewer) {
+  testing::CuttingProxy proxy(*server_);
+  options_.url = proxy.url();
+  options_.lanes = 1;
+  reopen();
+  EXPECT_EQ(write(insert(1, 1)), 1);
+  proxy.keep_back();
+  auto result = write([](Tx& tx) -> Result<int64_t> {
+    tx.exec("DELETE FROM item WHERE id = 1");
+    return 1;
+  });
+  if (!result) EXPECT_EQ(code_of(result), Code::kUnavailable);
+  server_->sql("INSERT INTO item (id, version_no) VALUES (1, 2) ON CONFLICT (id) DO UPDATE SET version_no = 2");
+  EXPECT_TRUE(proxy.has_kept());
+  proxy.let_through();
+  EXPECT_EQ(ids(), (std::vector<int64_t>{1}));
+}
+
 TEST_F(Postgres, ACommitThatIsRefusedHasNotHappened) {
   server_->sql("ALTER TABLE item ADD CONSTRAINT once UNIQUE (version_no) DEFERRABLE INITIALLY DEFERRED");
   ASSERT_TRUE(write(insert(1)));

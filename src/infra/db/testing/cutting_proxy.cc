@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <utility>
 #include <vector>
 
 namespace myelin::db::testing {
@@ -48,6 +49,16 @@ CuttingProxy::~CuttingProxy() {
   stopping_ = true;
   thread_.join();
   ::close(listener_);
+  if (kept_) ::close(kept_socket_);
+}
+
+void CuttingProxy::let_through() {
+  if (!kept_.exchange(false)) return;
+  send_all(kept_socket_, kept_bytes_);
+  ::shutdown(kept_socket_, SHUT_WR);
+  char buffer[65536];
+  while (::recv(kept_socket_, buffer, sizeof(buffer), 0) > 0) continue;
+  ::close(kept_socket_);
 }
 
 void CuttingProxy::relay() {
@@ -74,6 +85,13 @@ void CuttingProxy::relay() {
         if (pair.client < 0 || polled[1 + 2 * i + (from_server ? 1 : 0)].revents == 0) continue;
         auto length = ::recv(from_server ? pair.server : pair.client, buffer, sizeof(buffer), 0);
         std::string_view bytes(buffer, length > 0 ? static_cast<size_t>(length) : 0);
+        if (!from_server && !bytes.empty() && counts_to_zero(keeps_)) {
+          kept_socket_ = std::exchange(pair.server, -1);
+          kept_bytes_ = bytes;
+          kept_ = true;
+          drop(pair);
+          continue;
+        }
         bool cut = from_server && (counts_to_zero(answers_left_) ||
                                    (bytes.contains(std::string_view("COMMIT\0", 7)) && counts_to_zero(commits_left_)));
         if (cut || bytes.empty() || !send_all(from_server ? pair.client : pair.server, bytes)) drop(pair);
