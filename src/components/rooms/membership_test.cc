@@ -160,6 +160,19 @@ TEST_F(Memberships, AnyMemberAuthorisesWhereAnyMemberMayInvite) {
   EXPECT_EQ(json::string_at(join->event->content(), "join_authorised_via_users_server"), world.bob.str());
 }
 
+TEST_F(Memberships, WhoIsAboutToLeaveAuthorisesNobody) {
+  world.join(room, world.bob);
+  world.join(room, world.carol);
+  world.change(closed, world.alice, world.bob, Action::kInvite);
+  world.join(closed, world.bob);
+  restrict(closed, room.str());
+  std::vector<Task<Result<EventId>>> tasks;
+  tasks.push_back(world.rooms->commands().change_membership({closed, world.alice, world.alice, Action::kLeave}));
+  tasks.push_back(world.rooms->commands().join({closed, world.carol, {}}));
+  auto join = world.event(closed, value(world.loop.run_all(std::move(tasks)).back()));
+  EXPECT_EQ(json::string_at(join->event->content(), "join_authorised_via_users_server"), world.bob.str());
+}
+
 TEST_F(Memberships, MalformedMembersBySendAreRefused) {
   EXPECT_EQ(error_of(world.try_send(room, world.alice, "m.room.member", {{"membership", "guest"}}, world.alice.str())),
             Code::kBadJson);

@@ -143,6 +143,13 @@ TEST_P(RelationsTest, OfTwoEqualAnnotationsAtOnceOneIsSent) {
   EXPECT_EQ(sent, 1);
 }
 
+// Another process, which had the room before, has stored it meanwhile.
+TEST_P(RelationsTest, AnAnnotationThatIsThereWhenTheRoomIsReadAgainIsTheOnlyOne) {
+  auto root = world.say(room, alice, "root");
+  world.db->lose_answer(Code::kStale);
+  EXPECT_EQ(error_of(world.loop.run(world.owner().send(reaction(bob, root, "+1")))), Code::kDuplicateAnnotation);
+}
+
 TEST_P(RelationsTest, AThreadCannotStartFromAChild) {
   auto root = world.say(room, alice, "root");
   auto child = relate(bob, "m.thread", root, text("in a thread"));

@@ -139,12 +139,15 @@ Task<Result<EventId>> Owner::join(JoinRoom request) {
 }
 
 Task<Result<EventId>> Owner::do_join(JoinRoom request) {
-  MYELIN_CO_TRY(auto via, co_await authoriser(request.room, request.user));
   auto id = request.room;
   Name name{{}, request.command};
-  co_return co_await append(
-      id, [request = std::move(request), via](const RoomState& room) { return plan_join(room, request, via); },
-      std::move(name));
+  Planning planning = [this, request = std::move(request)] { return plan_to_join(request); };
+  return append(std::move(id), std::move(planning), std::move(name));
+}
+
+Task<Result<Owner::Plan>> Owner::plan_to_join(JoinRoom request) {
+  MYELIN_CO_TRY(auto via, co_await authoriser(request.room, request.user));
+  co_return [request = std::move(request), via](const RoomState& room) { return plan_join(room, request, via); };
 }
 
 // There is no federation that could bring an invitation to another server.
@@ -200,8 +203,13 @@ Task<Result<std::optional<UserId>>> Owner::authoriser(RoomId id, UserId joiner) 
     return out;
   });
   if (!members) co_return std::unexpected(std::move(members).error());
-  for (auto& member : *members)
-    if (auto candidate = UserId::trusted(member); candidate.server() == config_.server_name.str()) co_return candidate;
+  for (auto& member : *members) {
+    auto candidate = UserId::trusted(std::move(member));
+    if (candidate.server() != config_.server_name.str()) continue;
+    // The database does not know yet who is about to leave.
+    MYELIN_CO_TRY(auto event, co_await state_event(room, "m.room.member", candidate.str()));
+    if (membership_of(event.get()) == "join") co_return candidate;
+  }
   co_return std::nullopt;
 }
 

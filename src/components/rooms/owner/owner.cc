@@ -218,6 +218,13 @@ Task<Result<std::variant<StagedWrite, EventId>>> Owner::build(RoomStatePtr room,
 }
 
 Task<Result<EventId>> Owner::append(RoomId id, Plan plan, Name name) {
+  struct Ready {
+    static Task<Result<Plan>> of(Plan plan) { co_return plan; }
+  };
+  return append(std::move(id), Planning([plan = std::move(plan)] { return Ready::of(plan); }), std::move(name));
+}
+
+Task<Result<EventId>> Owner::append(RoomId id, Planning planning, Name name) {
   auto deadline = clock_.steady() + kDeadline;
   for (int attempt = 0; clock_.steady() < deadline; ++attempt) {
     // Storing finds out whether the command was done before. What failed to be stored looks; and what is not stored.
@@ -226,6 +233,7 @@ Task<Result<EventId>> Owner::append(RoomId id, Plan plan, Name name) {
       if (before) co_return *before;
     }
     MYELIN_CO_TRY(auto room, co_await this->room(id));
+    MYELIN_CO_TRY(auto plan, co_await planning());
     auto built = co_await build(room, plan);
     auto* staged = built ? std::get_if<StagedWrite>(&*built) : nullptr;
     if (staged == nullptr && attempt == 0) {

@@ -62,7 +62,12 @@ class Owner final : public Commands {
   // Says what to do on the room as it is now: an event to add, or the one that stands already. No I/O.
   using Step = std::variant<Draft, EventId, Missing>;
   using Plan = std::function<Result<Step>(const RoomState&)>;
+  // Reads what a plan needs beside the room: again whenever the room is, which is in memory before.
+  using Planning = std::function<Task<Result<Plan>>()>;
   Task<Result<EventId>> append(RoomId, Plan, Name);
+  Task<Result<EventId>> append(RoomId, Planning, Name);
+  Task<Result<Plan>> plan_to_send(std::shared_ptr<const SendEvent>);
+  Task<Result<Plan>> plan_to_join(JoinRoom);
   Task<Result<std::variant<StagedWrite, EventId>>> build(RoomStatePtr, const Plan&);
   Task<Result<EventId>> send_in_turn(SendEvent);
   Task<Result<EventId>> send_checked(SendEvent);

@@ -108,12 +108,12 @@ Result<void> check_parent(db::ReadTx& tx, const SendEvent& request, const Relati
 }
 
 // May the event be what it says of its parent? kDuplicateAnnotation, kUnknown. A read for annotations and threads only.
-Task<Result<void>> check_relation(db::Database& db, SendEvent request) {
-  auto relation = request.state_key ? std::nullopt : relation_of(request.content);
-  auto key = relation ? annotation_key(request.type, request.content) : std::nullopt;
+Task<Result<void>> check_relation(db::Database& db, std::shared_ptr<const SendEvent> request) {
+  auto relation = request->state_key ? std::nullopt : relation_of(request->content);
+  auto key = relation ? annotation_key(request->type, request->content) : std::nullopt;
   if (!key && !(relation && relation->type == kThread)) co_return Result<void>{};
   co_return co_await db.read([request, relation, key](db::ReadTx& tx) {
-    return key ? check_annotation(tx, request, *relation, *key) : check_parent(tx, request, *relation);
+    return key ? check_annotation(tx, *request, *relation, *key) : check_parent(tx, *request, *relation);
   });
 }
 
@@ -150,21 +150,25 @@ Task<Result<EventId>> Owner::send_in_turn(SendEvent request) {
 Task<Result<EventId>> Owner::send_checked(SendEvent request) {
   MYELIN_CO_TRY(auto invited, check_content(request));
   if (invited) MYELIN_CO_CHECK(check_invitable(*invited));
+  auto room = request.room;
+  Name name{request.transaction, request.command};
+  Planning planning = [this, shared = std::make_shared<const SendEvent>(std::move(request))] {
+    return plan_to_send(shared);
+  };
+  co_return co_await append(std::move(room), std::move(planning), std::move(name));
+}
+
+Task<Result<Owner::Plan>> Owner::plan_to_send(std::shared_ptr<const SendEvent> request) {
   auto refusal = co_await check_relation(db_, request);
   if (!refusal && refusal.error().code != Code::kDuplicateAnnotation && refusal.error().code != Code::kUnknown)
     co_return std::unexpected(std::move(refusal).error());
   std::optional<Target> target;
-  if (request.type == "m.room.redaction" && request.redacts && !request.state_key) {
-    MYELIN_CO_TRY(target, co_await redaction_target(db_, request.room, *request.redacts));
+  if (request->type == "m.room.redaction" && request->redacts && !request->state_key) {
+    MYELIN_CO_TRY(target, co_await redaction_target(db_, request->room, *request->redacts));
   }
-  auto room = request.room;
-  Name name{request.transaction, request.command};
-  co_return co_await append(
-      room,
-      [request = std::move(request), target = std::move(target), refusal](const RoomState& state) {
-        return plan_send(state, request, target, refusal);
-      },
-      std::move(name));
+  co_return [request = std::move(request), target = std::move(target), refusal](const RoomState& state) {
+    return plan_send(state, *request, target, refusal);
+  };
 }
 
 }  // namespace myelin::rooms
