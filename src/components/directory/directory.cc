@@ -22,7 +22,7 @@ class DirectoryImpl final : public Directory {
           [](const db::Row& row) { return RoomId::trusted(row.str(0)); }, alias.str());
     });
     if (!found) co_return std::unexpected(found.error());
-    if (!*found) co_return fail(Code::kNotFound, "there is no such room alias");
+    if (!*found) co_return no_such_alias();
     co_return Resolved{**found, {server_}};
   }
 
@@ -68,13 +68,16 @@ class DirectoryImpl final : public Directory {
           alias.str());
     });
     if (!found) co_return std::unexpected(found.error());
-    if (!*found) co_return fail(Code::kNotFound, "there is no such room alias");
+    if (!*found) co_return no_such_alias();
     if ((*found)->creator != user) {
       MYELIN_CO_TRY(bool may, co_await may_change_aliases((*found)->room, user));
       if (!may) co_return fail(Code::kForbidden, "only the alias's creator and the room's moderators may remove it");
     }
-    co_return co_await db_.write(
-        lane_of(alias.str()), [alias](db::Tx& tx) { tx.exec("DELETE FROM room_alias WHERE alias = $1", alias.str()); });
+    co_return co_await db_.write(lane_of(alias.str()), [alias, room = (*found)->room](db::Tx& tx) -> Result<void> {
+      int64_t removed = tx.exec("DELETE FROM room_alias WHERE alias = $1 AND room_id = $2", alias.str(), room.str());
+      if (removed == 0) return no_such_alias();
+      return {};
+    });
   }
 
   Task<Result<std::vector<RoomAlias>>> aliases(RoomId room) override {
@@ -127,6 +130,7 @@ class DirectoryImpl final : public Directory {
   }
 
  private:
+  static std::unexpected<Error> no_such_alias() { return fail(Code::kNotFound, "there is no such room alias"); }
   static std::unexpected<Error> taken() { return fail(Code::kRoomInUse, "this room alias is taken"); }
   ServerName server_;
   db::Database& db_;
