@@ -35,10 +35,12 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus& bus, work:
       nonce_key_(config_.registration_secret.value_or("")),
       tasks_(loop) {
   bus.follow({kUserOut, [this](const bus::Message& message) { heard(message); }, [this] { sessions_.forget_all(); }});
-  queues.declare({.name = std::string(kProfileQueue),
-                  .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
-  queues.declare({.name = std::string(kDeactivationQueue),
-                  .attempt = [this](work::Item item) { return leave_every_room(std::move(item)); }});
+  for (auto name : {kProfileQueue.first, kProfileQueue.again})
+    queues.declare({.name = std::string(name),
+                    .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
+  for (auto name : {kDeactivationQueue.first, kDeactivationQueue.again})
+    queues.declare(
+        {.name = std::string(name), .attempt = [this](work::Item item) { return leave_every_room(std::move(item)); }});
   queues.declare({.name = std::string(kDeviceQueue),
                   .attempt = [this](work::Item item) { return forget_device(std::move(item)); }});
 }

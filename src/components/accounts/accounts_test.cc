@@ -68,6 +68,10 @@ class AccountsTest : public OnBothDatabases {
     EXPECT_EQ(error_of(refused), Code::kUnknownToken);
     return refused.error().fields->at("soft_logout").as_bool();
   }
+  bool until(const std::function<bool()>& is_so) {
+    for (int i = 0; i < 1'000 && !is_so(); ++i) loop.run(sleep_for(std::chrono::milliseconds(5)));
+    return is_so();
+  }
   template <class Kind>
   size_t count_published() {
     size_t count = 0;
@@ -367,8 +371,33 @@ TEST_P(AccountsTest, ErasureIsAskedForAndPassedOn) {
   clock.advance(5);
   check(loop.run(accounts->deactivate(alice, true)));
   queues_->start();
-  for (int i = 0; i < 1'000 && rooms_.erased.empty(); ++i) loop.run(sleep_for(std::chrono::milliseconds(5)));
+  EXPECT_TRUE(until([&] { return !rooms_.erased.empty(); }));
   EXPECT_EQ(rooms_.erased, (std::map<UserId, Milliseconds>{{alice, clock.now()}}));
+}
+
+// A join was under way, or its COMMIT in doubt, when all rooms were seen to.
+TEST_P(AccountsTest, SpineRuleA12WhoJoinsLateIsSeenToAgain) {
+  sign_up("alice");
+  auto room = rooms_.add_room(RoomId::trusted("!late"));
+  queues_->start();
+  auto is_done = [&](std::string_view queue) {
+    return [this, queue] {
+      return value(loop.run(db_->read([queue](db::ReadTx& tx) {
+        return !tx.one("SELECT 1 FROM work WHERE queue = $1", [](const db::Row&) { return 1; }, queue);
+      })));
+    };
+  };
+  auto joins_between = [&](const RoomsQueue& queue) {
+    EXPECT_TRUE(until(is_done(queue.first)));
+    rooms_.join(room, alice, "alice");
+    queues_->retry_now(queue.again, alice.str());
+    EXPECT_TRUE(until(is_done(queue.again)));
+    return rooms_.member(room, alice);
+  };
+  check(loop.run(accounts->set_profile(alice, {"displayname", json::Value("Alice")})));
+  EXPECT_EQ(joins_between(kProfileQueue), (json::Object{{"membership", "join"}, {"displayname", "Alice"}}));
+  check(loop.run(accounts->deactivate(alice, true)));
+  EXPECT_EQ(joins_between(kDeactivationQueue), (json::Object{{"membership", "leave"}, {"displayname", ""}}));
 }
 
 TEST_P(AccountsTest, ProfilesHoldAnyFieldWithinLimits) {

@@ -62,14 +62,14 @@ Task<Result<void>> AccountsImpl::deactivate(UserId user, bool erase) {
     if (changed == 0) return no_such_user();
     auto hashes = erase_devices(tx, user, device_ids(tx, user));
     erase_account(tx, user);
-    work::enqueue(tx, kDeactivationQueue, user.str(), erase ? std::to_string(now) : "", now);
+    enqueue(tx, kDeactivationQueue, user, erase ? std::to_string(now) : "", now);
     return hashes;
   });
+  queues_.wake(kDeactivationQueue.first);  // also when nobody knows whether it is there
   if (!ended) co_return std::unexpected(ended.error());
   devices_ended(*ended);
   ++push_rules_stamp_;
   push_rules_.erase(user.str());
-  queues_.wake(kDeactivationQueue);
   co_return Result<void>{};
 }
 

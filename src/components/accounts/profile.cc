@@ -78,12 +78,11 @@ Task<Result<void>> AccountsImpl::set_profile(UserId user, ProfileChange change) 
     MYELIN_TRY(auto whole, read_profile(tx, user));
     if (json::serialize(whole).size() > kMaxProfile)
       return fail(Code::kProfileTooLarge, "a profile has at most 64 KiB");
-    if (propagated) work::enqueue(tx, kProfileQueue, user.str(), "", now);
+    if (propagated) enqueue(tx, kProfileQueue, user, "", now);
     return {};
   });
-  if (!set) co_return set;
-  if (propagated) queues_.wake(kProfileQueue);
-  co_return Result<void>{};
+  if (propagated) queues_.wake(kProfileQueue.first);  // also when nobody knows whether it is there
+  co_return set;
 }
 
 // Writes the profile as it is now into the user's member event of every room: running twice changes nothing.
