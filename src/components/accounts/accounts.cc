@@ -35,12 +35,13 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus& bus, work:
       nonce_key_(config_.registration_secret.value_or("")),
       tasks_(loop) {
   bus.follow({kUserOut, [this](const bus::Message& message) { heard(message); }, [this] { sessions_.forget_all(); }});
-  for (auto name : {kProfileQueue.first, kProfileQueue.again})
-    queues.declare({.name = std::string(name),
-                    .attempt = [this](work::Item item) { return propagate_profile(UserId::trusted(item.key)); }});
-  for (auto name : {kDeactivationQueue.first, kDeactivationQueue.again})
+  for (auto name : {kProfileQueue, kProfileAgainQueue})
     queues.declare(
-        {.name = std::string(name), .attempt = [this](work::Item item) { return leave_every_room(std::move(item)); }});
+        {.name = std::string(name), .attempt = [this](work::Item item) { return propagate_profile(std::move(item)); }});
+  queues.declare({.name = std::string(kDeactivationQueue),
+                  .attempt = [this](work::Item item) { return deactivation_step(std::move(item)); }});
+  queues.declare({.name = std::string(kDeactivationAgainQueue),
+                  .attempt = [this](work::Item item) { return leave_every_room(UserId::trusted(item.key)); }});
   queues.declare({.name = std::string(kDeviceQueue),
                   .attempt = [this](work::Item item) { return forget_device(std::move(item)); }});
 }

@@ -1,4 +1,6 @@
 // Profiles (client-server API, Profiles): any field, of which the display name and the avatar go into member events.
+#include <set>
+
 #include "components/accounts/accounts_impl.h"
 #include "components/accounts/tables.h"
 
@@ -24,6 +26,15 @@ Result<json::Object> read_profile(db::ReadTx& tx, const UserId& user) {
       },
       user.str());
   MYELIN_CHECK(bad);
+  return out;
+}
+
+std::set<int64_t> numbers_in(std::string_view array) {
+  std::set<int64_t> out;
+  auto value = json::parse(array);
+  if (value && value->is_array())
+    for (const auto& each : value->get_array())
+      if (each.is_int64()) out.insert(each.get_int64());
   return out;
 }
 
@@ -78,35 +89,43 @@ Task<Result<void>> AccountsImpl::set_profile(UserId user, ProfileChange change) 
     MYELIN_TRY(auto whole, read_profile(tx, user));
     if (json::serialize(whole).size() > kMaxProfile)
       return fail(Code::kProfileTooLarge, "a profile has at most 64 KiB");
-    if (propagated) enqueue(tx, kProfileQueue, user, "", now);
+    if (propagated) work::enqueue(tx, kProfileQueue, user.str(), "", now);
     return {};
   });
-  if (propagated) queues_.wake(kProfileQueue.first);  // also when nobody knows whether it is there
+  if (propagated) queues_.wake(kProfileQueue);  // also when nobody knows whether it is there
   co_return set;
 }
 
-// Writes the profile as it is now into the user's member event of every room: running twice changes nothing.
-Task<work::Outcome> AccountsImpl::propagate_profile(UserId user) {
+// Writes the profile as it is now into the user's member event of every room: running twice changes nothing. The second
+// time its body says which rooms are left out, as their name may have been changed there since: an array of numbers.
+Task<work::Outcome> AccountsImpl::propagate_profile(work::Item item) {
   work::Outcome again{.kind = work::Outcome::Kind::kRetry};
+  auto user = UserId::trusted(std::move(item.key));
   auto profile = co_await member_profile(user);
   auto memberships = co_await rooms_.queries().memberships(user);
   if (!profile || !memberships) {
     again.reason = (profile ? memberships.error() : profile.error()).message;
     co_return again;
   }
+  auto left_out = numbers_in(item.body);
+  json::Array done;
   for (const auto& entry : *memberships) {
-    if (entry.membership != rooms::Membership::kJoin) continue;
+    if (entry.membership != rooms::Membership::kJoin || left_out.contains(entry.room_no)) continue;
     rooms::ChangeMembership update{.room = entry.room,
                                    .sender = user,
                                    .target = user,
                                    .action = rooms::MembershipAction::kProfile,
                                    .profile = *profile};
     auto updated = co_await rooms_.commands().change_membership(std::move(update));
-    if (updated || http_status(updated.error().code) < 500) continue;  // left meanwhile, for instance
+    if (updated || http_status(updated.error().code) < 500) {  // left meanwhile, for instance
+      done.push_back(entry.room_no);
+      continue;
+    }
     again.reason = updated.error().message;
     co_return again;
   }
-  co_return work::Outcome{};
+  if (!item.body.empty()) co_return work::Outcome{};
+  co_return once_more(kProfileAgainQueue, user, json::serialize(done));
 }
 
 }  // namespace myelin::accounts

@@ -9,12 +9,6 @@ void publish(db::Tx& tx, const UserId& user, decltype(UserOut::what) what) {
   tx.publish(kUserOut.name, bus::partition_of(user.str()), encode(UserOut{user, std::move(what)}));
 }
 
-void enqueue(db::Tx& tx, const RoomsQueue& queue, const UserId& user, std::string_view body, Milliseconds now) {
-  constexpr Milliseconds kLongestJoin = 15'000;  // until it is done, or cannot be done any more
-  work::enqueue(tx, queue.first, user.str(), body, now);
-  work::enqueue(tx, queue.again, user.str(), body, now, kLongestJoin);
-}
-
 std::vector<std::string> device_ids(db::ReadTx& tx, const UserId& user) {
   return tx.all(
       "SELECT device_id FROM device WHERE user_id = $1", [](const db::Row& row) { return row.str(0); }, user.str());

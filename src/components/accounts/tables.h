@@ -8,15 +8,11 @@
 
 namespace myelin::accounts {
 
-inline constexpr std::string_view kDeviceQueue = "ended device";
-// What is done in all rooms of a user is done again after a while: the first time misses a room that its user is about
-// to join, or whose join is in doubt (docs/spine.md, rule A12).
-struct RoomsQueue {
-  std::string_view first, again;
-};
-inline constexpr RoomsQueue kProfileQueue{"profile", "profile again"};
-inline constexpr RoomsQueue kDeactivationQueue{"deactivation", "deactivation again"};
-void enqueue(db::Tx&, const RoomsQueue&, const UserId&, std::string_view body, Milliseconds now);
+inline constexpr std::string_view kProfileQueue = "profile", kDeactivationQueue = "deactivation",
+                                  kDeviceQueue = "ended device";
+// What is done in all rooms of a user is done once more after a while: the first time misses a room that its user is
+// about to join, or whose join is in doubt (docs/spine.md, rule A12).
+inline constexpr std::string_view kProfileAgainQueue = "profile again", kDeactivationAgainQueue = "deactivation again";
 
 void publish(db::Tx&, const UserId&, decltype(UserOut::what));
 // Deletes the devices with their tokens, tells of it, and leaves what other components keep of them to kDeviceQueue.
