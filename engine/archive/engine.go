@@ -154,10 +154,10 @@ func result(err error) C.int {
 	return 0
 }
 
-// plain is without the client's "nats: ", as what it stands in says so. Nothing is kept for a lost connection, so a full
+// plain is in our words, and without the client's "nats: ", as what it stands in says so. Nothing is kept for a lost connection, so a full
 // buffer means that there is none.
 var plain = strings.NewReplacer(nats.ErrReconnectBufExceeded.Error(), "not connected",
-	context.DeadlineExceeded.Error(), "JetStream does not answer", "nats: ", "").Replace
+	context.DeadlineExceeded.Error(), "it does not answer", "nats: ", "").Replace
 
 func text(err error) *C.char { return C.CString(plain(err.Error())) }
 

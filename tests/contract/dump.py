@@ -3,8 +3,8 @@ import hashlib
 
 # Not what a request asked for: leases, cursors, when a device was last seen, sessions of authentication, probes.
 PASSING = {"lease", "cursor", "outbox", "uia_session", "schema_version"}
-FORGOTTEN = {"spent_nonce"}  # when they are too old, at any time: only what is added is a difference
-PASSING_COLUMNS = {"last_seen_ip", "last_seen_ts", "probed_at"}
+FORGOTTEN = {"spent_nonce", "work"}  # when they are too old or done, at any time: only what is added is a difference
+PASSING_COLUMNS = {"last_seen_ip", "last_seen_ts", "probed_at", "holder", "lease_until"}
 
 
 class Dump:

@@ -38,10 +38,9 @@ AccountsImpl::AccountsImpl(Config config, db::Database& db, bus::Bus& bus, work:
   for (auto name : {kProfileQueue, kProfileAgainQueue})
     queues.declare(
         {.name = std::string(name), .attempt = [this](work::Item item) { return propagate_profile(std::move(item)); }});
-  queues.declare({.name = std::string(kDeactivationQueue),
-                  .attempt = [this](work::Item item) { return deactivation_step(std::move(item)); }});
-  queues.declare({.name = std::string(kDeactivationAgainQueue),
-                  .attempt = [this](work::Item item) { return leave_every_room(UserId::trusted(item.key)); }});
+  for (auto name : {kDeactivationQueue, kDeactivationAgainQueue})
+    queues.declare(
+        {.name = std::string(name), .attempt = [this](work::Item item) { return leave_every_room(std::move(item)); }});
   queues.declare({.name = std::string(kDeviceQueue),
                   .attempt = [this](work::Item item) { return forget_device(std::move(item)); }});
 }

@@ -74,10 +74,10 @@ class AccountsImpl final : public Accounts {
   Task<Result<std::optional<std::string>>> run_stage(const UiaRequest&, const json::Object& auth);
 
   Task<work::Outcome> propagate_profile(work::Item);
-  Task<work::Outcome> deactivation_step(work::Item);  // erases, and leaves every room
-  Task<work::Outcome> leave_every_room(UserId);
-  work::Outcome once_more(std::string_view queue, const UserId&, std::string body) const;  // it is done, for now
-  Task<work::Outcome> forget_device(work::Item);                                           // of erase_devices()
+  Task<work::Outcome> leave_every_room(work::Item);  // and erases
+  // `as`: where the member event holds this profile.
+  Task<Result<std::vector<RoomId>>> joined_rooms(UserId, std::optional<rooms::MemberProfile> as);
+  Task<work::Outcome> forget_device(work::Item);  // of erase_devices()
   void heard(const bus::Message&);
   void devices_ended(const std::vector<std::string>& token_hashes);
   Task<> keep_house();  // writes what LastSeen holds and deletes what has expired, again and again

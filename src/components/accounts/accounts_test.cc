@@ -395,7 +395,7 @@ TEST_P(AccountsTest, SpineRuleA12WhoJoinsLateIsSeenToAgain) {
   check(loop.run(accounts->set_profile(alice, {"displayname", json::Value("Alice")})));
   EXPECT_TRUE(until([&] { return is_done(kProfileQueue); }));
   EXPECT_EQ(rooms_.member(early, alice).at("displayname"), "Alice");
-  rooms_.join(early, alice, "Al, here");  // so named by the user
+  rooms_.join(early, alice, "Al, here");  // so named by the user since
   joins_between(kProfileQueue, kProfileAgainQueue);
   EXPECT_EQ(rooms_.member(late, alice).at("displayname"), "Alice");
   EXPECT_EQ(rooms_.member(early, alice).at("displayname"), "Al, here");

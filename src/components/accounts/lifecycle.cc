@@ -63,6 +63,7 @@ Task<Result<void>> AccountsImpl::deactivate(UserId user, bool erase) {
     auto hashes = erase_devices(tx, user, device_ids(tx, user));
     erase_account(tx, user);
     work::enqueue(tx, kDeactivationQueue, user.str(), erase ? std::to_string(now) : "", now);
+    work::enqueue(tx, kDeactivationAgainQueue, user.str(), "", now, kLongestJoin);
     return hashes;
   });
   queues_.wake(kDeactivationQueue);  // also when nobody knows whether it is there
@@ -71,15 +72,6 @@ Task<Result<void>> AccountsImpl::deactivate(UserId user, bool erase) {
   ++push_rules_stamp_;
   push_rules_.erase(user.str());
   co_return Result<void>{};
-}
-
-work::Outcome AccountsImpl::once_more(std::string_view queue, const UserId& user, std::string body) const {
-  constexpr Milliseconds kLongestJoin = 15'000;  // until it is done, or cannot be done any more
-  auto write = [queue, user, body = std::move(body), now = clock_.now()](db::Tx& tx) {
-    work::enqueue(tx, queue, user.str(), body, now, kLongestJoin);
-    return Result<void>{};
-  };
-  return {.write = std::move(write)};
 }
 
 void AccountsImpl::devices_ended(const std::vector<std::string>& token_hashes) {
@@ -95,19 +87,16 @@ Task<work::Outcome> AccountsImpl::forget_device(work::Item item) {
 }
 
 // Its body: when the user asked for erasure, in ms; empty when they did not.
-Task<work::Outcome> AccountsImpl::deactivation_step(work::Item item) {
+Task<work::Outcome> AccountsImpl::leave_every_room(work::Item item) {
+  work::Outcome again{.kind = work::Outcome::Kind::kRetry};
   auto user = UserId::trusted(std::move(item.key));
   if (!item.body.empty()) {
     auto erased = co_await rooms_.commands().erase(user, std::stoll(item.body));
-    if (!erased) co_return work::Outcome{.kind = work::Outcome::Kind::kRetry, .reason = erased.error().message};
+    if (!erased) {
+      again.reason = erased.error().message;
+      co_return again;
+    }
   }
-  auto left = co_await leave_every_room(user);
-  if (left.kind != work::Outcome::Kind::kDone) co_return left;
-  co_return once_more(kDeactivationAgainQueue, user, "");
-}
-
-Task<work::Outcome> AccountsImpl::leave_every_room(UserId user) {
-  work::Outcome again{.kind = work::Outcome::Kind::kRetry};
   auto memberships = co_await rooms_.queries().memberships(user);
   if (!memberships) {
     again.reason = memberships.error().message;

@@ -1,6 +1,4 @@
 // Profiles (client-server API, Profiles): any field, of which the display name and the avatar go into member events.
-#include <set>
-
 #include "components/accounts/accounts_impl.h"
 #include "components/accounts/tables.h"
 
@@ -29,19 +27,17 @@ Result<json::Object> read_profile(db::ReadTx& tx, const UserId& user) {
   return out;
 }
 
-std::set<int64_t> numbers_in(std::string_view array) {
-  std::set<int64_t> out;
-  auto value = json::parse(array);
-  if (value && value->is_array())
-    for (const auto& each : value->get_array())
-      if (each.is_int64()) out.insert(each.get_int64());
-  return out;
-}
-
 rooms::MemberProfile to_member_profile(const json::Object& fields) {
   rooms::MemberProfile out;
   if (auto name = json::string_at(fields, "displayname")) out.displayname = *name;
   if (auto avatar = json::string_at(fields, "avatar_url")) out.avatar_url = *avatar;
+  return out;
+}
+
+json::Object to_fields(const rooms::MemberProfile& profile) {
+  json::Object out;
+  if (profile.displayname) out["displayname"] = *profile.displayname;
+  if (profile.avatar_url) out["avatar_url"] = *profile.avatar_url;
   return out;
 }
 
@@ -79,6 +75,7 @@ Task<Result<void>> AccountsImpl::set_profile(UserId user, ProfileChange change) 
         "UPDATE account SET profile_version = profile_version + 1 WHERE user_id = $1 AND deactivated_at IS NULL",
         user.str());
     if (known == 0) return fail(Code::kNotFound, "there is no such user");
+    MYELIN_TRY(auto former, read_profile(tx, user));
     if (change.value)
       tx.exec(
           "INSERT INTO profile (user_id, field, value) VALUES ($1, $2, $3) ON CONFLICT (user_id, field) DO UPDATE SET "
@@ -89,43 +86,52 @@ Task<Result<void>> AccountsImpl::set_profile(UserId user, ProfileChange change) 
     MYELIN_TRY(auto whole, read_profile(tx, user));
     if (json::serialize(whole).size() > kMaxProfile)
       return fail(Code::kProfileTooLarge, "a profile has at most 64 KiB");
-    if (propagated) work::enqueue(tx, kProfileQueue, user.str(), "", now);
+    if (!propagated) return {};
+    work::enqueue(tx, kProfileQueue, user.str(), "", now);
+    work::enqueue(tx, kProfileAgainQueue, user.str(), json::serialize(to_fields(to_member_profile(former))), now,
+                  kLongestJoin);
     return {};
   });
   if (propagated) queues_.wake(kProfileQueue);  // also when nobody knows whether it is there
   co_return set;
 }
 
-// Writes the profile as it is now into the user's member event of every room: running twice changes nothing. The second
-// time its body says which rooms are left out, as their name may have been changed there since: an array of numbers.
+// Writes the profile as it is now into the user's member event of every room: running twice changes nothing. With a
+// body only where it is still the profile that the body holds.
 Task<work::Outcome> AccountsImpl::propagate_profile(work::Item item) {
   work::Outcome again{.kind = work::Outcome::Kind::kRetry};
   auto user = UserId::trusted(std::move(item.key));
+  std::optional<rooms::MemberProfile> former;
+  if (auto fields = json::parse_object(item.body)) former = to_member_profile(*fields);
   auto profile = co_await member_profile(user);
-  auto memberships = co_await rooms_.queries().memberships(user);
-  if (!profile || !memberships) {
-    again.reason = (profile ? memberships.error() : profile.error()).message;
+  auto rooms = co_await joined_rooms(user, former);
+  if (!profile || !rooms) {
+    again.reason = (profile ? rooms.error() : profile.error()).message;
     co_return again;
   }
-  auto left_out = numbers_in(item.body);
-  json::Array done;
-  for (const auto& entry : *memberships) {
-    if (entry.membership != rooms::Membership::kJoin || left_out.contains(entry.room_no)) continue;
-    rooms::ChangeMembership update{.room = entry.room,
-                                   .sender = user,
-                                   .target = user,
-                                   .action = rooms::MembershipAction::kProfile,
-                                   .profile = *profile};
+  if (former == *profile) co_return work::Outcome{};  // changed back since
+  for (const auto& room : *rooms) {
+    rooms::ChangeMembership update{
+        .room = room, .sender = user, .target = user, .action = rooms::MembershipAction::kProfile, .profile = *profile};
     auto updated = co_await rooms_.commands().change_membership(std::move(update));
-    if (updated || http_status(updated.error().code) < 500) {  // left meanwhile, for instance
-      done.push_back(entry.room_no);
-      continue;
-    }
+    if (updated || http_status(updated.error().code) < 500) continue;  // left meanwhile, for instance
     again.reason = updated.error().message;
     co_return again;
   }
-  if (!item.body.empty()) co_return work::Outcome{};
-  co_return once_more(kProfileAgainQueue, user, json::serialize(done));
+  co_return work::Outcome{};
+}
+
+Task<Result<std::vector<RoomId>>> AccountsImpl::joined_rooms(UserId user, std::optional<rooms::MemberProfile> as) {
+  MYELIN_CO_TRY(auto joined, co_await rooms_.queries().memberships(user));
+  std::erase_if(joined, [](const auto& each) { return each.membership != rooms::Membership::kJoin; });
+  std::vector<rooms::EventRef> refs;
+  for (const auto& each : joined)
+    if (as) refs.push_back(each.ref);
+  MYELIN_CO_TRY(auto events, co_await rooms_.queries().events(std::move(refs)));
+  std::vector<RoomId> out;
+  for (size_t i = 0; i < joined.size(); ++i)
+    if (!as || to_member_profile(events.at(i)->event->content()) == *as) out.push_back(joined[i].room);
+  co_return out;
 }
 
 }  // namespace myelin::accounts

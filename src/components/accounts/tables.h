@@ -13,6 +13,7 @@ inline constexpr std::string_view kProfileQueue = "profile", kDeactivationQueue 
 // What is done in all rooms of a user is done once more after a while: the first time misses a room that its user is
 // about to join, or whose join is in doubt (docs/spine.md, rule A12).
 inline constexpr std::string_view kProfileAgainQueue = "profile again", kDeactivationAgainQueue = "deactivation again";
+inline constexpr Milliseconds kLongestJoin = 30'000;  // as a rule it is done by then, or cannot be done any more
 
 void publish(db::Tx&, const UserId&, decltype(UserOut::what));
 // Deletes the devices with their tokens, tells of it, and leaves what other components keep of them to kDeviceQueue.

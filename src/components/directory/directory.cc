@@ -73,8 +73,9 @@ class DirectoryImpl final : public Directory {
       MYELIN_CO_TRY(bool may, co_await may_change_aliases((*found)->room, user));
       if (!may) co_return fail(Code::kForbidden, "only the alias's creator and the room's moderators may remove it");
     }
-    co_return co_await db_.write(lane_of(alias.str()), [alias, room = (*found)->room](db::Tx& tx) -> Result<void> {
-      int64_t removed = tx.exec("DELETE FROM room_alias WHERE alias = $1 AND room_id = $2", alias.str(), room.str());
+    co_return co_await db_.write(lane_of(alias.str()), [alias, found = **found](db::Tx& tx) -> Result<void> {
+      int64_t removed = tx.exec("DELETE FROM room_alias WHERE alias = $1 AND room_id = $2 AND creator = $3",
+                                alias.str(), found.room.str(), found.creator.str());
       if (removed == 0) return no_such_alias();
       return {};
     });

@@ -73,6 +73,7 @@ struct SendEvent {
 };
 struct MemberProfile {
   std::optional<std::string> displayname{}, avatar_url{};
+  bool operator==(const MemberProfile&) const = default;
 };
 struct CreateRoom {  // POST /createRoom, checked for types by the api
   UserId creator;

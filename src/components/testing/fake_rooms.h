@@ -115,19 +115,34 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   }
   std::set<rooms::EventRef> hidden;  // by history visibility, from everybody
 
+  Task<Result<std::vector<rooms::RoomMembership>>> memberships(UserId user) override {
+    std::vector<rooms::RoomMembership> out;
+    for (size_t i = 0; i < rooms_.size(); ++i)
+      if (auto it = rooms_[i].members.find(user); it != rooms_[i].members.end())
+        out.push_back({static_cast<uint32_t>(i + 1), rooms_[i].id, it->second,
+                       rooms_[i].states.back().at({"m.room.member", user.str()}), false});
+    co_return out;
+  }
+  // To leave, or to have another profile.
+  Task<Result<EventId>> change_membership(rooms::ChangeMembership change) override {
+    auto room_no = (co_await room(change.room)).value().room_no;
+    bool leaves = change.action == rooms::MembershipAction::kLeave;
+    json::Object content{{"membership", leaves ? "leave" : "join"},
+                         {"displayname", change.profile.displayname.value_or("")}};
+    auto event = add(room_no, "$change", change.sender, "m.room.member", std::move(content), change.target.str());
+    co_return event->event->event_id();
+  }
+  json::Object member(uint32_t room_no, const UserId& user) const {
+    const auto& room = rooms_.at(room_no - 1);
+    return room.events.at(room.states.back().at({"m.room.member", user.str()}).event - 1)->event->content();
+  }
+
   // ---- not needed by any test so far
   Task<Result<std::vector<rooms::StateEntry>>> state(uint32_t, StateRoot) override { co_return none(); }
   Task<Result<std::vector<rooms::StateChange>>> diff(uint32_t, StateRoot, StateRoot) override { co_return none(); }
   Task<Result<StateRoot>> current_root(uint32_t) override { co_return none(); }
   Task<Result<StateRoot>> root_before(rooms::EventRef) override { co_return none(); }
   Task<Result<std::optional<rooms::EventRef>>> last_left(uint32_t, UserId) override { co_return none(); }
-  Task<Result<std::vector<rooms::RoomMembership>>> memberships(UserId user) override {
-    std::vector<rooms::RoomMembership> out;
-    for (size_t i = 0; i < rooms_.size(); ++i)
-      if (auto it = rooms_[i].members.find(user); it != rooms_[i].members.end())
-        out.push_back({static_cast<uint32_t>(i + 1), rooms_[i].id, it->second, {}, false});
-    co_return out;
-  }
   Task<Result<std::vector<UserId>>> users_sharing_a_room(UserId) override { co_return none(); }
   Task<Result<std::vector<bool>>> visible(std::vector<rooms::EventRef>, rooms::Viewer) override { co_return none(); }
   Task<Result<std::vector<rooms::Relations>>> relations(std::vector<rooms::EventRef> refs, rooms::Viewer) override {
@@ -144,18 +159,6 @@ class FakeRooms final : public rooms::Rooms, public rooms::Queries, public rooms
   Task<Result<EventId>> send(rooms::SendEvent) override { co_return none(); }
   Task<Result<RoomId>> create(rooms::CreateRoom) override { co_return none(); }
   Task<Result<EventId>> join(rooms::JoinRoom) override { co_return none(); }
-  Task<Result<EventId>> change_membership(rooms::ChangeMembership change) override {
-    auto room_no = (co_await room(change.room)).value().room_no;
-    bool leaves = change.action == rooms::MembershipAction::kLeave;
-    json::Object content{{"membership", leaves ? "leave" : "join"},
-                         {"displayname", change.profile.displayname.value_or("")}};
-    auto event = add(room_no, "$change", change.sender, "m.room.member", std::move(content), change.target.str());
-    co_return event->event->event_id();
-  }
-  json::Object member(uint32_t room_no, const UserId& user) const {
-    const auto& room = rooms_.at(room_no - 1);
-    return room.events.at(room.states.back().at({"m.room.member", user.str()}).event - 1)->event->content();
-  }
   Task<Result<void>> forget(RoomId, UserId) override { co_return none(); }
   Task<Result<void>> erase(UserId user, Milliseconds at) override {
     erased[user] = at;

@@ -257,9 +257,9 @@ std::optional<GroupCommit::End> GroupCommit::run_closures(std::vector<Entry>& en
   return std::nullopt;
 }
 
-// Nothing has been asked since some closure wrote, nor will be: its statements would travel with COMMIT, and lock their
-// rows only when they arrive, which may be after COMMIT was given up (rule A12) and another process has written them.
-// What has a fence holds its head's row.
+// Perhaps nothing has been asked since a closure wrote, nor will be: its statements would travel with COMMIT, and lock
+// their rows only when they arrive, which may be after COMMIT was given up (rule A12) and another process has written
+// them. What has a fence holds its head's row.
 bool GroupCommit::is_blind(const std::vector<Entry>& entries) {
   bool asks = std::ranges::any_of(entries, [](const Entry& e) { return !e.positions.empty() || !e.rows.empty(); });
   return !asks && std::ranges::any_of(entries, [](const Entry& e) { return e.succeeded() && !e.job.options.fence; });
