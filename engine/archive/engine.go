@@ -154,8 +154,8 @@ func result(err error) C.int {
 	return 0
 }
 
-// plain is in our words, and without the client's "nats: ", as what it stands in says so. Nothing is kept for a lost connection, so a full
-// buffer means that there is none.
+// plain is in our words, and without the client's "nats: ", as what it stands in says so. Nothing is kept for a lost
+// connection, so a full buffer means that there is none.
 var plain = strings.NewReplacer(nats.ErrReconnectBufExceeded.Error(), "not connected",
 	context.DeadlineExceeded.Error(), "it does not answer", "nats: ", "").Replace
 

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import database
+from dump import SECOND_RUNS
 
 SECRET = "contract"
 
@@ -62,7 +63,7 @@ class Server:
         deadline = time.monotonic() + 60
         while self.database.rows("SELECT 1 FROM outbox_head h JOIN cursor c ON c.topic = h.topic AND c.partition = "
                                  "h.partition WHERE c.seq < h.next_seq - 1 UNION ALL "
-                                 "SELECT 1 FROM work WHERE queue <> 'push' AND queue NOT LIKE '% again' LIMIT 1"):
+                                 f"SELECT 1 FROM work WHERE queue <> 'push' AND NOT {SECOND_RUNS} LIMIT 1"):
             if time.monotonic() > deadline:
                 raise RuntimeError("the consumers do not catch up")
             time.sleep(0.002)

@@ -18,6 +18,14 @@ class Memberships : public ::testing::Test {
     json::Array allow{json::Object{{"type", "m.room_membership"}, {"room_id", allowed}}};
     world.set(where, world.alice, "m.room.join_rules", {{"join_rule", "restricted"}, {"allow", std::move(allow)}});
   }
+  // The closed room, to members of the other one: bob, and carol, who is not in it yet.
+  void let_bob_in_and_restrict() {
+    world.join(room, world.bob);
+    world.join(room, world.carol);
+    world.change(closed, world.alice, world.bob, Action::kInvite);
+    world.join(closed, world.bob);
+    restrict(closed, room.str());
+  }
 };
 
 TEST_F(Memberships, PublicRoomsLetEverybodyIn) {
@@ -150,22 +158,14 @@ TEST_F(Memberships, RestrictedRoomsAskForAMemberOfAnother) {
 }
 
 TEST_F(Memberships, AnyMemberAuthorisesWhereAnyMemberMayInvite) {
-  world.join(room, world.bob);
-  world.join(room, world.carol);
-  world.change(closed, world.alice, world.bob, Action::kInvite);
-  world.join(closed, world.bob);
-  restrict(closed, room.str());
+  let_bob_in_and_restrict();
   world.leave(closed, world.alice);
   auto join = world.event(closed, world.join(closed, world.carol));
   EXPECT_EQ(json::string_at(join->event->content(), "join_authorised_via_users_server"), world.bob.str());
 }
 
 TEST_F(Memberships, WhoIsAboutToLeaveAuthorisesNobody) {
-  world.join(room, world.bob);
-  world.join(room, world.carol);
-  world.change(closed, world.alice, world.bob, Action::kInvite);
-  world.join(closed, world.bob);
-  restrict(closed, room.str());
+  let_bob_in_and_restrict();
   std::vector<Task<Result<EventId>>> tasks;
   tasks.push_back(world.rooms->commands().change_membership({closed, world.alice, world.alice, Action::kLeave}));
   tasks.push_back(world.rooms->commands().join({closed, world.carol, {}}));
