@@ -96,5 +96,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (put_push_rule(edited, PushRuleKind::kContent, "new", {{"actions", json::Array()}, {"pattern", "x"}}) &&
       !find_push_rule(edited, PushRuleKind::kContent, "new"))
     std::abort();
+
+  // What was accepted can be read again.
+  auto stored = default_push_rules(context.user);
+  for (auto kind : {PushRuleKind::kOverride, PushRuleKind::kRoom})
+    if (put_push_rule(stored, kind, "new", *rules) && json::parse_object(json::serialize(stored)) != stored)
+      std::abort();
   return 0;
 }

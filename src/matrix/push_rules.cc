@@ -46,13 +46,13 @@ class Subject {
     }
     return value;
   }
-  // The string there in lower case. Ids that the event itself may not carry are known all the same.
-  std::optional<std::string> folded_string_at(const Path& path) const {
-    if (path.size() == 1 && path[0] == "room_id") return fold_case(event.room_id().str());
-    if (path.size() == 1 && path[0] == "event_id") return fold_case(event.event_id().str());
+  // The string there. Ids that the event itself may not carry are known all the same.
+  std::optional<std::string_view> string_at(const Path& path) const {
+    if (path.size() == 1 && path[0] == "room_id") return event.room_id().str();
+    if (path.size() == 1 && path[0] == "event_id") return event.event_id().str();
     auto value = at(path);
     if (!value || !value->is_string()) return std::nullopt;
-    return fold_case(value->get_string());
+    return std::string_view(value->get_string());
   }
   const std::optional<std::string>& folded_body() {
     if (!body_read_) {
@@ -78,8 +78,8 @@ struct EventMatch {
       auto& text = subject.folded_body();
       return text && glob.matches_words(*text);
     }
-    auto text = subject.folded_string_at(path);
-    return text && glob.matches(*text);
+    auto text = subject.string_at(path);
+    return text && glob.matches(fold_case(*text));
   }
 };
 
@@ -91,6 +91,7 @@ struct PropertyIs {
   Path path;
   json::Value wanted;
   bool holds(Subject& subject) const {
+    if (wanted.is_string()) return subject.string_at(path) == std::string_view(wanted.get_string());
     auto value = subject.at(path);
     return value && value->kind() == wanted.kind() && *value == wanted;
   }
@@ -110,7 +111,7 @@ struct PropertyContains {
 };
 
 struct ContainsDisplayName {
-  static constexpr size_t kMaxNameBytes = 256;  // a longer one is nobody's name
+  static constexpr size_t kMaxNameBytes = 1024;  // a longer one is nobody's name: servers allow 256 characters
   bool holds(Subject& subject) const {
     auto& name = subject.context.display_name;
     auto& body = subject.folded_body();

@@ -47,6 +47,9 @@ json::Object default_push_rules(const UserId&);
 // and none that is no longer predefined.
 json::Object with_default_push_rules(const json::Object& stored, const UserId&);
 
+// For caches, in bytes: those of a user who changed little count the same.
+size_t push_rules_weight(const json::Object& content);
+
 // ---- edits. Those of /pushrules/global/{kind}/{ruleId}.
 
 enum class PushRuleKind : uint8_t { kOverride, kContent, kRoom, kSender, kUnderride };
@@ -55,12 +58,14 @@ std::string_view name_of(PushRuleKind);
 
 inline constexpr size_t kMaxRoomAndSenderRules = 3000;
 inline constexpr size_t kMaxOtherRuleBytes = 65536;  // JSON of the user's own override, content and underride rules
+inline constexpr size_t kMaxActionsBytes = 4096;     // JSON of one rule's actions, a predefined one's too
+inline constexpr size_t kMaxPushRulesBytes = 512 * 1024;  // JSON of the whole content
 
 Result<const json::Object*> find_push_rule(const json::Object& content, PushRuleKind,
                                            std::string_view rule_id);  // kNotFound
 // Adds the rule, or changes it. `before` wins over `after`; a new rule without them becomes the first of the user's
-// own. kInvalidParam (id), kBadJson (body), kUnknown (no such `before` or `after`), kTooLarge. On an error `content` is
-// as it was.
+// own. kInvalidParam (id), kBadJson (body; or the content would be deeper than kMaxBodyDepth), kUnknown (no such
+// `before` or `after`), kTooLarge. On an error `content` is as it was.
 struct PushRulePlace {
   std::optional<std::string> before{}, after{};
 };
@@ -71,6 +76,6 @@ Result<void> delete_push_rule(json::Object& content, PushRuleKind,
 Result<void> enable_push_rule(json::Object& content, PushRuleKind, std::string_view rule_id,
                               bool enabled);  // kNotFound
 Result<void> set_push_rule_actions(json::Object& content, PushRuleKind, std::string_view rule_id,
-                                   const json::Value& actions);  // kNotFound, kBadJson
+                                   const json::Value& actions);  // kNotFound, kBadJson, kTooLarge
 
 }  // namespace myelin

@@ -101,6 +101,7 @@ Result<json::Array> checked_actions(const json::Value* actions) {
     if (action != "notify" && !historical && !(tweak && json::string_at(*tweak, "set_tweak")))
       return fail(Code::kBadJson, "actions has an unknown action");
   }
+  if (json::serialize(*list).size() > kMaxActionsBytes) return fail(Code::kTooLarge, "actions is too large");
   return *list;
 }
 
@@ -124,7 +125,9 @@ Result<json::Object> checked_rule(PushRuleKind kind, std::string_view id, const 
   return rule;
 }
 
-Result<void> check_size(const json::Object& content) {
+// What was edited is read again for every event of the user's rooms, so it stays of a size and depth that may be read.
+Result<void> check_bounds(const json::Object& content) {
+  if (json::is_deeper_than(json::kMaxBodyDepth, content)) return fail(Code::kBadJson, "the rule is nested too deeply");
   size_t plain = 0, bytes = 0;
   for (auto name : kKinds) {
     auto list = json::array_at(content.at("global").as_object(), name);
@@ -137,7 +140,9 @@ Result<void> check_size(const json::Object& content) {
         bytes += json::serialize(rule).size();
     }
   }
-  if (plain > kMaxRoomAndSenderRules || bytes > kMaxOtherRuleBytes) return fail(Code::kTooLarge, "too many push rules");
+  if (plain > kMaxRoomAndSenderRules || bytes > kMaxOtherRuleBytes ||
+      json::serialize(content).size() > kMaxPushRulesBytes)
+    return fail(Code::kTooLarge, "too many push rules");
   return {};
 }
 
@@ -201,6 +206,10 @@ json::Object with_default_push_rules(const json::Object& stored, const UserId& u
   return out;
 }
 
+size_t push_rules_weight(const json::Object& content) {
+  return std::max<size_t>(8'192, json::serialize(content).size());
+}
+
 Result<const json::Object*> find_push_rule(const json::Object& content, PushRuleKind kind, std::string_view rule_id) {
   auto global = json::object_at(content, "global");
   auto list = global ? json::array_at(*global, name_of(kind)) : nullptr;
@@ -227,7 +236,7 @@ Result<void> put_push_rule(json::Object& content, PushRuleKind kind, std::string
     MYELIN_TRY(size_t index, place_of(list, place));
     list.insert(list.begin() + index, std::move(rule));
   }
-  MYELIN_CHECK(check_size(changed));
+  MYELIN_CHECK(check_bounds(changed));
   content = std::move(changed);
   return {};
 }
@@ -252,7 +261,7 @@ Result<void> set_push_rule_actions(json::Object& content, PushRuleKind kind, std
   json::Object changed = content;
   MYELIN_TRY(auto rule, rule_at(changed, kind, rule_id));
   MYELIN_TRY((*rule)["actions"], checked_actions(&actions));
-  MYELIN_CHECK(check_size(changed));
+  MYELIN_CHECK(check_bounds(changed));
   content = std::move(changed);
   return {};
 }

@@ -223,6 +223,14 @@ TEST(PushConditions, EventPropertyIs) {
                     c.event),
               c.matches)
         << c.value << " " << c.event;
+  // Ids that the event may not carry itself.
+  auto event = make_event("{}");
+  for (auto [key, id] : {std::pair("event_id", event->event_id().str()), {"room_id", event->room_id().str()}}) {
+    json::Object condition{{"kind", "event_property_is"}, {"key", key}, {"value", id}};
+    EXPECT_TRUE(holds(json::serialize(condition), "{}")) << key;
+    condition["value"] = id + "x";
+    EXPECT_FALSE(holds(json::serialize(condition), "{}")) << key;
+  }
 }
 
 TEST(PushConditions, EventPropertyContains) {
@@ -252,6 +260,8 @@ TEST(PushConditions, ContainsDisplayName) {
   EXPECT_FALSE(says("hi bobby"));  // no wildcard
   c.display_name = "Élodie";
   EXPECT_TRUE(says("salut, élodie."));
+  for (int i = 0; i < 80; ++i) c.display_name += "字";
+  EXPECT_TRUE(says("salut, " + c.display_name)) << "256 bytes and more";
   EXPECT_FALSE(holds(condition, R"({"content":{"body":5}})", c));
 }
 
@@ -447,6 +457,37 @@ TEST(PushRuleEdits, AreCapped) {
         json::Object{{"rule_id", "!" + std::to_string(i) + ":x"}, {"default", false}, {"actions", json::Array()}});
   EXPECT_EQ(put_push_rule(rules, PushRuleKind::kSender, "@a:x", body(R"({"actions":[]})")).error().code,
             Code::kTooLarge);
+}
+
+TEST(PushRuleEdits, WhatIsAcceptedCanBeReadAgain) {
+  auto tweak = [](json::Value value) {
+    return json::Value(json::Object{{"set_tweak", "x"}, {"value", std::move(value)}});
+  };
+  auto deep = [&](size_t depth) { return tweak(*json::parse(std::string(depth, '[') + std::string(depth, ']'))); };
+  auto rules = user_rules();
+  auto put = [&](PushRuleKind kind, std::string_view id, json::Value action) {
+    return put_push_rule(rules, kind, id, {{"actions", json::Array{std::move(action)}}});
+  };
+  auto set = [&](json::Value action) {
+    return set_push_rule_actions(rules, PushRuleKind::kOverride, ".m.rule.master", json::Array{std::move(action)});
+  };
+  constexpr size_t kAround = 6;  // content, global, a kind, a rule, actions, the action
+  auto refused = deep(json::kMaxBodyDepth - kAround + 1);
+  EXPECT_EQ(put(PushRuleKind::kRoom, "!a:x", refused).error().code, Code::kBadJson);
+  EXPECT_EQ(set(refused).error().code, Code::kBadJson);
+  ASSERT_TRUE(put(PushRuleKind::kRoom, "!a:x", deep(json::kMaxBodyDepth - kAround)));
+  ASSERT_TRUE(set(deep(json::kMaxBodyDepth - kAround)));
+
+  auto large = tweak(json::Value(std::string(kMaxActionsBytes, 'x')));
+  EXPECT_EQ(put(PushRuleKind::kSender, "@a:x", large).error().code, Code::kTooLarge);
+  EXPECT_EQ(set(large).error().code, Code::kTooLarge);
+  auto allowed = tweak(json::Value(std::string(kMaxActionsBytes - 100, 'x')));
+  size_t count = 0;
+  while (put(PushRuleKind::kSender, "@" + std::to_string(count) + ":x", allowed)) ++count;
+  EXPECT_EQ(count, kMaxPushRulesBytes / kMaxActionsBytes - 1) << "the predefined ones take the rest";
+  EXPECT_EQ(json::parse_object(json::serialize(rules)), rules);
+  ASSERT_TRUE(delete_push_rule(rules, PushRuleKind::kSender, "@0:x"));
+  EXPECT_TRUE(put(PushRuleKind::kSender, "@0:x", allowed));
 }
 
 TEST(PushRuleEdits, StoredRulesAreBroughtUpToDate) {

@@ -1,5 +1,7 @@
 // Account data, filters and push rules: what a user's devices share (client-server API, Client Config; Filtering; Push
 // Rules).
+#include <limits>
+
 #include "base/bytes.h"
 #include "components/accounts/accounts_impl.h"
 #include "components/accounts/tables.h"
@@ -13,6 +15,8 @@ constexpr std::string_view kPushRules = "m.push_rules", kIgnoredUsers = "m.ignor
                            kFullyRead = "m.fully_read";
 // Stored filters of one user; in characters of their JSON.
 constexpr int64_t kMaxFilters = 1'000, kMaxFilterSize = 65'536, kMaxFilterSizes = 1 << 20;
+// What was once accepted is read, by whatever bounds that was.
+constexpr json::ParseLimits kStored{.bytes = std::numeric_limits<size_t>::max(), .depth = json::kMaxStoredDepth};
 
 std::string room_text(const std::optional<RoomId>& room) { return room ? room->str() : ""; }
 
@@ -58,8 +62,9 @@ Result<json::Object> find_push_rules(db::ReadTx& tx, const UserId& user) {
   auto stored = tx.one(
       "SELECT content FROM push_rules WHERE user_id = $1", [](const db::Row& row) { return row.str(0); }, user.str());
   if (!stored) return default_push_rules(user);
-  MYELIN_TRY(auto content, json::parse_object(*stored));
-  return with_default_push_rules(content, user);
+  auto content = json::parse_object(*stored, kStored);
+  if (!content) return fail(Code::kCorrupt, "the stored push rules of " + user.str() + " cannot be read");
+  return with_default_push_rules(*content, user);
 }
 
 void store_push_rules(db::Tx& tx, const UserId& user, const json::Object& content) {
@@ -114,11 +119,13 @@ Task<Result<void>> AccountsImpl::edit_account_data(UserId user, std::optional<Ro
                                  lock_account(tx, user);
                                  json::Object content;
                                  if (auto stored = find_account_data(tx, user, room, type)) {
-                                   MYELIN_TRY(content, json::parse_object(*stored));
+                                   MYELIN_TRY(content, json::parse_object(*stored, kStored));
                                  }
                                  auto before = content;
                                  MYELIN_CHECK(edit(content));
                                  if (content == before) return {};
+                                 if (json::is_deeper_than(json::kMaxBodyDepth, content))
+                                   return fail(Code::kBadJson, "the content is nested too deeply");
                                  auto text = json::serialize(content);
                                  MYELIN_CHECK(check_sizes(tx, max, user, room, type, text));
                                  store_account_data(tx, user, room, type, text);
@@ -161,15 +168,8 @@ Task<Result<std::shared_ptr<const json::Object>>> AccountsImpl::push_rules(UserI
   auto stamp = push_rules_stamp_;
   MYELIN_CO_TRY(auto content, co_await db_.read([user](db::ReadTx& tx) { return find_push_rules(tx, user); }));
   auto rules = std::make_shared<const json::Object>(std::move(content));
-  if (caches && stamp == push_rules_stamp_) push_rules_.put(user.str(), rules, 8'192);
+  if (caches && stamp == push_rules_stamp_) push_rules_.put(user.str(), rules, push_rules_weight(*rules));
   co_return rules;
-}
-
-Task<Result<void>> AccountsImpl::put_push_rules(UserId user, json::Object content) {
-  co_return co_await edit_push_rules(user, [content = std::move(content)](json::Object& rules) -> Result<void> {
-    rules = content;
-    return {};
-  });
 }
 
 Task<Result<void>> AccountsImpl::edit_push_rules(UserId user, std::function<Result<void>(json::Object&)> edit) {

@@ -145,8 +145,7 @@ class Accounts {
   virtual Task<Result<std::string>> filter(UserId, std::string filter_id) = 0;  // JSON text; kNotFound
   // The whole m.push_rules content, defaults merged in (client-server API, Push Rules). Cached.
   virtual Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId) = 0;
-  virtual Task<Result<void>> put_push_rules(UserId, json::Object content) = 0;  // the whole new m.push_rules content
-  virtual Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) = 0;  // as above
+  virtual Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) = 0;
   // Users on this server whose rules differ from the defaults or who ignore others, among `users` (sync counts them one
   // by one).
   virtual Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) = 0;

@@ -55,7 +55,6 @@ class AccountsImpl final : public Accounts {
   Task<Result<std::string>> put_filter(UserId, json::Object filter) override;
   Task<Result<std::string>> filter(UserId, std::string filter_id) override;
   Task<Result<std::shared_ptr<const json::Object>>> push_rules(UserId) override;
-  Task<Result<void>> put_push_rules(UserId, json::Object content) override;
   Task<Result<void>> edit_push_rules(UserId, std::function<Result<void>(json::Object&)> edit) override;
   Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId> users) override;
   void on_rules_changed(std::function<void()> listener) override { rules_changed_ = std::move(listener); }

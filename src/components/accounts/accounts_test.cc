@@ -499,6 +499,35 @@ TEST_P(AccountsTest, PushRulesAreTheDefaultUntilTheyAreEdited) {
   EXPECT_EQ(count_published<AccountDataChanged>(), 1u);
 }
 
+// Once there was no bound but that of a request.
+TEST_P(AccountsTest, WhatAnEarlierReleaseAcceptedIsRead) {
+  sign_up("alice");
+  std::string nested = std::string(json::kMaxBodyDepth, '[') + std::string(json::kMaxBodyDepth, ']');
+  auto large = json::Object{{"rule_id", "!r:here"}, {"actions", json::Array{}}, {"x", std::string(2 << 20, 'x')}};
+  auto global = json::Object{{"room", json::Array{std::move(large)}}};
+  global["sender"] = json::Array{json::Object{{"rule_id", "@a:here"}, {"actions", *json::parse(nested)}}};
+  check(loop.run(accounts->edit_push_rules(alice, [&](json::Object& content) -> Result<void> {
+    content = {{"global", global}};
+    return {};
+  })));
+  auto rules = value(loop.run(accounts->push_rules(alice)));
+  EXPECT_TRUE(find_push_rule(*rules, PushRuleKind::kRoom, "!r:here"));
+  check(loop.run(accounts->edit_push_rules(
+      alice, [](json::Object& content) { return delete_push_rule(content, PushRuleKind::kSender, "@a:here"); })));
+
+  auto tag = [&](const char* name, json::Value content) {
+    return loop.run(accounts->edit_account_data(alice, RoomId::trusted("!r:here"), "m.tag", [=](json::Object& tags) {
+      tags[name] = content;
+      return Result<void>{};
+    }));
+  };
+  check(loop.run(
+      accounts->put_account_data(alice, RoomId::trusted("!r:here"), "m.tag", "{\"u.old\":{\"x\":" + nested + "}}")));
+  EXPECT_EQ(error_of(tag("u.new", json::Object{{"x", *json::parse(nested)}})), Code::kBadJson);
+  check(tag("u.old", json::Object{}));
+  check(tag("u.new", json::Object{}));
+}
+
 TEST_P(AccountsTest, AnEditThatFailsOrChangesNothingStoresNothing) {
   sign_up("alice");
   auto edit = [&](std::function<Result<void>(json::Object&)> change) {

@@ -8,7 +8,7 @@
 namespace myelin::push {
 namespace {
 
-constexpr size_t kRulesBytes = 2u << 20, kBytesPerUser = 8 * 1024;
+constexpr size_t kRulesBytes = 2u << 20;
 constexpr size_t kRoomsBytes = 2u << 20, kBytesPerMember = 512;
 
 using StateKey = std::pair<std::string, std::string>;
@@ -110,7 +110,7 @@ Task<Result<std::shared_ptr<const PushRules>>> Audience::rules_of(UserId user) {
   MYELIN_CO_TRY(auto source, co_await accounts_.push_rules(user));
   if (const auto* known = rules_.find(user); known != nullptr && known->source == source) co_return known->compiled;
   auto compiled = std::make_shared<const PushRules>(PushRules::compile(*source));
-  rules_.put(user, {source, compiled}, kBytesPerUser);
+  rules_.put(user, {source, compiled}, push_rules_weight(*source));
   co_return compiled;
 }
 

@@ -36,8 +36,6 @@ bool mentions_room(const Event& event) {
   return mentions != nullptr && json::bool_at(*mentions, "room").value_or(false);
 }
 
-constexpr size_t kOwnBytes = 16 * 1024;  // of one user's rules in memory
-
 }  // namespace
 
 struct Judge::Own {
@@ -129,7 +127,7 @@ Task<Result<std::shared_ptr<const Judge::Own>>> Judge::own_rules(UserId user) {
   MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(accounts_, user));
   auto out = std::make_shared<const Own>(
       Own{content, PushRules::compile(*content), unread_classes(*content), std::move(ignored)});
-  if (stamp == rules_->changes) rules_->own.put(user.str(), out, kOwnBytes);
+  if (stamp == rules_->changes) rules_->own.put(user.str(), out, 2 * push_rules_weight(*content));
   co_return out;
 }
 

@@ -91,7 +91,6 @@ class FakeAccounts final : public accounts::Accounts {
   }
   Task<Result<std::string>> put_filter(UserId, json::Object) override { co_return none(); }
   Task<Result<std::string>> filter(UserId, std::string) override { co_return none(); }
-  Task<Result<void>> put_push_rules(UserId, json::Object) override { co_return none(); }
   Task<Result<std::vector<UserId>>> with_own_push_rules(std::vector<UserId>) override { co_return none(); }
   Task<Result<void>> start() override { co_return Result<void>{}; }
   Task<> stop() override { co_return; }
