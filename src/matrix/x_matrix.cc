@@ -100,7 +100,7 @@ constexpr json::ParseLimits kBody{.bytes = kMaxSignedBody, .depth = json::kMaxTr
 // The canonical JSON of "content", "destination", "method", "origin" and "uri": bodies carry events of old room
 // versions too, so numbers are not restricted.
 Result<std::string> signed_bytes(const SignedRequest& request, const ServerName& origin,
-                                 const std::optional<ServerName>& destination) {
+                                 const ServerName& destination) {
   std::string out = "{";
   auto add = [&](std::string_view key, std::string_view value) {
     out.append(out.size() > 1 ? ",\"" : "\"").append(key).append("\":");
@@ -110,7 +110,7 @@ Result<std::string> signed_bytes(const SignedRequest& request, const ServerName&
     MYELIN_TRY(std::string content, json::canonical_text(*request.body, json::CanonicalMode::kLax, kBody));
     out.append("\"content\":").append(content);
   }
-  if (destination) add("destination", destination->str());
+  add("destination", destination.str());
   add("method", request.method);
   add("origin", origin.str());
   add("uri", request.uri);
@@ -165,7 +165,8 @@ Result<void> verify_request(const SignedRequest& request, const XMatrix& authori
     return fail(Code::kUnauthorized, "the request is signed for another server");
   if (banned.contains(public_key)) return fail(Code::kUnauthorized, "the secret of the key is public");
   auto signature = from_base64(authorization.signature);
-  MYELIN_TRY(std::string message, signed_bytes(request, authorization.origin, authorization.destination));
+  // Servers that leave it out of the header have signed it nevertheless.
+  MYELIN_TRY(std::string message, signed_bytes(request, authorization.origin, own_name));
   if (!signature || !verify_signature(public_key, message, *signature))
     return fail(Code::kUnauthorized, "the signature of the request is wrong");
   return {};

@@ -13,7 +13,8 @@ namespace myelin {
 
 struct XMatrix {
   ServerName origin;
-  std::optional<ServerName> destination;  // absent from servers older than v1.3 of the specification
+  std::optional<ServerName>
+      destination;  // absent from servers older than v1.3 of the specification; signed all the same
   SigningKeyId key_id;
   std::string signature;  // base64
 

@@ -105,8 +105,8 @@ TEST(XMatrix, VerifiesWhatItSigned) {
   forged.origin = ServerName::trusted("evil.example");
   EXPECT_TRUE(refused(request, forged, kDestination));
   forged = parsed;
-  forged.destination.reset();  // what was signed had one
-  EXPECT_TRUE(refused(request, forged, kDestination));
+  forged.destination.reset();
+  EXPECT_TRUE(refused(request, forged, kOrigin)) << "for another server, and does not say so";
   forged = parsed;
   forged.signature = "!";
   EXPECT_TRUE(refused(request, forged, kDestination));
@@ -128,11 +128,17 @@ TEST(XMatrix, NumbersOfAnyLengthAreVerified) {
     EXPECT_FALSE(verify_request({"PUT", "/u", body}, authorization, kDestination, kKey.public_key())) << body;
 }
 
-TEST(XMatrix, WithoutDestinationFromOlderServers) {
-  json::Object object{{"method", "GET"}, {"uri", "/u"}, {"origin", "origin.example"}};
+// Version 1.2 of the specification has it in what is signed, and not in the header.
+TEST(XMatrix, OlderServersLeaveTheDestinationOutOfTheHeaderAlone) {
+  json::Object object{
+      {"method", "GET"}, {"uri", "/u"}, {"origin", "origin.example"}, {"destination", kDestination.str()}};
   auto message = *json::canonical(object, json::CanonicalMode::kLax);
   XMatrix old{kOrigin, std::nullopt, kKeyId, base64(kKey.sign(message))};
   EXPECT_TRUE(verify_request({"GET", "/u"}, old, kDestination, kKey.public_key()));
+  EXPECT_FALSE(verify_request({"GET", "/u"}, old, kOrigin, kKey.public_key()));
+  object.erase("destination");
+  old.signature = base64(kKey.sign(*json::canonical(object, json::CanonicalMode::kLax)));
+  EXPECT_FALSE(verify_request({"GET", "/u"}, old, kDestination, kKey.public_key())) << "signed for nobody";
 }
 
 }  // namespace
