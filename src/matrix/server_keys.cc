@@ -124,14 +124,44 @@ Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& se
   return check(std::move(answer), server, fetched_at, banned);
 }
 
-void merge(ServerKeyMap& known, const ServerKeys& answer) {
-  for (auto& [key_id, said] : answer.keys) {
-    auto& key = known.try_emplace(key_id, said).first->second;
-    if (said.expired_ts && said.public_key == key.public_key)
-      key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
-    else if (!key.expired_ts && said.valid_until_ts >= key.valid_until_ts)
-      key = said;
+namespace {
+
+// Is it signed by a key that was known before, and is still in use?
+bool is_vouched_for(const ServerKeys& answer, const ServerKeyMap& known) {
+  return std::ranges::any_of(answer.keys, [&](auto& entry) {
+    auto& [key_id, said] = entry;
+    auto before = known.find(key_id);
+    return !said.expired_ts && before != known.end() && !before->second.expired_ts &&
+           before->second.public_key == said.public_key;
+  });
+}
+
+void drop_the_oldest(ServerKeyMap& known, const ServerKeyMap& named) {
+  auto end_of = [](const ServerKey& key) { return key.expired_ts.value_or(key.valid_until_ts); };
+  std::vector<ServerKeyMap::iterator> others;
+  for (auto key = known.begin(); key != known.end(); ++key)
+    if (!named.contains(key->first)) others.push_back(key);
+  std::ranges::sort(others, {}, [&](auto& key) { return end_of(key->second); });
+  for (auto& key : others) {
+    if (known.size() <= kMaxKnownKeys) return;
+    known.erase(key);
   }
+}
+
+}  // namespace
+
+void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom from) {
+  bool may_retire = from == AnswerFrom::kServer || is_vouched_for(answer, known);
+  for (auto& [key_id, said] : answer.keys) {
+    auto [entry, is_new] = known.try_emplace(key_id, said);
+    auto& key = entry->second;
+    if (said.expired_ts && said.public_key == key.public_key) {
+      if (may_retire || is_new) key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
+    } else if (!key.expired_ts && said.valid_until_ts >= key.valid_until_ts) {
+      key = said;
+    }
+  }
+  if (known.size() > kMaxKnownKeys) drop_the_oldest(known, answer.keys);
 }
 
 int64_t refresh_at(int64_t fetched_at, int64_t valid_until_ts) {
@@ -230,7 +260,9 @@ Result<std::vector<ServerKeys>> read_notary_answer(const json::Object& body, std
     auto answer = entry.if_object();
     auto name = answer ? json::string_at(*answer, "server_name") : std::nullopt;
     auto server = name ? wanted.find(*name) : wanted.end();
-    if (server == wanted.end() || !is_signed_by(*answer, notary, notary_keys, now_ms, banned)) continue;
+    if (server == wanted.end() || json::serialize(*answer).size() > kMaxServerKeysBytes ||
+        !is_signed_by(*answer, notary, notary_keys, now_ms, banned))
+      continue;
     auto checked = ServerKeys::check(*answer, ServerName::trusted(std::string(*server)), now_ms, banned);
     if (!checked) continue;
     result.push_back(*std::move(checked));

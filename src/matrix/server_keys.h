@@ -20,6 +20,7 @@ namespace myelin {
 inline constexpr int64_t kLongestKeyValidity = 7 * 24 * 3600 * int64_t{1000};  // after an answer was fetched
 inline constexpr size_t kMaxServerKeysBytes = 64 * 1024;                       // of one server's answer
 inline constexpr size_t kMaxVerifyKeys = 32, kMaxOldVerifyKeys = 256;
+inline constexpr size_t kMaxKnownKeys = 512;       // of one server, from all its answers
 inline constexpr size_t kMaxQueriedServers = 100;  // in one question to a notary
 
 // Keys whose secrets are public knowledge: nothing signed with one counts. (CVE-2026-24044: one key shipped to many.)
@@ -68,10 +69,12 @@ struct ServerKeys {
 };
 
 // What is known of a server, brought up to date key by key. The latest valid_until_ts counts, and an answer with an
-// earlier one changes nothing, for a notary may replay it; but that a key is retired counts whichever answer says so,
-// for good, with the earliest expired_ts said: else who stole a key could outbid the server that revokes it. Keys that
-// the answer no longer names stay, for the events they signed.
-void merge(ServerKeyMap& known, const ServerKeys& answer);
+// earlier one changes nothing, for a notary may replay it; but that a key is retired counts for good, with the earliest
+// expired_ts said: else who stole a key could outbid the server that revokes it. A notary's word alone retires nothing
+// that is known: one of the keys in use must have signed the answer, or the server itself is asked. Keys that the
+// answer no longer names stay, for the events they signed, but for those that ended first when there are too many.
+enum class AnswerFrom : uint8_t { kServer, kNotary };
+void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom);
 
 // When an answer fetched at `fetched_at` is to be fetched anew: after half of its lifetime, seven days at most.
 int64_t refresh_at(int64_t fetched_at, int64_t valid_until_ts);
@@ -105,7 +108,8 @@ bool answers(const ServerKeys&, const KeyQuery&);
 // {"server_keys": […]} of both notary requests: each answer with our signature added. kBadJson.
 Result<json::Object> notary_answer(std::span<const ServerKeys>, const ServerName& own_name, const SigningKey&);
 // What a notary says: the answers of the servers asked for that are signed by their own keys and, with a key that may
-// sign requests, by the notary. Others are left out. kBadJson: not such an answer at all.
+// sign requests, by the notary. Others are left out, and larger ones than a server's may be. kBadJson: not such an
+// answer at all. That a key in one is the server's own nobody but the notary says.
 Result<std::vector<ServerKeys>> read_notary_answer(const json::Object& body, std::span<const KeyQuery> asked,
                                                    const ServerName& notary, const ServerKeyMap& notary_keys,
                                                    int64_t now_ms, const BannedKeys& = BannedKeys::known());

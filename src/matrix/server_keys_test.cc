@@ -175,14 +175,14 @@ TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
   auto before = publish_keys(kServer, std::array{SigningKey(make_key("old")), kKey}, {}, kNow - kDay).value();
   auto old = ServerKeys::check(before, kServer, kNow).value();
   ServerKeyMap known;
-  merge(known, old);
+  merge(known, old, AnswerFrom::kServer);
   EXPECT_EQ(known.size(), 2u);
   EXPECT_FALSE(known.at(kOldId).expired_ts);
-  merge(known, current);
+  merge(known, current, AnswerFrom::kServer);
   EXPECT_EQ(known.size(), 3u);
   EXPECT_TRUE(known.at(kOldId).expired_ts);
   auto now_known = known;
-  merge(known, old);
+  merge(known, old, AnswerFrom::kServer);
   EXPECT_EQ(known, now_known) << "the replayed answer revived a key";
 
   auto two_keys = json::Object{{"ed25519:one", json::Object{{"key", base64(kOld.public_key)}, {"expired_ts", 5}}}};
@@ -211,7 +211,7 @@ TEST(ServerKeys, Attack15NoKeyIsValidForMoreThanSevenDays) {
   EXPECT_EQ(answer.answer.at("valid_until_ts"), kForEver);
   EXPECT_EQ(answer.valid_until_ts, kNow + 7 * kDay);
   ServerKeyMap known;
-  merge(known, answer);
+  merge(known, answer, AnswerFrom::kServer);
   auto& key = known.at(kOneId);
   auto& v5 = *find_room_version("5");
   EXPECT_TRUE(may_sign_event(key, kNow + 7 * kDay, v5));
@@ -220,7 +220,7 @@ TEST(ServerKeys, Attack15NoKeyIsValidForMoreThanSevenDays) {
   EXPECT_FALSE(may_sign_request(key, kNow + 7 * kDay + 1));
   EXPECT_FALSE(answers(answer, {kServer, kNow + 7 * kDay + 1}));
 
-  merge(known, stolen(kNow, {{kOldId, kOld.public_key, kForEver}}));
+  merge(known, stolen(kNow, {{kOldId, kOld.public_key, kForEver}}), AnswerFrom::kServer);
   EXPECT_EQ(known.at(kOldId).expired_ts, kNow + 7 * kDay) << "nor is one retired in the future";
   for (int64_t said : {INT64_MIN, INT64_MAX})
     EXPECT_LE(ServerKeys::check(with("valid_until_ts", said), kServer, kNow)->valid_until_ts, kNow + 7 * kDay);
@@ -228,8 +228,8 @@ TEST(ServerKeys, Attack15NoKeyIsValidForMoreThanSevenDays) {
 
 TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
   ServerKeyMap known;
-  merge(known, stolen(kNow));
-  merge(known, revoked(kNow + 1));
+  merge(known, stolen(kNow), AnswerFrom::kServer);
+  merge(known, revoked(kNow + 1), AnswerFrom::kServer);
   auto& key = known.at(kOneId);
   EXPECT_EQ(key.expired_ts, kNow + 1);
   EXPECT_FALSE(may_sign_request(key, kNow + 2));
@@ -237,21 +237,60 @@ TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
 
   // What the thief published is still with a notary, and comes again and again.
   auto after = known;
-  for (int64_t day : {1, 5, 100}) merge(known, stolen(kNow + day * kDay));
-  merge(known, stolen(kNow + 9 * kDay, {{kOneId, kKey.public_key(), kForEver}}));
+  for (int64_t day : {1, 5, 100}) merge(known, stolen(kNow + day * kDay), AnswerFrom::kServer);
+  merge(known, stolen(kNow + 9 * kDay, {{kOneId, kKey.public_key(), kForEver}}), AnswerFrom::kServer);
   EXPECT_EQ(known.at(kOneId).expired_ts, kNow + 1);
   EXPECT_EQ(known.size(), after.size());
   ServerKeyMap reversed;
-  merge(reversed, revoked(kNow + 1));
-  merge(reversed, stolen(kNow + 100 * kDay));
+  merge(reversed, revoked(kNow + 1), AnswerFrom::kServer);
+  merge(reversed, stolen(kNow + 100 * kDay), AnswerFrom::kServer);
   EXPECT_EQ(reversed.at(kOneId).expired_ts, kNow + 1);
   // An older answer that retires another key of that id says nothing of this one.
   OldKey another{kOneId, kOld.public_key, 1};
   auto older = publish_keys(kServer, std::array{kSecond}, std::array{another}, kNow - kDay).value();
   ServerKeyMap held;
-  merge(held, stolen(kNow));
-  merge(held, ServerKeys::check(older, kServer, kNow).value());
+  merge(held, stolen(kNow), AnswerFrom::kServer);
+  merge(held, ServerKeys::check(older, kServer, kNow).value(), AnswerFrom::kServer);
   EXPECT_EQ(held.at(kOneId), stolen(kNow).keys.at(kOneId));
+}
+
+// A notary may pass on what a thief of a retired key, or nobody's key at all, has said of the keys in use.
+TEST(ServerKeys, Attack15ANotarysWordAloneRetiresNothing) {
+  ServerKeyMap known;
+  merge(known, ServerKeys::check(published(), kServer, kNow).value(), AnswerFrom::kServer);
+  auto before = known;
+  const SigningKey made_up = make_key("made_up"), retired = SigningKey(make_key("old"));
+  OldKey two{kTwoId, kSecond.public_key(), 0}, one{kOneId, kKey.public_key(), kNow};
+  auto said_by = [&](const SigningKey& signer, std::vector<OldKey> old) {
+    auto answer = publish_keys(kServer, std::array{signer}, old, kNow + kDay).value();
+    return ServerKeys::check(answer, kServer, kNow).value();
+  };
+  for (auto& signer : {made_up, retired}) {
+    merge(known, said_by(signer, {two}), AnswerFrom::kNotary);
+    EXPECT_EQ(known.at(kTwoId), before.at(kTwoId)) << signer.key_id();
+  }
+  merge(known, said_by(kSecond, {one}), AnswerFrom::kNotary);
+  EXPECT_EQ(known.at(kOneId).expired_ts, kNow) << "signed by a key in use";
+  merge(known, said_by(made_up, {two}), AnswerFrom::kServer);
+  EXPECT_EQ(known.at(kTwoId).expired_ts, 0) << "by the server itself";
+}
+
+TEST(ServerKeys, Attack15AServerIsKnownBySoManyKeys) {
+  ServerKeyMap known;
+  ServerKeys answer{kServer, kNow, {}, {}};
+  auto id = [](size_t i) { return SigningKeyId::trusted("ed25519:" + std::to_string(i)); };
+  constexpr size_t kNames = kMaxKnownKeys + 100;
+  for (size_t i = 0; i < kNames; ++i) {
+    answer.keys = {{id(i), {std::string(32, 'k'), kNow + static_cast<int64_t>(i), {}}}};
+    merge(known, answer, AnswerFrom::kServer);
+  }
+  EXPECT_EQ(known.size(), kMaxKnownKeys);
+  EXPECT_FALSE(known.contains(id(99)));
+  EXPECT_TRUE(known.contains(id(100)));
+  answer.keys = {{id(0), {std::string(32, 'k'), kNow, {}}}};
+  merge(known, answer, AnswerFrom::kServer);
+  EXPECT_TRUE(known.contains(id(0))) << "what was said just now stays";
+  EXPECT_FALSE(known.contains(id(100)));
 }
 
 TEST(ServerKeys, Attack15AnswersAreBounded) {
@@ -334,10 +373,15 @@ TEST(Notary, Attack15ForgedAnswersAreLeftOut) {
   EXPECT_EQ(count(body, {{kNotaryId, {kKey.public_key(), kNow + kDay, {}}}}), 0u);
   EXPECT_EQ(count(body, notary_keys, kNow + 2 * kDay), 0u) << "the notary's key is not valid any more";
   EXPECT_EQ(count(body, notary_keys, kNow, {{ServerName::trusted("b.example"), kNow}}), 0u) << "not asked for";
-  // The notary makes a key up, or changes one: it cannot sign for the server.
+  // The notary adds a key to what the server has signed.
   auto forged = held;
   forged.answer["verify_keys"].as_object()["ed25519:mine"] = json::Object{{"key", base64(kNotaryKey.public_key())}};
   EXPECT_EQ(count(notary_answer(std::array{forged}, kNotary, kNotaryKey).value(), notary_keys), 0u);
+  auto padded = with("padding", json::Value(std::string(kMaxServerKeysBytes, 'x')));
+  EXPECT_EQ(
+      count(notary_answer(std::array{ServerKeys{kServer, kNow, {}, padded}}, kNotary, kNotaryKey).value(), notary_keys),
+      0u)
+      << "larger than a server's own may be";
   json::Object odd{{"server_keys", json::Array{5, json::Object(), json::Array(), nullptr}}};
   EXPECT_EQ(count(odd, notary_keys), 0u);
 }
