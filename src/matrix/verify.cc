@@ -25,8 +25,9 @@ Result<void> check_signer(const Event& event, const RoomRules& rules, const Serv
                           std::string_view message, const KeyLookup& lookup, const BannedKeys& banned) {
   auto signatures = signatures_of(event, server);
   if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
-  bool signed_by_known = false;
+  size_t right = 0;
   for (auto& [name, value] : *signatures) {
+    if (right == kMaxSignaturesTried) break;
     auto key_id = SigningKeyId::parse(name);
     const ServerKey* key = key_id ? lookup(server, *key_id) : nullptr;
     if (!key) continue;
@@ -36,9 +37,9 @@ Result<void> check_signer(const Event& event, const RoomRules& rules, const Serv
     auto signature = value.is_string() ? from_base64(value.get_string()) : std::nullopt;
     if (!signature || !verify_signature(key->public_key, message, *signature))
       return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");
-    signed_by_known = true;
+    ++right;
   }
-  if (!signed_by_known) return fail(Code::kUnavailable, "no valid key of " + server.str() + " is known");
+  if (right == 0) return fail(Code::kUnavailable, "no valid key of " + server.str() + " is known");
   return {};
 }
 

@@ -36,15 +36,17 @@ struct Keepable {
   std::vector<ServerName> signers;
 };
 
+inline constexpr size_t kMaxSignaturesTried = 16;  // of one server: each costs a pass over the event
+
 struct Verification {
   // kBadJson when the user who authorised a restricted join is malformed.
   static Result<Keepable> keepable(EventPtr, const RoomRules&);
   // The keys to have at hand: those of the signers that the event names. kInvalidSignature when one of them has not
   // signed at all.
   static Result<std::vector<KeyRequest>> required_keys(EventPtr, const RoomRules&);
-  // At least one signature of each signer by a known key that counts, and all such signatures are right.
-  // kInvalidSignature: drop the event; a signature by a banned key is wrong. kUnavailable: no key that counts is known
-  // of a signer.
+  // At least one signature of each signer by a known key that counts, and all such signatures, of which
+  // kMaxSignaturesTried are tried, are right. kInvalidSignature: drop the event; a signature by a banned key is wrong.
+  // kUnavailable: no key that counts is known of a signer.
   static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&,
                                      const BannedKeys& = BannedKeys::known());
 };

@@ -211,6 +211,26 @@ TEST(Verify, EverySignatureByAKnownKeyMustBeRight) {  // since v1.19 of the spec
   EXPECT_TRUE(world.verify(pdu, rules));
 }
 
+// A server may have hundreds of keys, and each signature costs a pass over the event.
+TEST(Verify, Attack08SignaturesWithoutEnd) {
+  World world;
+  auto& rules = version("11");
+  auto pdu = built(draft(), rules, world.a);
+  for (int i = 2; i <= 300; ++i) {
+    auto name = std::to_string(i);
+    auto key = SigningKey::generate(world.random, name);
+    add_signature(pdu, rules, "a.x", key);
+    world.keys[{"a.x", "ed25519:" + name}] = {key.public_key(), kNow + kDay, {}};
+  }
+  size_t asked = 0;
+  auto lookup = [&](const ServerName& server, const SigningKeyId& id) {
+    ++asked;
+    return world.lookup()(server, id);
+  };
+  EXPECT_TRUE(Verification::verify(*Event::parse(json::serialize(pdu), rules), rules, lookup));
+  EXPECT_EQ(asked, kMaxSignaturesTried);
+}
+
 TEST(Verify, KeysOnlyCountWhileValid) {
   World world;
   auto pdu4 = built(draft(), version("4"), world.a), pdu5 = built(draft(), version("5"), world.a);
