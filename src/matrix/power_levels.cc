@@ -2,11 +2,26 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace myelin {
 namespace {
 
-constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+// Whitespace of Unicode: "any number of leading or trailing whitespace characters" (as below).
+constexpr std::string_view kSpaces[] = {" ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\u0085",
+                                        "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",
+                                        "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a", "\u2028",
+                                        "\u2029", "\u202f", "\u205f", "\u3000"};
+
+std::string_view without_spaces_around(std::string_view text) {
+  auto at_start = [&](std::string_view space) { return text.starts_with(space); };
+  auto at_end = [&](std::string_view space) { return text.ends_with(space); };
+  for (auto space = kSpaces; (space = std::ranges::find_if(kSpaces, at_start)) != std::end(kSpaces);)
+    text.remove_prefix(space->size());
+  for (auto space = kSpaces; (space = std::ranges::find_if(kSpaces, at_end)) != std::end(kSpaces);)
+    text.remove_suffix(space->size());
+  return text;
+}
 
 int64_t saturated(uint64_t magnitude, bool negative) {
   auto limit = static_cast<uint64_t>(kInfiniteLevel - 1);
@@ -16,8 +31,7 @@ int64_t saturated(uint64_t magnitude, bool negative) {
 
 // rooms/v1, "m.room.power_levels events accept values as strings": spaces around, one sign, digits.
 std::optional<int64_t> level_in_string(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  text = without_spaces_around(text);
   bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
   if (text.empty() || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return std::nullopt;
@@ -31,8 +45,9 @@ std::optional<int64_t> level_in_string(std::string_view text) {
 // point".
 std::optional<int64_t> level_in_double(double number) {
   if (!std::isfinite(number)) return std::nullopt;
-  constexpr double kLimit = 9.2e18;
-  return static_cast<int64_t>(std::clamp(number, -kLimit, kLimit));
+  constexpr double kLimit = 0x1p63;
+  if (std::abs(number) >= kLimit) return saturated(std::numeric_limits<uint64_t>::max(), number < 0);
+  return static_cast<int64_t>(number);
 }
 
 }  // namespace

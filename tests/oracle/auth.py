@@ -23,7 +23,8 @@ FEDERATION = "m.federate and the target of a membership"
 SIGNATURES = "third party invites with several signatures"
 
 # rooms/v1, "m.room.power_levels events accept values as strings".
-LEVEL_IN_STRING = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
+SPACE = r"[^\S\x1c-\x1f]*"  # those four are no space to int()
+LEVEL_IN_STRING = re.compile(SPACE + "[+-]?[0-9]+" + SPACE)
 
 
 def is_no_level(value):
@@ -38,7 +39,7 @@ def narrowed(value):
     if isinstance(value, str) and LEVEL_IN_STRING.fullmatch(value):
         return max(-(2**63) + 2, min(int(value), 2**63 - 2))
     if isinstance(value, float):
-        return int(max(-9.2e18, min(value, 9.2e18)))
+        return max(-(2**63) + 2, min(int(value), 2**63 - 2))
     return min(value, 2**63 - 2) if type(value) is int else value
 
 

@@ -242,7 +242,9 @@ TEST(PowerLevels, Attack02OneReadingOfEveryOddLevel) {
   EXPECT_EQ(read("\"99999999999999999999999999\"", old), kInfiniteLevel - 1);
   EXPECT_EQ(read("\"-99999999999999999999999999\"", old), -(kInfiniteLevel - 1));
   EXPECT_EQ(read("-7.9", old), -7);
-  EXPECT_EQ(read("1e300", old), 9'200'000'000'000'000'000);
+  EXPECT_EQ(read("1e300", old), kInfiniteLevel - 1);
+  EXPECT_EQ(read("-1e300", old), -(kInfiniteLevel - 1));
+  EXPECT_EQ(read("9.21e18", old), 9'210'000'000'000'000'000) << "order is kept";
   EXPECT_EQ(read("true", old), std::nullopt);
   EXPECT_EQ(read("null", old), std::nullopt);
   EXPECT_EQ(read("[7]", old), std::nullopt);
@@ -271,6 +273,8 @@ TEST(PowerLevels, Attack02StringsAndFloatsAreDecidedAsSynapseDecidesThem) {
       {R"("0050")", true, false, true},
       {R"("\t50\n")", true, false, true},
       {R"("\u000b50")", true, false, true},
+      {R"("\u00a050\u3000")", true, false, true},
+      {R"("\u200b50")", false, false, false},
       {R"("99999999999999999999")", true, false, true},
       {R"("50.0")", false, false, false},
       {R"("5e1")", false, false, false},

@@ -122,7 +122,7 @@ json::Value RandomScene::level(int value) {
   if (chance(12)) {
     switch (pick(5)) {
       case 0:
-        return json::Value(fmt::format(" {}\t", value));
+        return json::Value(fmt::format("{}{}\t", chance(50) ? " " : "\u2003\u00a0", value));
       case 1:
         return json::Value(fmt::format("{:+}", value));
       case 2:
