@@ -10,8 +10,8 @@
 namespace myelin {
 namespace {
 
-// Escapes and spaces may make the received text this much longer than its canonical form.
-constexpr size_t kMaxTextBytes = 4 * kMaxEventBytes;
+// Escapes ("\u0061") and spaces may make the received text this much longer than its canonical form.
+constexpr size_t kMaxTextBytes = 6 * kMaxEventBytes;
 
 std::unexpected<Error> bad(const char* field, const char* problem) {
   return fail(Code::kBadJson, std::string(field) + " of the event " + problem);
@@ -44,6 +44,11 @@ std::optional<std::string_view> referenced_id(const json::Value& element, bool w
   return std::string_view(id->get_string());
 }
 
+bool is_pair(const json::Value& element) {
+  auto pair = element.if_array();
+  return pair && pair->size() == 2 && pair->back().is_object();
+}
+
 Result<std::vector<EventId>> references(const json::Object& object, const char* key, const EventFormatRules& format,
                                         size_t limit) {
   auto list = json::array_at(object, key);
@@ -52,7 +57,8 @@ Result<std::vector<EventId>> references(const json::Object& object, const char* 
   std::vector<EventId> ids;
   ids.reserve(list->size());
   for (auto& element : *list) {
-    auto text = referenced_id(element, format.event_references_with_hashes);
+    bool with_hashes = format.event_references_with_hashes;
+    auto text = with_hashes && !is_pair(element) ? std::nullopt : referenced_id(element, with_hashes);
     auto id = text ? EventId::parse(*text) : fail(Code::kBadJson);
     if (!id) return bad(key, "has a malformed entry");
     ids.push_back(*std::move(id));

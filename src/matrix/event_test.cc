@@ -111,6 +111,12 @@ TEST(Event, Versions1And2NameEventsTogetherWithTheirHashes) {
     EXPECT_EQ((*Event::restore(text, EventId::trusted("$e:x"), version(v)))->prev_events().at(0).str(), "$b:x");
   }
   EXPECT_FALSE(Event::parse(text, version("3")));
+  for (auto odd : {R"(["$b:x"])", R"(["$b:x",{},{}])", R"(["$b:x",5])", R"("$b:x")", "[]"}) {
+    auto changed = std::string(text).replace(text.find(R"(["$b:x",{}])"), 11, odd);
+    EXPECT_FALSE(Event::parse(changed, version("2"))) << odd;
+    if (odd[0] == '[' && odd[1] != ']')
+      EXPECT_TRUE(Event::restore(changed, EventId::trusted("$e:x"), version("2"))) << "what was accepted once: " << odd;
+  }
 }
 
 // One field of a good event is replaced (or, "": removed), and the event is refused.
@@ -284,7 +290,12 @@ TEST(Event, TheLimitIsOfTheCanonicalForm) {
   auto event = Event::parse("{" + spaces + text.substr(1), version("11"));
   ASSERT_TRUE(event) << event.error().message;
   EXPECT_EQ((*event)->text(), json::canonical(object, json::CanonicalMode::kStrict));
-  EXPECT_EQ(Event::parse("{" + std::string(300000, ' ') + text.substr(1), version("11")).error().code, Code::kTooLarge);
+  EXPECT_EQ(Event::parse("{" + std::string(400000, ' ') + text.substr(1), version("11")).error().code, Code::kTooLarge);
+  std::string escaped;
+  while (escaped.size() < 6 * 60'000) escaped += "\\u0061";
+  auto with_body =
+      std::string(text).replace(text.find("\"content\":{}"), 12, "\"content\":{\"body\":\"" + escaped + "\"}");
+  EXPECT_TRUE(Event::parse(with_body, version("11"))) << "60 000 letters, each written in six bytes";
   // Version 5: exponents make the canonical form longer than the text.
   std::string powers = "[1e15";
   while (powers.size() < 60000) powers += ",1e15";
