@@ -50,10 +50,14 @@ class Room final : public ResolutionSource, public ItemSource {
   // The first kMaxForks of them.
   Result<StateRoot> resolved(std::span<const StateRoot> roots) {
     if (roots.empty()) return StateRoot();
+    roots = roots.subspan(0, std::min(roots.size(), kMaxForks));
+    auto [known, is_new] = resolved_.try_emplace(resolution_key(roots));
+    if (!is_new) return known->second;
     std::vector<StateMap> sets;
-    for (auto& root : roots.subspan(0, std::min(roots.size(), kMaxForks))) sets.emplace_back(pages_, root);
+    for (auto& root : roots) sets.emplace_back(pages_, root);
     MYELIN_TRY(auto resolution, resolve(rules_, sets, graph_, *this));
-    return edit(roots.front(), std::move(resolution.edits));
+    MYELIN_TRY(known->second, edit(roots.front(), std::move(resolution.edits)));
+    return known->second;
   }
 
   const Event* find(const StateRoot& root, std::string_view type, std::string_view state_key) {
@@ -100,7 +104,8 @@ class Room final : public ResolutionSource, public ItemSource {
   AuthGraph graph_;
   PageSet pages_;
   uint32_t next_page_no_ = 1;
-  FingerprintKey fingerprints_{std::string(32, '\0')};  // nobody outside sees these maps
+  std::unordered_map<std::string, StateRoot> resolved_;  // by resolution_key()
+  FingerprintKey fingerprints_{std::string(32, '\0')};   // nobody outside sees these maps
 };
 
 class StateView final : public AuthState {

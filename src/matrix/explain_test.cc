@@ -206,6 +206,22 @@ TEST(Explain, Attack08OnlySoManyForksAreResolved) {
       << joined.events.back().notes;
 }
 
+// Attack 8: one fork, joined again and again. It is resolved once, or this would take minutes.
+TEST(Explain, Attack08AForkIsResolvedOnce) {
+  Book book(*find_room_version("11"));
+  Names ends{"bob", "bob"};
+  for (int i = 0; i < 400; ++i) {
+    auto& end = ends[static_cast<size_t>(i) % 2];
+    auto name = std::to_string(i);
+    book.write(name, "alice", "m.x", name, {}, {std::exchange(end, name)}, {"levels", "alice"});
+  }
+  for (int i = 0; i < 3'000; ++i)
+    book.write("message " + std::to_string(i), "alice", "m.room.message", std::nullopt, {}, ends, {"levels", "alice"});
+  auto explanation = book.explained();
+  EXPECT_EQ(explanation.extremities.size(), 3'000u);
+  EXPECT_EQ(explanation.state.size(), 405u);
+}
+
 TEST(Explain, ACreateEventMayCiteAnything) {
   Book book(*find_room_version("2"));
   auto pdu = book.event("create")->object();
