@@ -104,6 +104,7 @@ void Glob::make_automaton(std::string_view pattern) {
   }
   length_ = pattern.size() - static_cast<size_t>(std::ranges::count(pattern, '*'));
   words_ = length_ / 64 + 1;
+  class_of_.resize(256);
   stars_.resize(words_);
   questions_.resize(words_);
   size_t rows = 1;
@@ -142,14 +143,16 @@ bool Glob::run(std::string_view text, Where where) const {
     if (i == text.size()) break;
     auto byte = static_cast<unsigned char>(text[i]);
     const uint64_t* mask = &masks_[class_of_[byte] * words_];
-    uint64_t carry = 0;
+    uint64_t carry = 0, any = 0;
     bool inside = is_continuation(byte);  // "?" takes a whole code point: its first byte, then stays for the others
     for (size_t w = 0; w < words_; ++w) {
       uint64_t moved = states[w] << 1 | carry;
       carry = states[w] >> 63;
       states[w] = (moved & (inside ? mask[w] : mask[w] | questions_[w])) |
                   (states[w] & (inside ? stars_[w] | questions_[w] : stars_[w]));
+      any |= states[w];
     }
+    if (any == 0 && where == Where::kWhole) return false;
   }
   return where == Where::kWhole && (states[length_ / 64] >> (length_ % 64) & 1);
 }

@@ -1,7 +1,6 @@
 // Glob patterns (appendices, Glob-style matching) and case folding. Matching a pattern without "?" takes time in
 // proportion to text and pattern, whatever they are; one with "?" text length × pattern length / 64. Any thread.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,7 +40,7 @@ class Glob {
   std::vector<Part> parts_;                  // empty where there is a "?"
   std::string literal_;                      // the longest part without wildcards: it is in every text that matches
   size_t length_ = 0;                        // elements of the pattern that are not "*"
-  std::array<uint16_t, 256> class_of_{};     // byte -> row of masks_; row 0: bytes that are not in the pattern
+  std::vector<uint16_t> class_of_;           // byte -> row of masks_; row 0: bytes that are not in the pattern
   std::vector<uint64_t> masks_;              // rows of words: which elements a byte matches
   std::vector<uint64_t> stars_, questions_;  // sets of states
   size_t words_ = 1;

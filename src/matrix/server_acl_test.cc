@@ -66,6 +66,15 @@ TEST(ServerAcl, Attack11PathologicalGlobsAreMatchedInOnePass) {
   EXPECT_FALSE(acl.allows(*ServerName::parse(std::string(240, 'a') + "b")));
 }
 
+// Attack 11: as many entries as an event holds.
+TEST(ServerAcl, Attack11ManySmallGlobs) {
+  json::Array deny(16'000, json::Value("?"));
+  ServerAcl acl(json::Object{{"allow", json::Array{json::Value("*")}}, {"deny", deny}});
+  auto longest = *ServerName::parse(std::string(250, 'a'));
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(acl.allows(longest));  // each is given up at the second letter
+  EXPECT_FALSE(acl.allows(*ServerName::parse("a")));
+}
+
 // Attack 11: another case of letters is no way around it (v1.19, MSC4436).
 TEST(ServerAcl, Attack11TheCaseOfLettersMakesNoDifference) {
   ServerAcl acl(*json::parse_object(R"({"allow":["*"],"deny":["*.Evil.example","BAD.example"]})"));
