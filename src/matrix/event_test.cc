@@ -119,110 +119,150 @@ TEST(Event, Versions1And2NameEventsTogetherWithTheirHashes) {
   }
 }
 
-// One field of a good event is replaced (or, "": removed), and the event is refused.
-TEST(Event, RefusesMalformedFields) {
-  struct {
-    const char *field, *value;
-    Code code = Code::kBadJson;
-  } cases[] = {
-      {"type", ""},
-      {"type", "5"},
-      {"type", "null"},
-      {"sender", ""},
-      {"sender", "\"u\""},
-      {"sender", "[]"},
-      {"sender", "\"@u\""},
-      {"room_id", ""},
-      {"room_id", "\"r:x\""},
-      {"room_id", "7"},
-      {"state_key", "5"},
-      {"state_key", "null"},
-      {"content", ""},
-      {"content", "[]"},
-      {"content", "\"\""},
-      {"depth", ""},
-      {"depth", "-1"},
-      {"depth", "\"1\""},
-      {"depth", "9007199254740992"},
-      {"depth", "1.0"},
-      {"depth", "1e2"},
-      {"depth", "true"},
-      {"origin_server_ts", ""},
-      {"origin_server_ts", "\"1\""},
-      {"origin_server_ts", "1e300"},
-      {"auth_events", ""},
-      {"auth_events", "{}"},
-      {"auth_events", "[1]"},
-      {"auth_events", "[\"a\"]"},
-      {"auth_events", "[[\"$a\",{}]]"},
-      {"auth_events", "[null]"},
-      {"prev_events", ""},
-      {"prev_events", "\"$a\""},
-      {"prev_events", "[\"$\"]"},
-      {"hashes", ""},
-      {"hashes", "[]"},
-      {"hashes", "{}"},
-      {"hashes", "{\"sha256\":1}"},
-      {"signatures", ""},
-      {"signatures", "[]"},
-      {"signatures", "{\"x\":1}"},
-      {"signatures", "{\"x\":{\"ed25519:1\":1}}"},
-      {"extra", "1.5"},
-      {"extra", "[{\"deep\":9007199254740992}]"},
-      {"unsigned", "{\"n\":1.0}"},
-  };
-  std::string good =
+json::Object good_event(const RoomRules& rules = version("11")) {
+  auto object = *json::parse_object(
       R"({"auth_events":["$a"],"content":{},"depth":9,"hashes":{"sha256":"x"},"origin_server_ts":5,"prev_events":["$c"],
-          "room_id":"!r:x","sender":"@u:x","signatures":{},"type":"m.t"})";
-  ASSERT_TRUE(Event::parse(good, version("11")));
-  for (auto& c : cases) {
-    auto object = *json::parse_object(good);
-    if (*c.value)
-      object[c.field] = *json::parse(c.value);
+          "room_id":"!r:x","sender":"@u:x","signatures":{},"type":"m.t"})");
+  if (rules.format.event_references_with_hashes) {
+    object["event_id"] = "$e:x";
+    object["auth_events"] = *json::parse(R"([["$a:x",{"sha256":"h"}]])");
+    object["prev_events"] = *json::parse(R"([["$c:x",{"sha256":"h"}]])");
+  }
+  return object;
+}
+
+// The text of an event in which a field has another value, written like this; "": without the field.
+std::string with_field(json::Object event, std::string_view field, std::string_view value) {
+  event.erase(field);
+  auto text = json::serialize(event);
+  if (!value.empty()) text.insert(1, fmt::format("\"{}\":{},", field, value));
+  return text;
+}
+
+struct Field {
+  std::string_view name, value;
+};
+
+constexpr Field kMalformed[] = {
+    {"type", ""},
+    {"type", "5"},
+    {"type", "null"},
+    {"sender", ""},
+    {"sender", R"("u")"},
+    {"sender", "[]"},
+    {"sender", R"("@u")"},
+    {"room_id", ""},
+    {"room_id", R"("r:x")"},
+    {"room_id", "7"},
+    {"state_key", "5"},
+    {"state_key", "null"},
+    {"content", ""},
+    {"content", "[]"},
+    {"content", R"("")"},
+    {"depth", ""},
+    {"depth", "-1"},
+    {"depth", R"("1")"},
+    {"depth", "1.0"},
+    {"depth", "true"},
+    {"origin_server_ts", ""},
+    {"origin_server_ts", R"("1")"},
+    {"origin_server_ts", "1e300"},
+    {"auth_events", ""},
+    {"auth_events", "{}"},
+    {"auth_events", "[1]"},
+    {"auth_events", R"(["a"])"},
+    {"auth_events", "[null]"},
+    {"prev_events", ""},
+    {"prev_events", R"("$a")"},
+    {"prev_events", R"(["$"])"},
+    {"hashes", ""},
+    {"hashes", "[]"},
+    {"hashes", "{}"},
+    {"hashes", R"({"sha256":1})"},
+    {"signatures", ""},
+    {"signatures", "[]"},
+    {"signatures", R"({"x":1})"},
+    {"signatures", R"({"x":{"ed25519:1":1}})"},
+};
+
+// Where events name each other by ids alone.
+constexpr Field kMalformedIds[] = {
+    {"auth_events", R"([["$a",{}]])"},
+    {"prev_events", R"([["$c",{}]])"},
+};
+
+// Where they name each other together with their hashes, and themselves.
+constexpr Field kMalformedPairs[] = {
+    {"event_id", ""},
+    {"event_id", "5"},
+    {"event_id", R"("e:x")"},
+    {"event_id", R"("$e")"},
+    {"event_id", R"("$e:")"},
+    {"event_id", R"("$e:x y")"},
+    {"event_id", R"("$e:x:y")"},
+    {"auth_events", R"(["$a:x"])"},
+    {"auth_events", "[[]]"},
+    {"auth_events", R"([[{"sha256":"h"},"$a:x"]])"},
+    {"auth_events", R"([[null,{"sha256":"h"}]])"},
+    {"auth_events", R"([["a:x",{"sha256":"h"}]])"},
+    {"auth_events", R"([{"$a:x":{"sha256":"h"}}])"},
+    {"prev_events", R"(["$c:x"])"},
+    {"prev_events", R"([["$c:x",{"sha256":"h"}],[]])"},
+};
+
+// Numbers that strict JSON does not have.
+constexpr Field kLaxNumbers[] = {
+    {"depth", "9007199254740992"}, {"depth", "1e2"}, {"extra", "1.5"}, {"extra", R"([{"deep":9007199254740992}])"},
+    {"unsigned", R"({"n":1.0})"},
+};
+
+TEST(Event, RefusesMalformedFields) {
+  for (auto& rules : all_room_versions()) {
+    auto good = good_event(rules);
+    ASSERT_TRUE(Event::parse(json::serialize(good), rules));
+    auto check = [&](std::span<const Field> fields, bool accepted) {
+      for (auto& [field, value] : fields) {
+        SCOPED_TRACE(fmt::format("version {}, {}: {}", rules.version, field, value));
+        auto event = Event::parse(with_field(good, field, value), rules);
+        EXPECT_EQ(event.has_value(), accepted);
+        if (!event) EXPECT_EQ(event.error().code, Code::kBadJson) << event.error().message;
+      }
+    };
+    check(kMalformed, false);
+    if (rules.format.event_references_with_hashes)
+      check(kMalformedPairs, false);
     else
-      object.erase(c.field);
-    auto event = Event::parse(json::serialize(object), version("11"));
-    // "1e2" reads as the integer 100, so it is put into the text itself.
-    if (std::string_view(c.value) == "1e2") {
-      std::string text = good;
-      event = Event::parse(text.replace(text.find("\"depth\":9"), 9, "\"depth\":1e2"), version("11"));
-    }
-    ASSERT_FALSE(event) << c.field << " " << c.value;
-    EXPECT_EQ(event.error().code, c.code) << c.field << " " << c.value << ": " << event.error().message;
+      check(kMalformedIds, false);
+    check(kLaxNumbers, rules.format.canonical == json::CanonicalMode::kLax);
   }
 }
 
 EventDraft draft(const RoomRules&);
 
-json::Object good_event() {
-  return *json::parse_object(
-      R"({"auth_events":["$a"],"content":{},"depth":9,"hashes":{"sha256":"x"},"origin_server_ts":5,"prev_events":["$c"],
-          "room_id":"!r:x","sender":"@u:x","signatures":{},"type":"m.t"})");
-}
-
 // "sender MUST NOT exceed 255 bytes", and so of room_id, state_key, type and, where it is in the event, event_id.
 TEST(Event, IdsHaveAtMost255Bytes) {
   struct {
-    const char *field, *before, *after, *version;
+    std::string_view field, before, after, version;
   } cases[] = {{"sender", "@", ":x", "11"}, {"sender", "@", ":x", "1"},   {"room_id", "!", ":x", "11"},
                {"room_id", "!", ":x", "1"}, {"event_id", "$", ":x", "1"}, {"event_id", "$", ":x", "2"},
                {"type", "", "", "1"},       {"type", "", "", "11"},       {"state_key", "", "", "1"},
                {"state_key", "", "", "11"}};
   for (auto& c : cases) {
-    auto parse = [&](size_t bytes) {
-      auto object = good_event();
-      if (version(c.version).format.event_references_with_hashes) {
-        object["event_id"] = "$e:x";
-        object["auth_events"] = object["prev_events"] = json::Array();
-      }
-      std::string before = c.before, after = c.after;
-      object[c.field] = before + std::string(bytes - before.size() - after.size(), 'x') + after;
-      return Event::parse(json::serialize(object), version(c.version));
-    };
-    EXPECT_TRUE(parse(255)) << c.field << " in version " << c.version;
-    auto longer = parse(256);
-    ASSERT_FALSE(longer) << c.field << " in version " << c.version;
-    EXPECT_EQ(longer.error().code, Code::kTooLarge) << c.field << " in version " << c.version;
+    for (std::string letter : {"x", "é"}) {
+      SCOPED_TRACE(fmt::format("{} in version {}, of {}", c.field, c.version, letter));
+      auto parse = [&](size_t bytes) {
+        auto object = good_event(version(c.version));
+        std::string text(c.before);
+        while (text.size() + letter.size() + c.after.size() <= bytes) text += letter;
+        if (text.size() + c.after.size() < bytes) text += 'x';
+        object[c.field] = text.append(c.after);
+        return Event::parse(json::serialize(object), version(c.version));
+      };
+      EXPECT_TRUE(parse(255));
+      auto longer = parse(256);
+      ASSERT_FALSE(longer);
+      EXPECT_EQ(longer.error().code, Code::kTooLarge);
+    }
   }
 }
 
@@ -265,11 +305,7 @@ TEST(Event, Attack08HugeListsAreRefused) {
     for (auto list : {"auth_events", "prev_events"}) {
       for (int length : {21, 1'000, 100'000}) {
         SCOPED_TRACE(fmt::format("version {}, {} {}", rules.version, length, list));
-        auto object = good_event();
-        if (pairs) {
-          object["event_id"] = "$e:x";
-          object["auth_events"] = object["prev_events"] = json::Array();
-        }
+        auto object = good_event(rules);
         json::Array ids;
         for (int i = 0; i < length; ++i) {
           auto id = fmt::format("$listed{}:x", i);
@@ -311,17 +347,14 @@ TEST(Event, Attack05NumbersOutOfRangeAreRefusedEverywhere) {
     if (rules.format.canonical != json::CanonicalMode::kStrict) continue;
     for (auto number : {"9007199254740992", "-9007199254740992", "18446744073709551615", "1e400", "1.5", "1e2"}) {
       std::string n(number);
-      for (auto [field, value] : {std::pair{"depth", n},
-                                  {"origin_server_ts", n},
-                                  {"content", R"({"a":[{"b":)" + n + "}]}"},
-                                  {"unsigned", R"({"age":)" + n + "}"},
-                                  {"hashes", R"({"sha256":"x","n":)" + n + "}"},
-                                  {"signatures", R"({"x":{"ed25519:1":)" + n + "}}"},
-                                  {"org.example.extra", n}}) {
-        auto object = good_event();
-        object.erase(field);
-        auto text = json::serialize(object);
-        text.insert(1, "\"" + std::string(field) + "\":" + value + ",");
+      for (auto& [field, value] : {std::pair{"depth", n},
+                                   {"origin_server_ts", n},
+                                   {"content", R"({"a":[{"b":)" + n + "}]}"},
+                                   {"unsigned", R"({"age":)" + n + "}"},
+                                   {"hashes", R"({"sha256":"x","n":)" + n + "}"},
+                                   {"signatures", R"({"x":{"ed25519:1":)" + n + "}}"},
+                                   {"org.example.extra", n}}) {
+        auto text = with_field(good_event(), field, value);
         EXPECT_FALSE(Event::parse(text, rules)) << rules.version << " " << text;
       }
     }
@@ -401,12 +434,17 @@ TEST(OwnEvent, IsWhatOthersWouldAccept) {
   }
 }
 
-TEST(OwnEvent, Version12CreateNamesItsRoom) {
+EventDraft create_draft() {
   EventDraft d;
   d.sender = UserId::trusted("@a:domain");
   d.type = "m.room.create";
   d.state_key = "";
   d.content = json::Object{{"room_version", "12"}};
+  return d;
+}
+
+TEST(OwnEvent, Version12CreateNamesItsRoom) {
+  auto d = create_draft();
   auto built = OwnEvent::build(d, version("12"), ServerName::trusted("domain"), spec_key());
   ASSERT_TRUE(built);
   EXPECT_EQ(built->event()->room_id().str(), "!" + built->event()->event_id().str().substr(1));
@@ -462,15 +500,9 @@ TEST(OwnEvent, NestingIsLimitedAsPdusAre) {
 // Attack 8: depths below, above and beside the numbers that a depth can be.
 TEST(Event, Attack08AbsurdDepthsAreRefused) {
   for (auto& rules : all_room_versions()) {
-    if (rules.format.event_id == EventIdFormat::kInEvent) continue;  // the same checks, on events of another form
     for (auto depth : {"-1", "-9223372036854775808", "9223372036854775808", "18446744073709551615", "1e19", "1e400",
-                       "99999999999999999999999", "0.5", "\"5\"", "[]"}) {
-      auto object = good_event();
-      object.erase("depth");
-      auto text = json::serialize(object);
-      text.insert(1, fmt::format("\"depth\":{},", depth));
-      EXPECT_FALSE(Event::parse(text, rules)) << rules.version << " " << depth;
-    }
+                       "99999999999999999999999", "0.5", "\"5\"", "[]"})
+      EXPECT_FALSE(Event::parse(with_field(good_event(rules), "depth", depth), rules)) << rules.version << " " << depth;
   }
 }
 
@@ -526,6 +558,17 @@ TEST(ClientEvent, HasTheFieldsOfEachFormat) {
   EXPECT_EQ(
       read(client_event(*event, ClientFormat::kStripped, {{"age", 3}})),
       (json::Object{{"content", {{"b", 1}, {"a", "é"}}}, {"sender", "@u:x"}, {"state_key", "k"}, {"type", "m.t"}}));
+}
+
+TEST(ClientEvent, NamesTheRoomThatAVersion12CreateMakes) {
+  auto& rules = version("12");
+  auto ours = OwnEvent::build(create_draft(), rules, ServerName::trusted("domain"), spec_key())->event();
+  for (auto& create :
+       {ours, *Event::parse(ours->text(), rules), *Event::restore(ours->text(), ours->event_id(), rules)}) {
+    auto shown = *json::parse_object(client_event(*create, ClientFormat::kRoom));
+    EXPECT_EQ(json::string_at(shown, "room_id"), "!" + ours->event_id().str().substr(1));
+    EXPECT_FALSE(json::parse_object(client_event(*create, ClientFormat::kSync))->contains("room_id"));
+  }
 }
 
 TEST(ClientEvent, ShowsRedactsInBothPlaces) {

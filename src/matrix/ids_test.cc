@@ -165,6 +165,24 @@ TEST(DeviceId, HasOneTo255Bytes) {
   for (auto id : {""s, std::string(256, 'D'), "\xff"s, "a\0b"s}) EXPECT_FALSE(DeviceId::parse(id));
 }
 
+TEST(Ids, AreMeasuredInBytes) {
+  std::string letters;  // 252 bytes
+  for (int i = 0; i < 126; ++i) letters += "é";
+  auto x = *ServerName::parse("x"), xy = *ServerName::parse("xy");
+  EXPECT_TRUE(UserId::parse("@" + letters + ":x"));
+  EXPECT_FALSE(UserId::parse("@" + letters + ":xy"));
+  EXPECT_TRUE(RoomId::parse("!" + letters + ":x"));
+  EXPECT_FALSE(RoomId::parse("!" + letters + ":xy"));
+  EXPECT_TRUE(RoomAlias::parse("#" + letters + ":x"));
+  EXPECT_FALSE(RoomAlias::parse("#" + letters + ":xy"));
+  EXPECT_TRUE(RoomAlias::make(letters, x));
+  EXPECT_FALSE(RoomAlias::make(letters, xy));
+  EXPECT_TRUE(EventId::parse("$" + letters + "é"));
+  EXPECT_FALSE(EventId::parse("$" + letters + "éx"));
+  EXPECT_TRUE(DeviceId::parse(letters + "éx"));
+  EXPECT_FALSE(DeviceId::parse(letters + "éé"));
+}
+
 TEST(Ids, AreValues) {
   auto a = *UserId::parse("@a:x"), b = *UserId::parse("@b:x");
   EXPECT_LT(a, b);

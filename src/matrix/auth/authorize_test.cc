@@ -7,6 +7,8 @@
 namespace myelin::auth::scenes {
 namespace {
 
+constexpr std::string_view kAlone = R"({"m.federate":false,"creator":"@alice:a.example"})";
+
 AUTH_SCENES(Authorize, RulesForEveryEvent) {
   return {
       {"create event", 1, 12, kAllowed, "the room has one", [](Room& room) { return room.message(kBob, "m.x"); }},
@@ -22,19 +24,16 @@ AUTH_SCENES(Authorize, RulesForEveryEvent) {
       {"m.federate", 1, 12, kAllowed, "Carol joins a room that federates",
        [](Room& room) { return room.join_rule("public").membership(kCarol, kCarol, "join"); }},
       {"m.federate", 1, 12, kAllowed, "Bob, of Alice's server, talks where nobody else may",
-       [](Room& room) {
-         return room.create_content(R"({"m.federate":false,"creator":"@alice:a.example"})").message(kBob, "m.x");
-       }},
+       [](Room& room) { return room.create_content(kAlone).message(kBob, "m.x"); }},
       {"m.federate", 1, 12, kAllowed, "only false means no",
        [](Room& room) {
          room.create_content(R"({"m.federate":"false","creator":"@alice:a.example"})").join_rule("public");
          return room.membership(kCarol, kCarol, "join");
        }},
       {"m.federate", 1, 12, rejected("does not federate"), "Carol joins a room that does not federate",
-       [](Room& room) {
-         room.create_content(R"({"m.federate":false,"creator":"@alice:a.example"})").join_rule("public");
-         return room.membership(kCarol, kCarol, "join");
-       }},
+       [](Room& room) { return room.create_content(kAlone).join_rule("public").membership(kCarol, kCarol, "join"); }},
+      {"m.federate", 1, 5, rejected("does not federate"), "Carol sets her server's aliases there",
+       [](Room& room) { return room.create_content(kAlone).state(kCarol, "m.room.aliases", "b.example", "{}"); }},
       {"sender joined", 1, 12, kAllowed, "Bob talks", [](Room& room) { return room.message(kBob, "m.room.message"); }},
       {"sender joined", 1, 12, rejected("is not in the room"), "Carol, who is not there, talks",
        [](Room& room) { return room.message(kCarol, "m.room.message"); }},

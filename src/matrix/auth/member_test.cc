@@ -17,6 +17,21 @@ EventSpec first_join(const Room& room, std::string_view user) {
   return spec;
 }
 
+// Nothing has happened in the room yet.
+Result<void> enters_first(Room& room, std::string_view user) {
+  room.remove("m.room.member", kAlice).remove("m.room.join_rules", "").remove("m.room.power_levels", "");
+  return room.judge(first_join(room, user));
+}
+
+constexpr std::string_view kInCarolsName = R"({"creator":"@carol:b.example"})";
+
+// Alice, banned, joins after these.
+Result<void> banned_alice_joins(Room& room, std::vector<std::string> previous) {
+  auto spec = first_join(room, kAlice);
+  spec.prev = std::move(previous);
+  return room.member(kAlice, "ban").judge(spec);
+}
+
 Result<void> mod_vouches_for_carol(Room& room) {
   return room.join_rule("restricted").membership(kCarol, kCarol, "join", kByMod);
 }
@@ -43,14 +58,31 @@ AUTH_SCENES(AuthMember, Shape) {
 AUTH_SCENES(AuthMember, Join) {
   return {
       {"join: the creator's first", 1, 12, kAllowed, "Alice enters the room she has just made",
-       [](Room& room) {
-         room.remove("m.room.member", kAlice).remove("m.room.join_rules", "").remove("m.room.power_levels", "");
-         return room.judge(first_join(room, kAlice));
-       }},
+       [](Room& room) { return enters_first(room, kAlice); }},
       {"join: the creator's first", 1, 12, rejected("is not invited"), "Carol enters the room Alice has just made",
+       [](Room& room) { return enters_first(room, kCarol); }},
+      {"join: the creator's first", 1, 10, kAllowed, "Carol enters the room Alice has just made in her name",
+       [](Room& room) { return enters_first(room.create_content(kInCarolsName), kCarol); }},
+      {"join: the creator's first", 1, 10, rejected("is not invited"), "Alice enters the room made in Carol's name",
+       [](Room& room) { return enters_first(room.create_content(kInCarolsName), kAlice); }},
+      {"join: the creator's first", 11, 12, kAllowed, "Alice enters the room she has just made, whomever it names",
+       [](Room& room) { return enters_first(room.create_content(kInCarolsName), kAlice); }},
+      {"join: the creator's first", 11, 12, rejected("is not invited"), "Carol's name in it no longer means anything",
+       [](Room& room) { return enters_first(room.create_content(kInCarolsName), kCarol); }},
+      {"join: the creator's first", 1, 12, rejected("is banned"), "the create event is the first of two before it",
+       [](Room& room) { return banned_alice_joins(room, {"$create", "$before"}); }},
+      {"join: the creator's first", 1, 12, rejected("is banned"), "the create event is the second of two before it",
+       [](Room& room) { return banned_alice_joins(room, {"$before", "$create"}); }},
+      {"m.federate", 1, 10, rejected("does not federate"),
+       "Carol enters the room Alice has just made in her name, but not for her server",
        [](Room& room) {
-         room.remove("m.room.member", kAlice).remove("m.room.join_rules", "").remove("m.room.power_levels", "");
-         return room.judge(first_join(room, kCarol));
+         return enters_first(room.create_content(R"({"m.federate":false,"creator":"@carol:b.example"})"), kCarol);
+       }},
+      {"m.federate", 1, 12, rejected("does not federate"), "Carol sends Alice's first join",
+       [](Room& room) {
+         auto spec = first_join(room, kAlice);
+         spec.sender = kCarol;
+         return room.create_content(R"({"m.federate":false,"creator":"@alice:a.example"})").judge(spec);
        }},
       {"join: the creator's first", 12, 12, rejected("is not invited"),
        "Carol is one of the creators, but not who made the room",

@@ -23,6 +23,14 @@ Result<void> mod_changes(Room& room, std::string_view before, std::string_view a
   return room.state(kMod, "m.room.power_levels", "", json::serialize(changed));
 }
 
+// Alice sets levels where there are none.
+Result<void> first_levels(Room& room, std::string_view content) {
+  return room.remove("m.room.power_levels", "").state(kAlice, "m.room.power_levels", "", content);
+}
+
+constexpr std::string_view kSingleLevels[] = {"users_default", "events_default", "state_default", "ban",
+                                              "redact",        "kick",           "invite"};
+
 Scene change(std::string_view rule, int first, int last, Outcome outcome, std::string_view story,
              std::string_view before, std::string_view after) {
   return {rule, first, last, outcome, story, [=](Room& room) { return mod_changes(room, before, after); }};
@@ -50,6 +58,10 @@ AUTH_SCENES(AuthPowerLevels, Form) {
              "{}", R"({"notifications":"room"})"),
       change("levels: users", 1, 12, kAllowed, "Bob gets 10", "{}",
              R"({"users":{"@mod:a.example":50,"@bob:a.example":10}})"),
+      {"levels: users", 1, 12, kAllowed, "the first levels name no users",
+       [](Room& room) { return first_levels(room, "{}"); }},
+      {"levels: users", 1, 12, kAllowed, "Alice names users no longer",
+       [](Room& room) { return room.state(kAlice, "m.room.power_levels", "", "{}"); }},
       change("levels: users", 1, 12, rejected("users is not an object"), "no object", "{}",
              R"({"users":["@bob:a.example"]})"),
       change("levels: users", 1, 12, rejected("not a user id"), "a key that is no user id", "{}",
@@ -80,11 +92,17 @@ AUTH_SCENES(AuthPowerLevels, Form) {
          room.create_content(R"({"additional_creators":["@carol:b.example"]})");
          return mod_changes(room, "{}", R"({"users":{"@mod:a.example":50,"@carol:b.example":0}})");
        }},
-      {"levels: the first", 1, 12, kAllowed, "Alice sets levels that nobody could set later",
+      {"levels: no creators among users", 12, 12, rejected("@alice:a.example is a creator"),
+       "Alice names herself in the first levels",
+       [](Room& room) { return first_levels(room, R"({"users":{"@alice:a.example":100}})"); }},
+      {"levels: no creators among users", 12, 12, rejected("@carol:b.example is a creator"),
+       "Alice names Carol, one of the creators, in the first levels",
        [](Room& room) {
-         room.remove("m.room.power_levels", "");
-         return room.state(kAlice, "m.room.power_levels", "", R"({"ban":1000,"users":{"@bob:a.example":1000}})");
+         room.create_content(R"({"additional_creators":["@carol:b.example"]})");
+         return first_levels(room, R"({"users":{"@bob:a.example":50,"@carol:b.example":100}})");
        }},
+      {"levels: the first", 1, 12, kAllowed, "Alice sets levels that nobody could set later",
+       [](Room& room) { return first_levels(room, R"({"ban":1000,"users":{"@bob:a.example":1000}})"); }},
       {"levels: the first", 1, 12, rejected("m.room.power_levels needs 50"),
        "Bob sets the first levels: without any, that needs 50",
        [](Room& room) {
@@ -133,9 +151,7 @@ AUTH_SCENES(AuthPowerLevels, Alterations) {
       change("levels: users, added or changed", 1, 12, rejected("@mod:a.example would be 51"), "Mod raises himself",
              "{}", R"({"users":{"@mod:a.example":51}})"),
   };
-  static constexpr std::string_view kKeys[] = {"users_default", "events_default", "state_default", "ban",
-                                               "redact",        "kick",           "invite"};
-  for (auto key : kKeys) {
+  for (auto key : kSingleLevels) {
     // Levels that let Mod send the event whatever else they say.
     auto content = [key](std::optional<int> level) {
       json::Object object{{"events", json::Object{{"m.room.power_levels", 50}}}};
@@ -156,6 +172,26 @@ AUTH_SCENES(AuthPowerLevels, Alterations) {
     add(rejected("is 51"), "removed from above Mod", 51, std::nullopt);
   }
   return scenes;
+}
+
+// Before version 10, strings and floats are levels too, and in the first event only those of users are looked at.
+TEST(AuthPowerLevels, TheFirstAreIntegersFromVersion10On) {
+  for (auto& rules : all_room_versions()) {
+    for (auto& level : {json::Value(50), json::Value("50"), json::Value(50.5)}) {
+      std::vector<json::Object> contents;
+      for (auto key : kSingleLevels) contents.push_back(json::Object{{key, level}});
+      for (auto table : {"events", "notifications"})
+        contents.push_back(json::Object{{table, json::Object{{"m.x", level}}}});
+      for (auto& content : contents) {
+        auto text = json::serialize(content);
+        SCOPED_TRACE(fmt::format("version {}: {}", rules.version, text));
+        Room room(rules);
+        auto result = first_levels(room, text);
+        EXPECT_EQ(result.has_value(), level.is_int64() || !rules.auth.integer_power_levels);
+        if (!result) EXPECT_TRUE(result.error().message.contains("is not an integer")) << result.error().message;
+      }
+    }
+  }
 }
 
 TEST(AuthPowerLevels, NotificationsAreFreeBeforeVersion6) {
@@ -211,6 +247,21 @@ TEST(PowerLevels, DefaultsWithoutAnEvent) {
   }
 }
 
+TEST(PowerLevels, UntilVersion10TheCreatorIsWhomTheCreateEventNames) {
+  for (auto& rules : all_room_versions()) {
+    SCOPED_TRACE(rules.version);
+    Room room(rules);
+    auto create = room.create_content(R"({"creator":"@carol:b.example"})").find("m.room.create", "");
+    auto [creator, other] = rules.auth.creator_from_sender ? std::pair{kAlice, kCarol} : std::pair{kCarol, kAlice};
+    PowerLevels levels(rules, nullptr, create);
+    EXPECT_EQ(levels.user_level(creator), rules.auth.creators_infinite ? kInfiniteLevel : 100);
+    EXPECT_EQ(levels.user_level(other), 0);
+    EXPECT_EQ(room_creators(rules, *create), std::vector{creator});
+    EXPECT_TRUE(is_room_creator(rules, *create, creator));
+    EXPECT_FALSE(is_room_creator(rules, *create, other));
+  }
+}
+
 TEST(PowerLevels, CreatorsOfVersion12OutrankEveryNumber) {
   auto& rules = *find_room_version("12");
   Room room(rules);
@@ -221,6 +272,20 @@ TEST(PowerLevels, CreatorsOfVersion12OutrankEveryNumber) {
   EXPECT_EQ(levels.user_level(kCarol), kInfiniteLevel);
   EXPECT_TRUE(levels.is_creator(kCarol));
   EXPECT_FALSE(levels.is_creator(kBob));
+}
+
+TEST(PowerLevels, CreatorsOfVersion12StandInAnyOrder) {
+  auto& rules = *find_room_version("12");
+  auto spec = Room(rules).spec(
+      kAlice, "m.room.create", "",
+      R"({"additional_creators":["@zoe:b.example","@mod:a.example","@erin:b.example","@carol:b.example","@bob:a.example"]})");
+  auto ours = testing::make_hashed_event(rules, spec), theirs = Event::parse(ours->text(), rules).value();
+  for (auto& create : {ours, theirs}) {
+    PowerLevels levels(rules, nullptr, create.get());
+    for (auto creator : {std::string_view("@zoe:b.example"), kMod, std::string_view("@erin:b.example"), kCarol, kBob})
+      EXPECT_EQ(levels.user_level(creator), kInfiniteLevel) << creator;
+    EXPECT_EQ(levels.user_level(kDave), 0);
+  }
 }
 
 // Attack 2: levels that two servers could read differently.
@@ -297,8 +362,7 @@ TEST(PowerLevels, Attack02StringsAndFloatsAreDecidedAsSynapseDecidesThem) {
       SCOPED_TRACE(fmt::format("version {}, level {}", rules.version, decision.level));
       Room room(rules);
       auto content = fmt::format(R"({{"events_default":50,"users":{{"@mod:a.example":{}}}}})", decision.level);
-      room.remove("m.room.power_levels", "");
-      bool allowed = room.state(kAlice, "m.room.power_levels", "", content).has_value();
+      bool allowed = first_levels(room, content).has_value();
       EXPECT_EQ(allowed, rules.auth.integer_power_levels ? decision.from_v10 : decision.until_v9);
       if (allowed) EXPECT_EQ(room.levels(content).message(kMod, "m.x").has_value(), decision.reaches_50);
     }
