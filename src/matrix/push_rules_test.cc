@@ -459,7 +459,7 @@ TEST(PushRuleEdits, AreCapped) {
             Code::kTooLarge);
 }
 
-TEST(PushRuleEdits, WhatIsAcceptedCanBeReadAgain) {
+TEST(PushRuleEdits, Attack18WhatIsAcceptedCanBeReadAgain) {
   auto tweak = [](json::Value value) {
     return json::Value(json::Object{{"set_tweak", "x"}, {"value", std::move(value)}});
   };

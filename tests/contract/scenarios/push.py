@@ -67,6 +67,32 @@ def push_rules(w):
     alice.put(RULE, "content", "x", query={"before": "none"}, body={**notify, "pattern": "x"}, want=(400, "M_UNKNOWN"))
     alice.delete(RULE, "override", ".m.rule.master", want=400)
     _counts_follow(w)
+    _hostile_rules(w)
+
+
+def _hostile_rules(w):
+    """What a user's rules hold is read at each event of their rooms: nothing in them may hold up the others there."""
+    alice, bob = w.user("alice"), w.user("bob")
+    room = alice.create_room(preset="public_chat")
+    bob.join(room)
+
+    def tweak(value):
+        return {"actions": [{"set_tweak": "x", "value": value}]}
+    nested = value = []
+    for _ in range(94):
+        value.append([])
+        value = value[0]
+    for body, want in ((tweak(nested), (400, "M_BAD_JSON")), (tweak("x" * 600_000), (413, "M_TOO_LARGE"))):
+        for name in (room, "!another:localhost"):
+            alice.put(RULE, "room", name, body=body, want=want)
+        alice.put(RULE + "/actions", "override", ".m.rule.master", body=body, want=want)
+    alice.put(RULE, "room", room, body=tweak(nested[0]))
+    alice.get("/pushrules/global")
+    since = alice.sync()["next_batch"]
+    sent = bob.send(room, "still here")
+    for user in (alice, bob):
+        user.sync_until(since, lambda answer: sent in str(answer), f"a message in a room with deep rules, to {user.user}")
+    alice.delete(RULE, "room", room)
 
 
 def _counts_follow(w):
