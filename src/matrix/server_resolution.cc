@@ -186,8 +186,9 @@ void ServerResolution::srv_records(Result<std::vector<SrvRecord>> records, Rando
   }
   std::vector<Target> targets;
   for (auto& record : in_order(*std::move(records), random)) {
-    if (record.target.size() > 1 && record.target.ends_with('.')) record.target.pop_back();
-    auto target = ServerName::parse(record.target);  // a lone "." says that there is no such service
+    if (record.target == ".") continue;  // RFC 2782: there is no such service
+    if (record.target.ends_with('.')) record.target.pop_back();
+    auto target = ServerName::parse(record.target);
     if (target && !target->port() && record.port != 0 && targets.size() < kMaxTargets)
       targets.push_back({record.target, record.port});
   }

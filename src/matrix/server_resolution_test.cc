@@ -157,7 +157,7 @@ TEST(ServerResolution, TargetsWithoutAddressesArePassedOver) {
 }
 
 TEST(ServerResolution, DeadEnds) {
-  World world{.addresses = {{"a.example", {"1.1.1.1"}}}};
+  World world{.addresses = {{"a.example", {"1.1.1.1"}}, {".", {"2.2.2.2"}}}};
   EXPECT_EQ(told(resolve(world, "unknown.example")), "unavailable");
   EXPECT_EQ(told(resolve(world, "a.example:0")), "unavailable");
   EXPECT_EQ(told(resolve(world, "1.2.3.4:0")), "unavailable");
