@@ -168,8 +168,8 @@ TEST(ServerResolution, DeadEnds) {
   EXPECT_EQ(told(resolve(world, "a.example")), "unavailable");
   world.broken.clear();
   // RFC 2782: "." says that there is no such service.
-  for (auto record : {SrvRecord{0, 0, 0, "."}, SrvRecord{0, 0, 443, "."}, SrvRecord{0, 0, 0, "a.example"},
-                      SrvRecord{0, 0, 443, "no host"}, SrvRecord{0, 0, 443, "a.example:80"}}) {
+  for (auto& record : {SrvRecord{0, 0, 0, "."}, SrvRecord{0, 0, 443, "."}, SrvRecord{0, 0, 0, "a.example"},
+                       SrvRecord{0, 0, 443, "no host"}, SrvRecord{0, 0, 443, "a.example:80"}}) {
     world.srv["_matrix-fed._tcp.a.example"] = {record};
     EXPECT_EQ(told(resolve(world, "a.example")), "unavailable") << record.target;
   }

@@ -155,10 +155,15 @@ TEST(StateMap, AChangeAppendsOneSmallPage) {
   store.bytes = 0;
   store.all.clear();
   constexpr int kChanges = 2000;
-  for (uint32_t i = 0; i < kChanges; ++i)
+  size_t largest = 0;
+  for (uint32_t i = 0; i < kChanges; ++i) {
+    size_t before = store.bytes;
     root = store.apply(root, {{static_cast<uint32_t>(random() % 50'000), 50'001 + i}});
+    largest = std::max(largest, store.bytes - before);
+  }
   EXPECT_EQ(store.all.size(), size_t{kChanges});
   EXPECT_LT(store.bytes / kChanges, 256u);
+  EXPECT_LT(largest, 512u);
   RecordProperty("bytes_per_change", static_cast<int>(store.bytes / kChanges));
 }
 
