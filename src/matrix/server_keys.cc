@@ -1,6 +1,7 @@
 #include "matrix/server_keys.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/bytes.h"
 
@@ -126,42 +127,49 @@ Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& se
 
 namespace {
 
-// Is it signed by a key that was known before, and is still in use?
+// Is it signed by a confirmed key that is in use?
 bool is_vouched_for(const ServerKeys& answer, const ServerKeyMap& known) {
   return std::ranges::any_of(answer.keys, [&](auto& entry) {
     auto& [key_id, said] = entry;
     auto before = known.find(key_id);
-    return !said.expired_ts && before != known.end() && !before->second.expired_ts &&
+    return !said.expired_ts && before != known.end() && before->second.is_confirmed && !before->second.expired_ts &&
            before->second.public_key == said.public_key;
   });
 }
 
-void drop_the_oldest(ServerKeyMap& known, const ServerKeyMap& named) {
-  auto end_of = [](const ServerKey& key) { return key.expired_ts.value_or(key.valid_until_ts); };
-  std::vector<ServerKeyMap::iterator> others;
-  for (auto key = known.begin(); key != known.end(); ++key)
-    if (!named.contains(key->first)) others.push_back(key);
-  std::ranges::sort(others, {}, [&](auto& key) { return end_of(key->second); });
-  for (auto& key : others) {
-    if (known.size() <= kMaxKnownKeys) return;
-    known.erase(key);
-  }
+// One key, said as surely as it is known.
+void update(ServerKey& key, const ServerKey& said) {
+  if (said.expired_ts && said.public_key == key.public_key)
+    key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
+  else if (!key.expired_ts && said.valid_until_ts >= key.valid_until_ts)
+    key = said;
+}
+
+void drop_the_least(ServerKeyMap& known, const ServerKeyMap& named) {
+  auto worth = [&](auto& entry) {
+    auto& [key_id, key] = *entry;
+    return std::tuple(key.is_confirmed, named.contains(key_id), key.expired_ts.value_or(key.valid_until_ts));
+  };
+  std::vector<ServerKeyMap::iterator> entries;
+  for (auto entry = known.begin(); entry != known.end(); ++entry) entries.push_back(entry);
+  std::ranges::sort(entries, {}, worth);
+  entries.resize(known.size() - kMaxKnownKeys);
+  for (auto& entry : entries) known.erase(entry);
 }
 
 }  // namespace
 
 void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom from) {
-  bool may_retire = from == AnswerFrom::kServer || is_vouched_for(answer, known);
-  for (auto& [key_id, said] : answer.keys) {
-    auto [entry, is_new] = known.try_emplace(key_id, said);
-    auto& key = entry->second;
-    if (said.expired_ts && said.public_key == key.public_key) {
-      if (may_retire || is_new) key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
-    } else if (!key.expired_ts && said.valid_until_ts >= key.valid_until_ts) {
+  bool is_confirmed = from == AnswerFrom::kServer || is_vouched_for(answer, known);
+  for (auto [key_id, said] : answer.keys) {
+    said.is_confirmed = is_confirmed;
+    auto& key = known.try_emplace(key_id, said).first->second;
+    if (key.is_confirmed == is_confirmed)
+      update(key, said);
+    else if (is_confirmed)
       key = said;
-    }
   }
-  if (known.size() > kMaxKnownKeys) drop_the_oldest(known, answer.keys);
+  if (known.size() > kMaxKnownKeys) drop_the_least(known, answer.keys);
 }
 
 int64_t refresh_at(int64_t fetched_at, int64_t valid_until_ts) {

@@ -41,6 +41,7 @@ struct ServerKey {
   std::string public_key;               // 32 bytes
   int64_t valid_until_ts = 0;           // the latest of the answers that named it
   std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
+  bool is_confirmed = false;            // once merged: the server said so, not a notary alone
   friend bool operator==(const ServerKey&, const ServerKey&) = default;
 };
 using ServerKeyMap = std::map<SigningKeyId, ServerKey>;
@@ -70,9 +71,10 @@ struct ServerKeys {
 
 // What is known of a server, brought up to date key by key. The latest valid_until_ts counts, and an answer with an
 // earlier one changes nothing, for a notary may replay it; but that a key is retired counts for good, with the earliest
-// expired_ts said: else who stole a key could outbid the server that revokes it. A notary's word alone retires nothing
-// that is known: one of the keys in use must have signed the answer, or the server itself is asked. Keys that the
-// answer no longer names stay, for the events they signed, but for those that ended first when there are too many.
+// expired_ts said: else who stole a key could outbid the server that revokes it. What a notary passes on counts as said
+// by the server when a confirmed key in use has signed it; else it is believed where nothing is confirmed, and until
+// the server says otherwise. Keys that the answer no longer names stay, for the events they signed; when there are too
+// many, those that nobody confirmed go first, then those that ended first.
 enum class AnswerFrom : uint8_t { kServer, kNotary };
 void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom);
 

@@ -250,29 +250,47 @@ TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
   auto older = publish_keys(kServer, std::array{kSecond}, std::array{another}, kNow - kDay).value();
   ServerKeyMap held;
   merge(held, stolen(kNow), AnswerFrom::kServer);
+  auto before = held.at(kOneId);
   merge(held, ServerKeys::check(older, kServer, kNow).value(), AnswerFrom::kServer);
-  EXPECT_EQ(held.at(kOneId), stolen(kNow).keys.at(kOneId));
+  EXPECT_EQ(held.at(kOneId), before);
 }
 
 // A notary may pass on what a thief of a retired key, or nobody's key at all, has said of the keys in use.
-TEST(ServerKeys, Attack15ANotarysWordAloneRetiresNothing) {
+TEST(ServerKeys, Attack15ANotarysWordAloneChangesNoKeyOfTheServer) {
   ServerKeyMap known;
   merge(known, ServerKeys::check(published(), kServer, kNow).value(), AnswerFrom::kServer);
   auto before = known;
-  const SigningKey made_up = make_key("made_up"), retired = SigningKey(make_key("old"));
+  const SigningKey made_up = make_key("made_up"), retired = make_key("old"), third = make_key("third");
   OldKey two{kTwoId, kSecond.public_key(), 0}, one{kOneId, kKey.public_key(), kNow};
-  auto said_by = [&](const SigningKey& signer, std::vector<OldKey> old) {
-    auto answer = publish_keys(kServer, std::array{signer}, old, kNow + kDay).value();
+  auto said_by = [&](const SigningKey& signer, std::vector<OldKey> old, int64_t valid_until_ts = kNow + kDay) {
+    auto answer = publish_keys(kServer, std::array{signer}, old, valid_until_ts).value();
     return ServerKeys::check(answer, kServer, kNow).value();
   };
   for (auto& signer : {made_up, retired}) {
-    merge(known, said_by(signer, {two}), AnswerFrom::kNotary);
-    EXPECT_EQ(known.at(kTwoId), before.at(kTwoId)) << signer.key_id();
+    for (auto& claim : {two, OldKey{kTwoId, third.public_key(), 0}})
+      for (int again = 0; again < 2; ++again)
+        merge(known, said_by(signer, {claim}, kNow + 7 * kDay), AnswerFrom::kNotary);
   }
+  for (auto& [key_id, key] : before) EXPECT_EQ(known.at(key_id), key) << key_id.str();
+
   merge(known, said_by(kSecond, {one}), AnswerFrom::kNotary);
   EXPECT_EQ(known.at(kOneId).expired_ts, kNow) << "signed by a key in use";
-  merge(known, said_by(made_up, {two}), AnswerFrom::kServer);
+  merge(known, said_by(third, {two}), AnswerFrom::kServer);
   EXPECT_EQ(known.at(kTwoId).expired_ts, 0) << "by the server itself";
+}
+
+// Where only a notary answers, it is believed, until the server does.
+TEST(ServerKeys, Attack15TheServerCorrectsWhatANotarySaid) {
+  auto said = ServerKeys::check(published(), kServer, kNow).value();
+  auto poisoned = said;
+  poisoned.keys[kOneId] = {kOld.public_key, kNow + 7 * kDay, {}};
+  poisoned.keys[kTwoId].expired_ts = 0;
+  ServerKeyMap known, right;
+  merge(known, poisoned, AnswerFrom::kNotary);
+  EXPECT_FALSE(known.at(kOneId).is_confirmed);
+  merge(known, said, AnswerFrom::kServer);
+  merge(right, said, AnswerFrom::kServer);
+  EXPECT_EQ(known, right);
 }
 
 TEST(ServerKeys, Attack15AServerIsKnownBySoManyKeys) {
@@ -291,6 +309,13 @@ TEST(ServerKeys, Attack15AServerIsKnownBySoManyKeys) {
   merge(known, answer, AnswerFrom::kServer);
   EXPECT_TRUE(known.contains(id(0))) << "what was said just now stays";
   EXPECT_FALSE(known.contains(id(100)));
+
+  auto before = known;
+  answer.keys.clear();
+  for (size_t i = 0; i < kMaxOldVerifyKeys; ++i)
+    answer.keys[SigningKeyId::trusted("ed25519:junk" + std::to_string(i))] = {"", kNow + 7 * kDay, kNow + 7 * kDay};
+  merge(known, answer, AnswerFrom::kNotary);
+  EXPECT_EQ(known, before) << "a notary drives none of them out";
 }
 
 TEST(ServerKeys, Attack15AnswersAreBounded) {
