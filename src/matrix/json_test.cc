@@ -5,8 +5,9 @@
 #include <malloc.h>
 
 #include <cmath>
-#include <ctime>
 #include <random>
+
+#include "matrix/testing/cpu_time.h"
 
 namespace myelin::json {
 namespace {
@@ -346,12 +347,6 @@ size_t in_one_bucket(const Object& object) {
   return std::ranges::max(buckets);
 }
 
-double cpu_seconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
-
 struct Handled {
   double seconds = 0;
   uintptr_t table = 0;
@@ -360,25 +355,27 @@ struct Handled {
 
 // Reading, copying, comparing and writing.
 Handled handled(const std::string& text) {
-  double start = cpu_seconds();
+  double start = testing::cpu_seconds();
   auto value = json::parse(text);
   EXPECT_TRUE(value && value->get_object().size() == CollidingKeys::kCount);
   Object copy = value->get_object(), built;
   for (auto& [key, member] : copy) built[key] = member;
   EXPECT_TRUE(copy == value->get_object() && built == copy);
   EXPECT_TRUE(canonical(copy, CanonicalMode::kStrict));
-  return {cpu_seconds() - start, table_of(value->get_object()), in_one_bucket(value->get_object())};
+  return {testing::cpu_seconds() - start, table_of(value->get_object()), in_one_bucket(value->get_object())};
 }
 
 TEST(Json, Attack08KeysThatCollideCostWhatOtherKeysCost) {
   auto plain_text = CollidingKeys::plain_object();
-  // The hash takes only the low byte of the address in otherwise than by adding. It is always the same where a table of
+  // The hash takes only the low byte of the address in otherwise than by adding. It is mostly the same where a table of
   // that size is put into pages of its own.
   mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   Handled first = handled(plain_text);
   double plain = std::min(first.seconds, handled(plain_text).seconds);
   EXPECT_LT(first.in_one_bucket, 100U);
-  Handled colliding = handled(CollidingKeys::object(first.table % 256));
+  Handled colliding = first;
+  for (int tries = 0; tries < 8 && colliding.in_one_bucket != CollidingKeys::kCount; ++tries)
+    colliding = handled(CollidingKeys::object(colliding.table % 256));
   ASSERT_EQ(colliding.in_one_bucket, CollidingKeys::kCount) << "no attack on this Boost, or allocator";
   EXPECT_LT(colliding.seconds, 20 * plain) << "plain keys: " << plain << " s";
 }

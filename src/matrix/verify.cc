@@ -27,13 +27,12 @@ Result<void> check_signer(const Event& event, const RoomRules& rules, const Serv
   if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   size_t right = 0;
   for (auto& [name, value] : *signatures) {
-    if (right == kMaxSignaturesTried) break;
     auto key_id = SigningKeyId::parse(name);
     const ServerKey* key = key_id ? lookup(server, *key_id) : nullptr;
     if (!key) continue;
     if (banned.contains(key->public_key))
       return fail(Code::kInvalidSignature, "a key of " + server.str() + " is one whose secret is public");
-    if (!may_sign_event(*key, event.origin_server_ts(), rules)) continue;
+    if (right == kMaxSignaturesTried || !may_sign_event(*key, event.origin_server_ts(), rules)) continue;
     auto signature = value.is_string() ? from_base64(value.get_string()) : std::nullopt;
     if (!signature || !verify_signature(key->public_key, message, *signature))
       return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");

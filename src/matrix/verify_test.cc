@@ -222,13 +222,17 @@ TEST(Verify, Attack08SignaturesWithoutEnd) {
     add_signature(pdu, rules, "a.x", key);
     world.keys[{"a.x", "ed25519:" + name}] = {key.public_key(), kNow + kDay, {}};
   }
-  size_t asked = 0;
-  auto lookup = [&](const ServerName& server, const SigningKeyId& id) {
-    ++asked;
-    return world.lookup()(server, id);
-  };
-  EXPECT_TRUE(Verification::verify(*Event::parse(json::serialize(pdu), rules), rules, lookup));
-  EXPECT_EQ(asked, kMaxSignaturesTried);
+  EXPECT_TRUE(world.verify(pdu, rules));
+  auto& signatures = pdu["signatures"].at("a.x").as_object();
+  auto spoil = [&](size_t place) { (signatures.begin() + place)->value() = base64(std::string(64, 'x')); };
+  spoil(kMaxSignaturesTried);
+  EXPECT_TRUE(world.verify(pdu, rules)) << "it is not tried any more";
+  std::string last((signatures.end() - 1)->key());
+  world.keys[{"a.x", last}].public_key = *from_base64("l/O9hxMVKB6Lg+3Hqf0FQQZhVESQcMzbPN1Cz2nM3og");
+  EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature) << "a banned key is seen wherever it stands";
+  world.keys.erase({"a.x", last});
+  spoil(kMaxSignaturesTried - 1);
+  EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature);
 }
 
 TEST(Verify, KeysOnlyCountWhileValid) {
