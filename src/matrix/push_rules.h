@@ -65,7 +65,7 @@ Result<const json::Object*> find_push_rule(const json::Object& content, PushRule
                                            std::string_view rule_id);  // kNotFound
 // Adds the rule, or changes it. `before` wins over `after`; a new rule without them becomes the first of the user's
 // own. kInvalidParam (id), kBadJson (body; or the content would be deeper than kMaxBodyDepth), kUnknown (no such
-// `before` or `after`), kTooLarge. On an error `content` is as it was.
+// `before` or `after`), kTooLarge. On an error `content` is as it was. What is over the limits already may shrink.
 struct PushRulePlace {
   std::optional<std::string> before{}, after{};
 };
@@ -76,6 +76,6 @@ Result<void> delete_push_rule(json::Object& content, PushRuleKind,
 Result<void> enable_push_rule(json::Object& content, PushRuleKind, std::string_view rule_id,
                               bool enabled);  // kNotFound
 Result<void> set_push_rule_actions(json::Object& content, PushRuleKind, std::string_view rule_id,
-                                   const json::Value& actions);  // kNotFound, kBadJson, kTooLarge
+                                   const json::Value& actions);  // kNotFound; kBadJson, kTooLarge as above
 
 }  // namespace myelin

@@ -125,23 +125,39 @@ Result<json::Object> checked_rule(PushRuleKind kind, std::string_view id, const 
   return rule;
 }
 
-// What was edited is read again for every event of the user's rooms, so it stays of a size and depth that may be read.
-Result<void> check_bounds(const json::Object& content) {
-  if (json::is_deeper_than(json::kMaxBodyDepth, content)) return fail(Code::kBadJson, "the rule is nested too deeply");
-  size_t plain = 0, bytes = 0;
+struct Extent {
+  size_t plain = 0;  // rules of rooms and senders
+  size_t own_bytes = 0, bytes = 0;
+  bool is_deep = false;
+};
+
+Extent extent(const json::Object& content) {
+  Extent out;
+  auto global = json::object_at(content, "global");
   for (auto name : kKinds) {
-    auto list = json::array_at(content.at("global").as_object(), name);
+    auto list = global ? json::array_at(*global, name) : nullptr;
     if (!list) continue;
     for (auto& rule : *list) {
       if (is_default_id(id_of(rule))) continue;
       if (name == "room" || name == "sender")
-        ++plain;
+        ++out.plain;
       else
-        bytes += json::serialize(rule).size();
+        out.own_bytes += json::serialize(rule).size();
     }
   }
-  if (plain > kMaxRoomAndSenderRules || bytes > kMaxOtherRuleBytes ||
-      json::serialize(content).size() > kMaxPushRulesBytes)
+  out.bytes = json::serialize(content).size();
+  out.is_deep = json::is_deeper_than(json::kMaxBodyDepth, content);
+  return out;
+}
+
+// What was edited is read again for every event of the user's rooms, so it stays of a size and depth that may be read.
+// What is there may stay, and shrink.
+Result<void> check_bounds(const json::Object& before, const json::Object& after) {
+  auto old = extent(before), now = extent(after);
+  if (now.is_deep && !old.is_deep) return fail(Code::kBadJson, "the push rules would be nested too deeply");
+  if (now.plain > std::max(old.plain, kMaxRoomAndSenderRules) ||
+      now.own_bytes > std::max(old.own_bytes, kMaxOtherRuleBytes) ||
+      now.bytes > std::max(old.bytes, kMaxPushRulesBytes))
     return fail(Code::kTooLarge, "too many push rules");
   return {};
 }
@@ -236,7 +252,7 @@ Result<void> put_push_rule(json::Object& content, PushRuleKind kind, std::string
     MYELIN_TRY(size_t index, place_of(list, place));
     list.insert(list.begin() + index, std::move(rule));
   }
-  MYELIN_CHECK(check_bounds(changed));
+  MYELIN_CHECK(check_bounds(content, changed));
   content = std::move(changed);
   return {};
 }
@@ -261,7 +277,7 @@ Result<void> set_push_rule_actions(json::Object& content, PushRuleKind kind, std
   json::Object changed = content;
   MYELIN_TRY(auto rule, rule_at(changed, kind, rule_id));
   MYELIN_TRY((*rule)["actions"], checked_actions(&actions));
-  MYELIN_CHECK(check_bounds(changed));
+  MYELIN_CHECK(check_bounds(content, changed));
   content = std::move(changed);
   return {};
 }

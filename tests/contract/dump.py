@@ -23,7 +23,7 @@ class Dump:
         return self.hashes
 
     def _hash(self, name, columns):
-        where = f"WHERE NOT {SECOND_RUNS}" if name == "work" else ""
+        where = f"WHERE queue <> 'push' AND NOT {SECOND_RUNS}" if name == "work" else ""
         rows = self.database.rows(f"SELECT {columns} FROM {name} {where} ORDER BY {columns}")
         if name in FORGOTTEN:
             return frozenset(map(repr, rows))

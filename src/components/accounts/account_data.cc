@@ -113,24 +113,25 @@ Task<Result<std::vector<AccountDataItem>>> AccountsImpl::all_account_data(UserId
 
 Task<Result<void>> AccountsImpl::edit_account_data(UserId user, std::optional<RoomId> room, std::string type,
                                                    std::function<Result<void>(json::Object&)> edit) {
-  co_return co_await db_.write(lane_of(user),
-                               [user, room = room_text(room), type, edit = std::move(edit),
-                                max = config_.account_data_bytes](db::Tx& tx) -> Result<void> {
-                                 lock_account(tx, user);
-                                 json::Object content;
-                                 if (auto stored = find_account_data(tx, user, room, type)) {
-                                   MYELIN_TRY(content, json::parse_object(*stored, kStored));
-                                 }
-                                 auto before = content;
-                                 MYELIN_CHECK(edit(content));
-                                 if (content == before) return {};
-                                 if (json::is_deeper_than(json::kMaxBodyDepth, content))
-                                   return fail(Code::kBadJson, "the content is nested too deeply");
-                                 auto text = json::serialize(content);
-                                 MYELIN_CHECK(check_sizes(tx, max, user, room, type, text));
-                                 store_account_data(tx, user, room, type, text);
-                                 return {};
-                               });
+  co_return co_await db_.write(
+      lane_of(user),
+      [user, room = room_text(room), type, edit = std::move(edit),
+       max = config_.account_data_bytes](db::Tx& tx) -> Result<void> {
+        lock_account(tx, user);
+        json::Object content;
+        if (auto stored = find_account_data(tx, user, room, type)) {
+          MYELIN_TRY(content, json::parse_object(*stored, kStored));
+        }
+        auto before = content;
+        MYELIN_CHECK(edit(content));
+        if (content == before) return {};
+        if (json::is_deeper_than(json::kMaxBodyDepth, content) && !json::is_deeper_than(json::kMaxBodyDepth, before))
+          return fail(Code::kBadJson, "the content is nested too deeply");
+        auto text = json::serialize(content);
+        MYELIN_CHECK(check_sizes(tx, max, user, room, type, text));
+        store_account_data(tx, user, room, type, text);
+        return {};
+      });
 }
 
 Task<Result<std::string>> AccountsImpl::put_filter(UserId user, json::Object filter) {
