@@ -33,6 +33,12 @@ Result<void> check_identity_key(std::string_view name, const json::Value& value,
   return {};
 }
 
+// As it is kept: others ask for it together with the keys of many, so one may not be too much.
+Result<std::string> body_of(Result<std::string> canonical) {
+  if (canonical && canonical->size() > kMaxKeyBodyBytes) return fail(Code::kTooLarge, "a key is too large");
+  return canonical;
+}
+
 Result<void> check_algorithms(const json::Object& keys) {
   const auto* algorithms = json::array_at(keys, "algorithms");
   if (algorithms == nullptr) return bad("device_keys.algorithms is not a list");
@@ -60,7 +66,7 @@ Result<NamedKey> check_named_key(std::string_view name, const json::Value& value
   } else if (out.algorithm == "curve25519" && !decode_public_key(value.get_string())) {
     return bad("a one-time key is not 32 bytes of base64");
   }
-  MYELIN_TRY(out.body, json::canonical(value, json::CanonicalMode::kStrict));
+  MYELIN_TRY(out.body, body_of(json::canonical(value, json::CanonicalMode::kStrict)));
   return out;
 }
 
@@ -121,7 +127,7 @@ Result<DeviceKeys> check_device_keys(const json::Value& value, const UserId& use
   if (auto key = json::string_at(*identity, signer); key && own != nullptr && own->contains(signer))
     MYELIN_CHECK(verify_json(keys, user.str(), signer, *decode_public_key(*key), json::CanonicalMode::kStrict));
   DeviceKeys out;
-  MYELIN_TRY(out.body, json::canonical_without(keys, {"unsigned"}, json::CanonicalMode::kStrict));
+  MYELIN_TRY(out.body, body_of(json::canonical_without(keys, {"unsigned"}, json::CanonicalMode::kStrict)));
   MYELIN_TRY(out.signed_json, signed_part(keys));
   MYELIN_TRY(out.identity, json::canonical(*identity, json::CanonicalMode::kStrict));
   return out;
@@ -173,7 +179,7 @@ Result<CrossSigningKey> check_cross_signing_key(const json::Value& value, KeyUsa
   if (const auto* signatures = key.object.if_contains("signatures");
       signatures != nullptr && !is_signatures(*signatures))
     return wrong("signatures is not a map of maps of strings");
-  MYELIN_TRY(key.body, json::canonical(key.object, json::CanonicalMode::kStrict));
+  MYELIN_TRY(key.body, body_of(json::canonical(key.object, json::CanonicalMode::kStrict)));
   return key;
 }
 

@@ -15,6 +15,7 @@ namespace myelin {
 
 inline constexpr size_t kMaxOneTimeKeys = 2'000;  // of one device, and in one request
 inline constexpr size_t kMaxKeyNameBytes = 255;
+inline constexpr size_t kMaxKeyBodyBytes = 65'536;  // of one key as it is kept: the check_…() fail with kTooLarge
 
 // Fit to be a name in a table: 1 to max_bytes of UTF-8 without NUL.
 bool is_storable(std::string_view text, size_t max_bytes = kMaxKeyNameBytes);

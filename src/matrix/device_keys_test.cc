@@ -77,6 +77,22 @@ TEST(DeviceKeys, Attack19GarbageIsRefused) {
   }
 }
 
+// Attack 19: 9e15 is written 9000000000000000, so a key may be three times as large as its upload; and who asks for it
+// asks for many others'.
+TEST(DeviceKeys, Attack19KeysAreBounded) {
+  json::Array padding(4'000, json::Value(int64_t{9'000'000'000'000'000}));
+  auto keys = device_keys();
+  keys.erase("signatures");
+  keys["x"] = padding;
+  EXPECT_TRUE(sign_json(keys, kAlice.str(), kDevice, json::CanonicalMode::kStrict));
+  EXPECT_EQ(refusal(keys), Code::kTooLarge);
+  json::Object one_time{{"key", base64(std::string(32, 'k'))}, {"signatures", json::Object()}, {"x", padding}};
+  for (auto field : {"one_time_keys", "fallback_keys"}) {
+    json::Object upload{{field, json::Object{{"signed_curve25519:A", one_time}}}};
+    EXPECT_EQ(check_key_upload(upload, kAlice, kPhone).error().code, Code::kTooLarge) << field;
+  }
+}
+
 TEST(DeviceKeys, TheDevicesOwnSignatureMustBeRight) {
   auto keys = device_keys();
   keys["algorithms"].as_array().emplace_back("m.other");
@@ -150,6 +166,9 @@ TEST(CrossSigning, KeysAreSignedByTheMasterKey) {
 }
 
 TEST(CrossSigning, ShapeAndOwnership) {
+  auto large = cross_signing(named_by_itself(), "master");
+  large["x"] = std::string(kMaxKeyBodyBytes, 'x');
+  EXPECT_EQ(check_cross_signing_key(large, KeyUsage::kMaster, kAlice).error().code, Code::kTooLarge);
   auto master = named_by_itself();
   auto good = cross_signing(master, "master");
   EXPECT_TRUE(check_cross_signing_key(good, KeyUsage::kMaster, kAlice));

@@ -29,6 +29,7 @@ Task<Result<std::string>> put(Components& on, Call call) {
   const auto& type = call.path("type");
   if (type == "m.fully_read" || type == "m.push_rules")
     co_return fail(Code::kServerManaged, type + " has endpoints of its own");
+  if (type.size() > kMaxFieldBytes) co_return fail(Code::kInvalidParam, "the type is too long");
   MYELIN_CO_CHECK(co_await on.accounts.put_account_data(call.session().user, room, type, json::serialize(body)));
   co_return ok();
 }

@@ -5,12 +5,15 @@
 namespace myelin::api::client {
 namespace {
 
+constexpr size_t kMaxStatusBytes = 1'024;  // everybody who shares a room gets it
+
 Task<Result<std::string>> put_status(Components& on, Call call) {
   if (call.path("userId") != call.session().user.str())
     co_return fail(Code::kForbidden, "presence is set by its own user only");
   MYELIN_CO_TRY(auto body, call.body());
   MYELIN_CO_TRY(auto text, required_text(body, "presence"));
   MYELIN_CO_TRY(auto message, optional_text(body, "status_msg"));
+  if (message && message->size() > kMaxStatusBytes) co_return fail(Code::kTooLarge, "status_msg is too long");
   auto state = presence::state_from(text);
   if (!state) co_return fail(Code::kInvalidParam, "presence must be online, unavailable or offline");
   on.presence.set_status(call.session().user, *state, std::move(message));

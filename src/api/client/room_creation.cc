@@ -5,9 +5,12 @@
 namespace myelin::api::client {
 namespace {
 
+constexpr size_t kMaxFirstEvents = 500;  // they are made at once; everybody waits for that
+
 Result<std::vector<UserId>> invited(const json::Object& body) {
   std::vector<UserId> out;
   MYELIN_TRY(auto list, optional_array(body, "invite"));
+  if (list.size() > kMaxFirstEvents) return fail(Code::kTooLarge, "invite names too many users");
   for (const auto& item : list) {
     if (!item.is_string()) return fail(Code::kBadJson, "invite must hold user ids");
     MYELIN_TRY(auto user, UserId::parse(item.as_string()));
@@ -43,6 +46,7 @@ Result<rooms::CreateRoom> request_of(const json::Object& body, bool listed, cons
   MYELIN_TRY(out.is_direct, optional_flag(body, "is_direct", false));
   MYELIN_TRY(out.creation_content, optional_object(body, "creation_content"));
   MYELIN_TRY(out.initial_state, optional_array(body, "initial_state"));
+  if (out.initial_state.size() > kMaxFirstEvents) return fail(Code::kTooLarge, "initial_state has too many events");
   MYELIN_TRY(out.power_level_content_override, optional_object(body, "power_level_content_override"));
   return out;
 }

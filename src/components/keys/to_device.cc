@@ -10,6 +10,7 @@ using accounts::ToDeviceSent;
 
 constexpr size_t kMaxMessageBytes = 256 * 1024;        // of bodies in one message of user.out, which holds at least one
 constexpr size_t kMaxRequestBytes = 16 * 1024 * 1024;  // of bodies, once for each device they go to
+constexpr size_t kMaxBodyBytes = 65'536;               // of one; a device gets a hundred at once
 
 struct Addressed {
   UserId user;
@@ -62,6 +63,7 @@ Task<Result<void>> KeysImpl::send_to_device(accounts::Session session, std::stri
   for (const auto& each : addressed) {
     std::string body =
         json::serialize(json::Object{{"sender", session.user.str()}, {"type", type}, {"content", *each.content}});
+    if (body.size() > kMaxBodyBytes) co_return fail(Code::kTooLarge, "a message to a device is too large");
     if (!is_local(each.user)) continue;
     if (each.user != user) {
       MYELIN_CO_TRY(devices, co_await accounts_.devices(each.user));

@@ -111,6 +111,7 @@ def presence(w):
     bob.join(room)
     since = bob.sync(set_presence="offline")["next_batch"]
     route = "/presence/{userId}/status"
+    alice.put(route, alice.user, body={"presence": "online", "status_msg": "x" * 1025}, want=(413, "M_TOO_LARGE"))
     alice.put(route, alice.user, body={"presence": "unavailable", "status_msg": "tea"})
     status = bob.get(route, alice.user, has=("presence",))
     w.check(status["presence"] == "unavailable" and status["status_msg"] == "tea", f"presence: {status}")

@@ -59,6 +59,7 @@ def account_data(w):
     for route, where in ((of_user, ()), (of_room, (room,))):
         bob.get(route, alice.user, *where, "org.example", want=(403, "M_FORBIDDEN"))
         bob.put(route, alice.user, *where, "org.example", body={}, want=(403, "M_FORBIDDEN"))
+        alice.put(route, alice.user, *where, "x" * 256, body={"x": 1}, want=(400, "M_INVALID_PARAM"))
         for name in ("m.fully_read", "m.push_rules"):
             alice.put(route, alice.user, *where, name, body={"x": 1}, want=(405, "M_BAD_JSON"))
     alice.put(of_room, alice.user, "no room", "org.example", body={}, want=(400, "M_INVALID_PARAM"))
