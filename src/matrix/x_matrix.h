@@ -13,8 +13,8 @@ namespace myelin {
 
 struct XMatrix {
   ServerName origin;
-  std::optional<ServerName>
-      destination;  // absent from servers older than v1.3 of the specification; signed all the same
+  // Absent from servers older than v1.3 of the specification, which sign it all the same.
+  std::optional<ServerName> destination;
   SigningKeyId key_id;
   std::string signature;  // base64
 
