@@ -56,7 +56,6 @@ bool is_server_name(std::string_view name) {
     rest.remove_prefix(1);
     if (name[host.size()] != ':' || rest.empty() || rest.size() > 5 || !std::ranges::all_of(rest, is_digit))
       return false;
-    if (std::stoi(std::string(rest)) > 65535) return false;
   }
   if (host.starts_with('[')) return is_ipv6(host);
   return !host.empty() && std::ranges::all_of(host, [](char c) { return is_alphanumeric(c) || c == '-' || c == '.'; });
@@ -163,7 +162,8 @@ Result<NamespacedId> Id<NamespacedId>::parse(std::string_view text) {
 std::string_view ServerName::host() const { return std::string_view(text_).substr(0, host_length(text_)); }
 std::optional<uint16_t> ServerName::port() const {
   if (host().size() == text_.size()) return std::nullopt;
-  return static_cast<uint16_t>(std::stoi(text_.substr(host().size() + 1)));
+  int port = std::stoi(text_.substr(host().size() + 1));
+  return static_cast<uint16_t>(port > 65535 ? 0 : port);
 }
 bool ServerName::is_ip_literal() const { return text_.starts_with('[') || is_ipv4(host()); }
 

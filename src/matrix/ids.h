@@ -40,8 +40,8 @@ class Id {
 // "matrix.org", "host:8448", "[::1]:8448": a host name or IP literal, and maybe a port.
 class ServerName : public Id<ServerName> {
  public:
-  std::string_view host() const;  // without the port; IPv6 literals keep their brackets
-  std::optional<uint16_t> port() const;
+  std::string_view host() const;         // without the port; IPv6 literals keep their brackets
+  std::optional<uint16_t> port() const;  // 0, where nobody can be, of those above 65535, which the grammar has too
   bool is_ip_literal() const;
 };
 

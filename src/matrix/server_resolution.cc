@@ -148,7 +148,7 @@ void ServerResolution::fail_with(std::string message) { step_ = Error{Code::kUna
 // the hostname to an IP address using CNAME, AAAA or A records."
 void ServerResolution::go_to_literal_or_port() {
   auto port = name_.port();
-  if (port == 0) return fail_with("port 0 of " + name_.str() + " leads nowhere");
+  if (port == 0) return fail_with("the port of " + name_.str() + " leads nowhere");
   if (name_.is_ip_literal()) {
     auto address = literal_address(name_);
     step_ = Destination{{{address, port.value_or(kDefaultPort)}}, address, true, name_.str()};

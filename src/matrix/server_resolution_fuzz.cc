@@ -114,7 +114,7 @@ Expected by_the_steps(const World& world, LiteralServerName name) {
   out.certificate_name = name.address.value_or(name.host);
   out.is_address = name.address.has_value();
   auto go_to = [&](int port) {
-    out.fails = port == 0;  // where nobody can be
+    out.fails = port == 0 || port > 65535;  // where nobody can be
     out.targets.push_back({0, 0, static_cast<uint16_t>(port), name.host});
     return out;
   };

@@ -161,6 +161,7 @@ TEST(ServerResolution, DeadEnds) {
   EXPECT_EQ(told(resolve(world, "unknown.example")), "unavailable");
   EXPECT_EQ(told(resolve(world, "a.example:0")), "unavailable");
   EXPECT_EQ(told(resolve(world, "1.2.3.4:0")), "unavailable");
+  EXPECT_EQ(told(resolve(world, "a.example:65536")), "unavailable") << "a name by the grammar, that leads nowhere";
   // A look-up that fails is no answer: going on would lead elsewhere than when it works.
   world.broken = {"_matrix-fed._tcp.a.example"};
   EXPECT_EQ(told(resolve(world, "a.example")), "unavailable");
