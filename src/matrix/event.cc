@@ -44,9 +44,15 @@ std::optional<std::string_view> referenced_id(const json::Value& element, bool w
   return std::string_view(id->get_string());
 }
 
+// By algorithm, as texts. Other algorithms than sha256 are nothing to us, but other servers read them.
+bool are_hashes(const json::Value& value) {
+  auto hashes = value.if_object();
+  return hashes && std::ranges::all_of(*hashes, [](auto& hash) { return hash.value().is_string(); });
+}
+
 bool is_pair(const json::Value& element) {
   auto pair = element.if_array();
-  return pair && pair->size() == 2 && pair->back().is_object();
+  return pair && pair->size() == 2 && are_hashes(pair->back());
 }
 
 Result<std::vector<EventId>> references(const json::Object& object, const char* key, const EventFormatRules& format,
@@ -69,6 +75,7 @@ Result<std::vector<EventId>> references(const json::Object& object, const char* 
 Result<void> check_hashes_and_signatures(const json::Object& object) {
   auto hashes = json::object_at(object, "hashes");
   if (!hashes || !json::string_at(*hashes, "sha256")) return bad("hashes", "has no sha256");
+  if (!are_hashes(object.at("hashes"))) return bad("hashes", "is malformed");
   auto signatures = json::object_at(object, "signatures");
   if (!signatures) return bad("signatures", "is not an object");
   for (auto& [server, keys] : *signatures) {
@@ -118,6 +125,7 @@ Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, co
     MYELIN_TRY(event->state_key_, string_field(object, "state_key"));
   }
   if (!json::object_at(object, "content")) return bad("content", "is not an object");
+  if (object.contains("unsigned") && !json::object_at(object, "unsigned")) return bad("unsigned", "is not an object");
 
   auto depth = json::integer_at(object, "depth"), ts = json::integer_at(object, "origin_server_ts");
   if (!depth || *depth < 0 || *depth > max_depth(rules)) return bad("depth", "is not an integer in range");
@@ -140,6 +148,8 @@ Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, co
     if (colon == std::string::npos || !ServerName::parse(std::string_view(event->event_id_.str()).substr(colon + 1)))
       return bad("event_id", "is malformed");
   } else {
+    // rooms/v3: "When events are sent over federation, the event_id field is no longer included in the event."
+    if (object.contains("event_id")) return bad("event_id", "has no place in this room version");
     MYELIN_TRY(std::string hash, reference_hash(object, rules));
     event->event_id_ = event_id_from_hash(hash, rules.format.event_id);
   }

@@ -229,8 +229,19 @@ class RandomPdu : Dice {
                                                  "prev_events", "auth_events", "state_key",        "unsigned",
                                                  "foo",         "origin",      "membership",       "redacts"};
     std::string key(one_of(kKeys));
-    if (rules_.format.event_id == EventIdFormat::kInEvent && chance(20)) key = "event_id";
+    if (chance(rules_.format.event_id == EventIdFormat::kInEvent ? 20 : 4)) key = "event_id";
     result_.change += " " + key;
+    if (key == "unsigned" && chance(50)) {
+      pdu_[key] = random_value();
+      return;
+    }
+    if (key.ends_with("_events") && rules_.format.event_references_with_hashes && chance(50)) {
+      static const json::Value hashes[] = {json::Object{{"sha256", 5}}, json::Object{{"md5", "x"}}, json::Object(),
+                                           json::Object{{"sha256", "x"}, {"md5", nullptr}}, "$c:c"};
+      pdu_[key] = json::Array{json::Array{"$b:b.example", one_of(hashes)}};
+      rehash();
+      return;
+    }
     static const std::map<std::string, json::Value> values = {{"type", "m.room.topic"},
                                                               {"sender", "@w:a.example"},
                                                               {"origin_server_ts", 77},
@@ -279,7 +290,9 @@ class RandomPdu : Dice {
         json::Object{{"sha256", ""}},
         json::Object{{"sha512", "x"}},
         json::Object(),
-        json::Object{{"sha256", base64(content_hash(pdu_, rules_).value()) + "="}, {"md5", "x"}}};
+        json::Object{{"sha256", base64(content_hash(pdu_, rules_).value()) + "="}, {"md5", "x"}},
+        json::Object{{"sha256", base64(content_hash(pdu_, rules_).value())}, {"md5", 5}},
+        json::Object{{"sha256", base64(content_hash(pdu_, rules_).value())}, {"md5", nullptr}}};
     pdu_["hashes"] = one_of(hashes);
     if (chance(50)) sign_by_all();
   }
