@@ -1,5 +1,6 @@
 """Single auth decisions through Synapse's event_auth."""
 import copy
+import ipaddress
 import re
 
 from synapse import event_auth
@@ -21,6 +22,8 @@ class Store:
 
 FEDERATION = "m.federate and the target of a membership"
 SIGNATURES = "third party invites with several signatures"
+ODD_FEDERATION = "m.federate that is no boolean"
+UNREADABLE = "levels in the state that are none"
 
 # rooms/v1, "m.room.power_levels events accept values as strings".
 SPACE = r"[^\S\x1c-\x1f]*"  # those four are no space to int()
@@ -45,6 +48,22 @@ def narrowed(value):
 
 def exact(value):
     return int(value) if type(narrowed(value)) is int else value
+
+
+# Appendices, User Identifiers and Server Name; any localpart, as in old rooms.
+USER_ID = re.compile(r"@[^:\0]*:(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,255})(:[0-9]{1,5})?")
+
+
+def is_user_id(text):
+    return len(text.encode()) <= 255 and USER_ID.fullmatch(text) and ipv6_is_right(text)
+
+
+def ipv6_is_right(text):
+    literal = re.search(r":\[(.*)\]", text)
+    try:
+        return literal is None or bool(ipaddress.IPv6Address(literal[1]))
+    except ValueError:
+        return False
 
 
 def with_levels(content, change):
@@ -104,6 +123,22 @@ class Case:
             yield Difference(self.describe(what))
 
     def explain(self):
+        """What Synapse takes otherwise in the event; then in the state, and that with what is left in the event."""
+        explained = self.explain_event()
+        if explained:
+            return explained
+        for heading, state in ((ODD_FEDERATION, self.state_with_read_federation()), (UNREADABLE, self.state_with_levels())):
+            if state is None:
+                continue
+            self.state = state
+            if self.allowed_if() == self.line["allowed"]:
+                return heading
+            explained = self.explain_event()
+            if explained:
+                return f"{heading}, {explained}"
+        return None
+
+    def explain_event(self):
         if self.with_narrow_levels() == self.line["allowed"]:
             return "power levels beyond 64 bits"
         if not self.line["allowed"]:
@@ -128,6 +163,38 @@ class Case:
             return None
         content = {key: value for key, value in create.content.items() if key != "m.federate"}
         return [self.retold(create, content=content) if event is create else event for event in self.state]
+
+    def with_content(self, changed, content):
+        """The state in which that event has that content; None: it has it already."""
+        if content == changed.get_dict()["content"]:
+            return None
+        return [self.retold(changed, content=content) if event is changed else event for event in self.state]
+
+    def state_with_read_federation(self):
+        """Synapse takes everything but true for false: here nothing but false."""
+        create = next((event for event in self.state if event.type == "m.room.create"), None)
+        if create is None or isinstance(create.content.get("m.federate", True), bool):
+            return None
+        return self.with_content(create, {**create.get_dict()["content"], "m.federate": True})
+
+    def state_with_levels(self):
+        """The state without levels, and tables of levels, that are none: Synapse cannot read them, or reads true as 1."""
+        levels = next((event for event in self.state if event.type == "m.room.power_levels"), None)
+        if levels is None or self.version.enforce_int_power_levels:
+            return None
+
+        def is_level(value):
+            return type(narrowed(value)) is int
+
+        content = levels.get_dict()["content"]
+        readable = {}
+        for key, value in content.items():
+            if key in ("users", "events", "notifications"):
+                if isinstance(value, dict):
+                    readable[key] = {name: level for name, level in value.items() if is_level(level)}
+            elif is_level(value):
+                readable[key] = value
+        return self.with_content(levels, readable)
 
     def is_later_signature(self, state):
         """Synapse looks at the first signature of a third party invite only."""
@@ -171,6 +238,15 @@ class Case:
             return False
         return not self.allowed_if(self.retold(self.judged, content={**content, tables[0]: "no table"}))
 
+    def is_no_users_level(self):
+        """Levels of what is no user id: Synapse wants an @ and a colon."""
+        users = self.line["pdu"]["content"].get("users")
+        if self.judged.type != "m.room.power_levels" or not isinstance(users, dict):
+            return False
+        obvious = {user_id if is_user_id(user_id) else "nobody": level for user_id, level in users.items()}
+        content = {**self.line["pdu"]["content"], "users": obvious}
+        return obvious != users and not self.allowed_if(self.retold(self.judged, content=content))
+
     def is_redaction_of_nothing(self):
         """Versions 1 and 2: without `redacts` there is no event whose domain could match."""
         if self.judged.type != "m.room.redaction" or "redacts" in self.line["pdu"]:
@@ -190,6 +266,7 @@ REFUSED_BY_US = {
     "power levels that are no integers": Case.is_malformed_level,
     "tables of power levels that are empty strings or lists": Case.is_empty_table,
     "redactions of nothing": Case.is_redaction_of_nothing,
+    "levels of what is no user id": Case.is_no_users_level,
 }
 
 

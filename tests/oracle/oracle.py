@@ -41,6 +41,9 @@ class Oracle:
                         print(f"DIFFERENCE, {mode} seed {line['seed']}: {difference.text}\n", flush=True)
         if process.returncode not in (0, 1):
             raise SystemExit(f"oracle: {self.generator} {mode} failed with {process.returncode}")
+        made = self.counts[{"rooms": "rooms", "auth": "decisions", "pdus": "pdus"}[mode]]
+        if made != count:
+            raise SystemExit(f"oracle: {self.generator} {mode} made {made} of {count}")
 
     def closing_line(self):
         counts = self.counts

@@ -26,7 +26,6 @@ Result<void> check_authoriser(const Case& the) {
 }
 
 Result<void> check_join(const Case& the, std::string_view target) {
-  if (is_creators_first_join(the, target)) return {};
   // "If the sender does not match state_key, reject."
   if (the.sender != target) return reject("{} cannot join for {}", the.sender, target);
   // "If the sender is banned, reject."
@@ -129,6 +128,9 @@ Result<void> check_member(const Case& the) {
   if (!the.event.is_state()) return reject("a member event has a state key");
   if (!membership) return reject("a member event has a membership");
   std::string_view target = *the.event.state_key();
+  if (*membership == "join" && is_creators_first_join(the, target)) return {};
+  // No rule of the specification (decision 0006, Both leave the letter).
+  if (!target.contains(':')) return reject("\"{}\" is no user", target);
 
   if (*membership == "join") return check_join(the, target);
   if (*membership == "invite") return check_invite(the, target);

@@ -48,6 +48,15 @@ AUTH_SCENES(AuthMember, Shape) {
       {"member: state_key and membership", 1, 12, rejected("a member event has a membership"),
        "a membership that is a number",
        [](Room& room) { return room.state(kBob, "m.room.member", kBob, R"({"membership":1})"); }},
+      {"member: state_key and membership", 1, 12, rejected("\"nobody\" is no user"),
+       "Mod bans a state key that is no user", [](Room& room) { return room.membership(kMod, "nobody", "ban"); }},
+      {"member: state_key and membership", 1, 12, rejected("\"\" is no user"), "Mod invites nobody",
+       [](Room& room) { return room.membership(kMod, "", "invite"); }},
+      {"member: state_key and membership", 1, 10, kAllowed, "the creator, who is no user of any server, enters first",
+       [](Room& room) {
+         room.create_content(R"({"creator":"nobody"})");
+         return room.judge(first_join(room, "nobody"));
+       }},
       {"member: unknown membership", 1, 12, rejected("unknown membership"), "Bob's membership is \"sleeping\"",
        [](Room& room) { return room.membership(kBob, kBob, "sleeping"); }},
       {"member: unknown membership", 1, 12, kAllowed, "Bob joins again, as when his name changes",

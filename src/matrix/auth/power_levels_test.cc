@@ -206,6 +206,18 @@ TEST(AuthPowerLevels, NotificationsAreFreeBeforeVersion6) {
 TEST(AuthPowerLevels, TablesAreObjectsBeforeVersion10Too) {
   for (auto& rules : all_room_versions()) {
     if (rules.auth.integer_power_levels) continue;
+    // "If there is no previous m.room.power_levels event in the room, allow": the first may say anything, and has no
+    // levels there.
+    for (auto first :
+         {R"({"events":""})", R"({"events":5,"state_default":0})", R"({"ban":"abc","events_default":true})"}) {
+      Room room(rules);
+      room.remove("m.room.power_levels", "");
+      EXPECT_TRUE(room.state(kAlice, "m.room.power_levels", "", first)) << rules.version << first;
+      room.levels(first);
+      EXPECT_TRUE(room.message(kBob, "m.x")) << rules.version << first;
+      EXPECT_EQ(room.state(kBob, "m.room.topic", "", "{}").has_value(),
+                std::string_view(first).contains("default\":0"));
+    }
     for (auto table : {R"("")", "[]", "5", "null", R"("m.x")"}) {
       Room room(rules);
       EXPECT_FALSE(mod_changes(room, "{}", fmt::format(R"({{"events":{}}})", table))) << rules.version << table;

@@ -5,6 +5,14 @@
 #include "matrix/testing/random_scene.h"
 
 namespace myelin::testing {
+namespace {
+
+// Some are user ids nevertheless: server names have ports of up to five digits, and localparts may be empty.
+const std::string kOddUsers[] = {"",         "ben",        "@ben",        "@:a.example",
+                                 "!a:b",     "@ben:",      "@ben:a_b",    "@ben:a.example:99999",
+                                 "@ben:a:b", "@ben:[::g]", "@ben:[::1]:", "@" + std::string(300, 'x') + ":a.example"};
+
+}  // namespace
 
 EventSpec RandomScene::candidate() {
   unsigned kind = pick(100);
@@ -42,9 +50,14 @@ EventSpec RandomScene::join() {
   return spec;
 }
 
+// A user with that membership, or now and then a state key that is none.
+std::string RandomScene::target_with(std::string_view membership) {
+  return chance(3) ? one_of(kOddUsers) : user_with(membership);
+}
+
 EventSpec RandomScene::invite() {
   static constexpr std::string_view kTargets[] = {"leave", "leave", "leave", "knock", "join", "ban", "invite"};
-  auto& target = user_with(one_of(kTargets));
+  auto target = target_with(one_of(kTargets));
   return draft(actor(), "m.room.member", target, {{"membership", "invite"}});
 }
 
@@ -75,7 +88,7 @@ EventSpec RandomScene::third_party_invitation() {
 
 EventSpec RandomScene::leave_or_ban() {
   static constexpr std::string_view kTargets[] = {"join", "join", "invite", "knock", "ban", "ban", "leave"};
-  auto& target = user_with(one_of(kTargets));
+  auto target = target_with(one_of(kTargets));
   json::Object content{{"membership", chance(60) ? "leave" : "ban"}};
   if (chance(4)) content["join_authorised_via_users_server"] = creator();
   return draft(chance(30) ? target : actor(), "m.room.member", target, std::move(content));
@@ -136,7 +149,7 @@ void RandomScene::alter_levels(json::Object& content) {
       alter_entry(table("notifications"), "room");
       break;
     default:
-      if (chance(30)) table("users")[one_of(std::array<std::string_view, 4>{"ben", "@ben", "@:a.example", "!a:b"})] = 0;
+      if (chance(30)) table("users")[one_of(kOddUsers)] = 0;
       if (chance(8))
         content[one_of(std::array<std::string_view, 3>{"users", "events", "notifications"})] = malformed_level();
       break;
@@ -161,6 +174,8 @@ EventSpec RandomScene::create() {
                                            json::Array{5},
                                            json::Array{"ben"},
                                            json::Array{"@ben:a.example", "@cleo:b.example"},
+                                           json::Array{"@ben:a_b"},
+                                           json::Array{"@ben:a.example:99999"},
                                            json::Array{"@" + std::string(300, 'x') + ":a.example"}};
     content["additional_creators"] = one_of(creators);
   }

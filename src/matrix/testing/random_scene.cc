@@ -68,7 +68,10 @@ json::Object RandomScene::create_content() {
   json::Object content;
   if (!rules_.auth.creator_from_sender || chance(10)) content["creator"] = chance(95) ? creator() : users_[1];
   if (chance(70)) content["room_version"] = rules_.version;
-  if (chance(8)) content["m.federate"] = chance(75) ? json::Value(false) : json::Value(true);
+  if (chance(8)) {
+    static const json::Value odd[] = {true, "false", 0, nullptr, "yes"};
+    content["m.federate"] = chance(75) ? json::Value(false) : one_of(odd);
+  }
   if (chance(rules_.auth.creators_infinite ? 40 : 3)) content["additional_creators"] = json::Array{users_[2]};
   return content;
 }
@@ -99,6 +102,16 @@ json::Object RandomScene::levels_content() {
     if (chance(20)) events[type] = level(one_of(kLevels));
   if (chance(80)) content["events"] = events;
   if (chance(30)) content["notifications"] = json::Object{{"room", level(one_of(kLevels))}};
+  // The first levels of a room may say anything, before version 10.
+  if (!rules_.auth.integer_power_levels && chance(4)) {
+    static constexpr std::string_view kTables[] = {"events", "notifications"};
+    if (chance(60))
+      content[one_of(kSingleLevels)] = malformed_level();
+    else if (chance(50) || !content["events"].is_object())
+      content[one_of(kTables)] = malformed_level();
+    else
+      content["events"].get_object()["m.room.topic"] = malformed_level();
+  }
   return content;
 }
 

@@ -63,6 +63,7 @@ class RandomScene : public Dice {
   std::string_view join_rule() const;
   std::string_view membership_of(const std::string& user) const;
   const std::string& user_with(std::string_view membership);  // any, when nobody has it
+  std::string target_with(std::string_view membership);
 
   const RoomRules& rules_;
   std::vector<std::string> users_;
