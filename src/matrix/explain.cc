@@ -60,11 +60,11 @@ class Room final : public ResolutionSource, public ItemSource {
     return known->second;
   }
 
-  const Event* find(const StateRoot& root, std::string_view type, std::string_view state_key) {
+  EventPtr find(const StateRoot& root, std::string_view type, std::string_view state_key) {
     auto key = keys_.find({std::string(type), std::string(state_key)});
     if (key == keys_.end()) return nullptr;
     auto number = StateMap(pages_, root).find(key->second);
-    return number && *number ? events_[**number].get() : nullptr;
+    return number && *number ? events_[**number] : nullptr;
   }
 
   Result<std::vector<EventPtr>> state(const StateRoot& root) {
@@ -112,7 +112,7 @@ class StateView final : public AuthState {
  public:
   StateView(Room& room, const StateRoot& root) : room_(room), root_(root) {}
   const Event* find(std::string_view type, std::string_view state_key) const override {
-    return room_.find(root_, type, state_key);
+    return room_.find(root_, type, state_key).get();
   }
 
  private:
@@ -142,6 +142,7 @@ class Judge {
   }
 
   Result<Explanation> judge_all() {
+    drop_what_is_of_no_use();
     auto order = sorted();
     for (auto& id : order) MYELIN_CHECK(judge(entries_.at(id)));
     Explanation out;
@@ -168,6 +169,21 @@ class Judge {
     told.verdict = Verdict::kDrop;
     told.reason = std::move(reason);
     dropped_.push_back(std::move(told));
+  }
+
+  // Events of other rooms, and further create events: a room has one.
+  void drop_what_is_of_no_use() {
+    if (create_.empty() && !order_.empty()) room_id_ = entries_.at(order_.front()).told.event->room_id();
+    std::erase_if(order_, [&](const EventId& id) {
+      auto found = entries_.find(id);
+      auto& event = *found->second.told.event;
+      bool is_other_room = event.room_id() != room_id_;
+      if (!is_other_room && (event.type() != "m.room.create" || id == create_)) return false;
+      drop(std::move(found->second.told), is_other_room ? fmt::format("it is of another room, {}", event.room_id())
+                                                        : fmt::format("the room's create event is {}", create_));
+      entries_.erase(found);
+      return true;
+    });
   }
 
   // After what they build on; those of one rank as they came. Events in a circle are dropped.
@@ -241,6 +257,7 @@ class Judge {
     if (receipt.redacted) told.notes += (told.notes.empty() ? "" : "; ") + std::string("redacted: its hash is another");
     entry.after = before.value_or(StateRoot());
     if (told.verdict != Verdict::kAccept) return {};
+    told.allowed_by = allowing(*told.event, before);
     MYELIN_CHECK(room_.add(told.event));
     if (told.event->is_state()) {
       MYELIN_TRY(entry.after, room_.with(*entry.after, *told.event));
@@ -248,6 +265,18 @@ class Judge {
     entry.is_extremity = true;
     build_on(*told.event);
     return {};
+  }
+
+  std::vector<EventPtr> allowing(const Event& event, const std::optional<StateRoot>& before) {
+    std::vector<EventPtr> out;
+    if (before) {
+      for (auto& [type, state_key] : authorizing_keys(rules_, event))
+        if (auto found = room_.find(*before, type, state_key)) out.push_back(std::move(found));
+    } else {
+      for (auto& id : event.auth_events())
+        if (auto found = entries_.find(id); found != entries_.end()) out.push_back(found->second.told.event);
+    }
+    return out;
   }
 
   // The events before an accepted one are no extremities any more, nor those before rejected ones among them.
@@ -320,10 +349,17 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-std::string describe(const Event& event) {
+std::string name(const Event& event) {
   auto out = fmt::format("{} {}", event.event_id(), event.type());
-  if (event.state_key()) out += fmt::format(" \"{}\"", *event.state_key());
-  return out + fmt::format(" by {}", event.sender());
+  return event.state_key() ? out + fmt::format(" \"{}\"", *event.state_key()) : out;
+}
+
+std::string describe(const Event& event) { return name(event) + fmt::format(" by {}", event.sender()); }
+
+std::string names(const std::vector<EventPtr>& events) {
+  std::string out;
+  for (auto& event : events) out += (out.empty() ? "" : ", ") + name(*event);
+  return out;
 }
 
 }  // namespace
@@ -345,6 +381,7 @@ std::string to_text(const Explanation& explanation) {
                                                       : "dropped ";
     line(fmt::format("{} {}", verdict, told.event ? describe(*told.event) : fmt::format("line {}", told.line)));
     if (!told.reason.empty()) line("  because: " + told.reason);
+    if (!told.allowed_by.empty()) line("  allowed by: " + names(told.allowed_by));
     if (!told.notes.empty()) line("  note: " + told.notes);
   }
   auto ends = explanation.extremities.size();

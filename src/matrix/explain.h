@@ -11,10 +11,12 @@ namespace myelin {
 
 struct ExplainedEvent {
   Verdict verdict = Verdict::kAccept;
-  EventPtr event;      // null: the line is no event
-  size_t line = 0;     // of the input, from 1
-  std::string reason;  // why it was not accepted
-  std::string notes;   // what else is to be known: redacted, judged without the events before it
+  EventPtr event;                    // null: the line is no event
+  size_t line = 0;                   // of the input, from 1
+  std::string reason;                // why it was not accepted
+  std::vector<EventPtr> allowed_by;  // why it was accepted: what the auth rules ask for, in the state before it or,
+                                     // where that is not known, among its auth events
+  std::string notes;                 // what else is to be known: redacted, judged without the events before it
 };
 
 struct Explanation {
@@ -26,7 +28,8 @@ struct Explanation {
   std::vector<EventPtr> state;  // after those, resolved; by type and state key
 };
 
-// PDUs as JSON, one a line, in any order; the room version is the create event's. Every event is judged by its auth
+// PDUs as JSON, one a line, in any order; the room and its version are the first create event's, and what is of another
+// room is dropped, as is another create event. Every event is judged by its auth
 // events and by the state before it, resolved where the history forks (server-server API, Checks performed on receipt
 // of a PDU, 1 and 3 to 5). Signatures are not checked, for there are no keys; soft failure is not, for there is no
 // order of arrival. kInvalidParam: there is no create event, or it is of an unknown version.

@@ -1,5 +1,6 @@
 #include "matrix/explain.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,6 +55,7 @@ class Book {
   }
   void add_line(std::string line) { lines_.push_back(std::move(line)); }
   std::vector<std::string>& lines() { return lines_; }
+  const std::string& name(const Event& event) const { return names_.at(event.event_id()); }
   EventPtr event(const std::string& name) const { return events_.at(name); }
 
   Explanation explained() const {
@@ -145,6 +147,62 @@ TEST(Explain, NamesTheLinesThatAreNoEvents) {
   EXPECT_TRUE(dropped.contains(7) && dropped.contains(8) && dropped.contains(9));
   EXPECT_EQ(dropped.at(9), "it was there before");
   EXPECT_NE(to_text(explanation).find("dropped  line 7\n  because: the text is not JSON"), std::string::npos);
+}
+
+TEST(Explain, Attack01OtherRoomsAndOtherCreateEventsAreNoPartOfIt) {
+  for (auto& rules : all_room_versions()) {
+    Book book(rules);
+    auto create_of = [&](std::string_view room, std::string_view user) {
+      json::Object pdu{{"type", "m.room.create"},
+                       {"sender", user},
+                       {"state_key", ""},
+                       {"content", json::Object{{"room_version", rules.version}, {"creator", user}}},
+                       {"depth", 1},
+                       {"origin_server_ts", 1},
+                       {"prev_events", json::Array()},
+                       {"auth_events", json::Array()},
+                       {"hashes", json::Object{{"sha256", "x"}}},
+                       {"signatures", json::Object()}};
+      if (rules.format.create_has_room_id) pdu["room_id"] = room;
+      if (rules.format.event_id == EventIdFormat::kInEvent) pdu["event_id"] = fmt::format("$forged:{}", user.substr(9));
+      return json::serialize(pdu);
+    };
+    book.add_line(create_of("!other:b", "@mallory:b"));
+    book.add_line(create_of("!r:x", "@mallory:x"));
+    auto explanation = book.explained();
+    std::map<size_t, std::string> dropped;
+    for (auto& told : explanation.events)
+      if (told.verdict == Verdict::kDrop) dropped[told.line] = told.reason;
+    ASSERT_EQ(dropped.size(), 2u) << rules.version;
+    EXPECT_TRUE(dropped.at(6).starts_with("it is of another room, !")) << dropped.at(6);
+    auto& create = book.event("create")->event_id();
+    if (rules.format.create_has_room_id) EXPECT_EQ(dropped.at(7), "the room's create event is " + create.str());
+    EXPECT_EQ(book.state(explanation), (Names{"alice", "bob", "create", "levels", "rules"})) << rules.version;
+  }
+}
+
+TEST(Explain, SaysWhatAllowedAnEvent) {
+  for (auto& rules : all_room_versions()) {
+    Book book(rules);
+    book.write("hello", "bob", "m.room.message", std::nullopt, {{"body", "hi"}}, {"bob"}, {"levels", "bob"});
+    auto names_of = [&](const std::string& name) {
+      Names names;
+      for (auto& event : book.told(book.explained(), name).allowed_by) names.push_back(book.name(*event));
+      std::ranges::sort(names);
+      return names;
+    };
+    EXPECT_EQ(names_of("hello"), (Names{"bob", "create", "levels"})) << rules.version;
+    EXPECT_EQ(names_of("bob"), (Names{"create", "levels", "rules"})) << rules.version;
+    EXPECT_EQ(names_of("create"), Names{}) << rules.version;
+    auto& levels = book.event("levels")->event_id();
+    EXPECT_NE(to_text(book.explained()).find(fmt::format("{} m.room.power_levels \"\", ", levels)), std::string::npos);
+    // Where what came before is not here, its auth events did.
+    book.write("after", "bob", "m.room.message", std::nullopt, {{"body", "hm"}}, {"hello"}, {"levels", "bob"});
+    std::erase_if(book.lines(), [&](auto& line) { return line == book.event("hello")->text(); });
+    Names listed{"bob", "levels"};
+    if (!rules.auth.room_id_from_create) listed.insert(listed.begin() + 1, "create");
+    EXPECT_EQ(names_of("after"), listed) << rules.version;
+  }
 }
 
 TEST(Explain, TellsWhatWasRedactedAndWhatIsMissing) {
