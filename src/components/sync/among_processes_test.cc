@@ -50,7 +50,7 @@ TEST_P(AmongProcesses, WhatProcessesDisagreeAboutIsToldAfterAWhile) {
   SyncRequest request{bob};
   request.since = token(bob);
   check(world.loop.run(world.presence->set_typing(room, alice.user, true, std::chrono::seconds(30))));
-  world.idle();
+  ASSERT_TRUE(world.until([&] { return token(bob) != request.since; }));
   auto foreign = SyncToken::parse(token(bob)).value();
   ++foreign.process;
   foreign.typing &= ~uint64_t{0xffff};  // it has shown nobody
