@@ -208,20 +208,22 @@ Result<json::Object> publish_keys(const ServerName& server, std::span<const Sign
 Result<std::vector<KeyQuery>> parse_key_queries(const json::Object& body, int64_t now_ms) {
   auto servers = json::object_at(body, "server_keys");
   if (!servers) return bad("server_keys is not an object");
-  if (servers->size() > kMaxQueriedServers) return fail(Code::kTooLarge, "too many servers in one question");
   std::vector<KeyQuery> queries;
   for (auto& [name, criteria] : *servers) {
-    MYELIN_TRY(ServerName server, ServerName::parse(name));
     if (!criteria.is_object()) return bad("a query is not an object");
-    if (criteria.get_object().size() > kMaxVerifyKeys) return fail(Code::kTooLarge, "too many keys in one question");
-    auto& query = queries.emplace_back(std::move(server), now_ms);
+    auto server = ServerName::parse(name);
+    if (!server || queries.size() == kMaxQueriedServers) continue;
+    KeyQuery query{*std::move(server), now_ms};
     for (auto& [key_name, criterion] : criteria.get_object()) {
-      MYELIN_TRY(SigningKeyId key_id, SigningKeyId::parse(key_name));
       if (!criterion.is_object()) return bad("a criterion is not an object");
       auto given = criterion.get_object().if_contains("minimum_valid_until_ts");
       if (given && !given->is_int64()) return bad("minimum_valid_until_ts is not an integer");
-      query.keys[std::move(key_id)] = given ? given->get_int64() : now_ms;
+      auto key_id = SigningKeyId::parse(key_name);
+      if (key_id && query.keys.size() < kMaxVerifyKeys)
+        query.keys[*std::move(key_id)] = given ? given->get_int64() : now_ms;
     }
+    bool asks_for_nothing = query.keys.empty() && !criteria.get_object().empty();
+    if (!asks_for_nothing) queries.push_back(std::move(query));
   }
   return queries;
 }

@@ -101,7 +101,9 @@ struct KeyQuery {
   int64_t minimum_valid_until_ts = 0;      // when it asks for all keys
   std::map<SigningKeyId, int64_t> keys{};  // minimum_valid_until_ts of each; empty: all keys
 };
-// Of POST /_matrix/key/v2/query. What has no time gets `now_ms`. kBadJson, kInvalidParam, kTooLarge.
+// Of POST /_matrix/key/v2/query. What has no time gets `now_ms`. Names that no server or key can have are left out, and
+// what is more than kMaxQueriedServers, or kMaxVerifyKeys of one: the others of the question, which somebody else may
+// have named in an event, get their answers. kBadJson.
 Result<std::vector<KeyQuery>> parse_key_queries(const json::Object& body, int64_t now_ms);
 json::Object key_query_body(std::span<const KeyQuery>);
 // Does what a notary holds answer the question, or must it ask the server?
