@@ -54,6 +54,27 @@ std::optional<std::string> from_base64(std::string_view text) {
   return out;
 }
 
+std::optional<std::string> from_loose_base64(std::string_view text) {
+  std::string group, out, padded(text);
+  padded.append((4 - text.size() % 4) % 4, '=');
+  size_t pads = 0;
+  bool is_ended = false;
+  for (char c : text)
+    if (static_cast<unsigned char>(c) >= 0x80) return std::nullopt;
+  for (char c : padded) {
+    is_ended = c == '=' && group.size() >= 2 && group.size() + ++pads >= 4;
+    if (is_ended) break;
+    if (value64(c) < 0) continue;
+    pads = 0;
+    group += c;
+    if (group.size() < 4) continue;
+    out += *from_base64(group);
+    group.clear();
+  }
+  if (!group.empty() && !is_ended) return std::nullopt;
+  return out + *from_base64(group);
+}
+
 std::string hex(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out;

@@ -35,6 +35,20 @@ TEST(Base64, TakesPaddingAndRefusesTheRest) {
   EXPECT_FALSE(from_base64("====="));
 }
 
+// What Python's unpaddedbase64 says.
+TEST(Base64, ReadLooselyIsWhatPythonMakesOfIt) {
+  struct {
+    std::string_view text;
+    std::optional<std::string> bytes;
+  } cases[] = {{"", ""},          {"YWJj", "abc"},        {"YWJj====", "abc"}, {"YWJj!!!!", "abc"}, {"YW!!Jj", "abc"},
+               {"YWJj=", "abc"},  {"YWJj==", "abc"},      {"YWJ=j", "ab"},     {"YQ", "a"},         {"YQ=", "a"},
+               {"YQ==", "a"},     {"YQ===", "a"},         {"YQ!=", {}},        {"Y", {}},           {"é", {}},
+               {"YWJj\n", "abc"}, {"YWJ j", "abc"},       {"YW==Jj", "a"},     {"YW==é", {}},       {"Y!WJj", "abc"},
+               {"=YWJj", "abc"},  {"====YWJj", "abc"},    {"YWJjY", {}},       {"YWJjYQ!", {}},     {"YW-_", "ao\xbf"},
+               {"YW+/-", {}},     {"Y-Jj!", "c\xe2\x63"}, {"YR", "a"},         {"YWI", "ab"}};
+  for (auto& c : cases) EXPECT_EQ(from_loose_base64(c.text), c.bytes) << c.text;
+}
+
 TEST(Varint, GoesThereAndBack) {
   for (uint64_t value :
        {uint64_t{0}, uint64_t{1}, uint64_t{127}, uint64_t{128}, uint64_t{300}, uint64_t{1} << 63, UINT64_MAX}) {

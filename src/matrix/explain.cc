@@ -296,7 +296,8 @@ class Judge {
 
   bool has_its_hash(const Event& event) const {
     auto hashes = json::object_at(event.object(), "hashes");
-    return from_base64(json::string_at(*hashes, "sha256").value_or("")) == content_hash(event.object(), rules_).value();
+    return from_loose_base64(json::string_at(*hashes, "sha256").value_or("")) ==
+           content_hash(event.object(), rules_).value();
   }
 
   const RoomRules& rules_;

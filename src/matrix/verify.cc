@@ -33,7 +33,7 @@ Result<void> check_signer(const Event& event, const RoomRules& rules, const Serv
     if (banned.contains(key->public_key))
       return fail(Code::kInvalidSignature, "a key of " + server.str() + " is one whose secret is public");
     if (right == kMaxSignaturesTried || !may_sign_event(*key, event.origin_server_ts(), rules)) continue;
-    auto signature = value.is_string() ? from_base64(value.get_string()) : std::nullopt;
+    auto signature = value.is_string() ? from_loose_base64(value.get_string()) : std::nullopt;
     if (!signature || !verify_signature(key->public_key, message, *signature))
       return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");
     ++right;
@@ -80,7 +80,7 @@ Result<Keepable> Verification::keepable(EventPtr event, const RoomRules& rules) 
   MYELIN_CHECK(add_signers(*kept.event, rules, kept.signers));
   MYELIN_TRY(std::string expected, content_hash(kept.event->object(), rules));
   auto hashes = json::object_at(kept.event->object(), "hashes");
-  if (from_base64(hashes ? json::string_at(*hashes, "sha256").value_or("") : "") == expected) return kept;
+  if (from_loose_base64(hashes ? json::string_at(*hashes, "sha256").value_or("") : "") == expected) return kept;
   // "the receiving server should use the redacted copy it calculated rather than the full copy it received": a
   // third-party invite may be a plain invite then, which its sender's server must have signed.
   MYELIN_TRY(kept.event, redacted_copy(*kept.event, rules));

@@ -181,6 +181,34 @@ TEST(Verify, TheHashIsUnderTheSignature) {
   EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature);
 }
 
+// Attack 2: a signature is no part of the event id, so whoever writes more into it than base64 has would have had the
+// event taken by the servers that skip it, and dropped here (decision 0006, Both leave the letter).
+TEST(Verify, Attack02Base64IsReadAsOtherServersReadIt) {
+  World world;
+  for (auto& rules : all_room_versions()) {
+    auto pdu = built(draft(), rules, world.a);
+    auto& signature = pdu["signatures"].at("a.x").as_object().begin()->value();
+    std::string right(signature.as_string());
+    for (auto more : {"====", "!!!!", "\n\n\n\n"}) {
+      signature = right + more;
+      EXPECT_TRUE(world.verify(pdu, rules)) << rules.version << more;
+    }
+    for (auto more : {"A", "é", "\n"}) {
+      signature = right + more;
+      EXPECT_EQ(error_of(world.verify(pdu, rules)), Code::kInvalidSignature) << rules.version << more;
+    }
+
+    pdu = built(draft(), rules, world.a);
+    pdu["hashes"].at("sha256") = base64(*content_hash(pdu, rules)) + "!!!!";
+    pdu["signatures"] = json::Object();
+    add_signature(pdu, rules, "a.x", world.a);
+    EXPECT_FALSE(world.verify(pdu, rules)->redacted) << rules.version;
+    pdu["hashes"].at("sha256") = base64(*content_hash(pdu, rules)) + "é";
+    add_signature(pdu, rules, "a.x", world.a);
+    EXPECT_TRUE(world.verify(pdu, rules)->redacted) << rules.version;
+  }
+}
+
 TEST(Verify, UnsignedIsNotCovered) {
   World world;
   auto pdu = built(draft(), version("11"), world.a);

@@ -39,7 +39,7 @@ Distinct public_keys(const json::Object& content) {
   Distinct keys;
   auto add = [&](const json::Object& holder) {
     auto text = json::string_at(holder, "public_key");
-    auto key = text ? from_base64(*text) : std::nullopt;
+    auto key = text ? from_loose_base64(*text) : std::nullopt;
     if (key && key->size() == 32) keys.add(*std::move(key));
   };
   add(content);
@@ -58,7 +58,7 @@ Distinct ed25519_signatures(const json::Object& signed_object) {
     if (!by_key.is_object()) continue;
     for (auto& [key_id, value] : by_key.get_object()) {
       auto signature =
-          key_id.starts_with("ed25519:") && value.is_string() ? from_base64(value.get_string()) : std::nullopt;
+          key_id.starts_with("ed25519:") && value.is_string() ? from_loose_base64(value.get_string()) : std::nullopt;
       if (signature && signature->size() == 64) signatures.add(*std::move(signature));
     }
   }

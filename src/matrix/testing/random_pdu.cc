@@ -256,7 +256,7 @@ class RandomPdu : Dice {
 
   void change_signatures() {
     auto& signatures = signatures_of_sender();
-    switch (pick(8)) {
+    switch (pick(9)) {
       case 0:
         return signatures.clear();
       case 1:
@@ -268,14 +268,19 @@ class RandomPdu : Dice {
       case 3:
         signatures["ed25519:1"] = one_of(std::array<json::Value, 4>{"", "no base64!", "YWJj", 5});
         return;
-      case 4:  // a key that nobody knows, beside those there
+      case 4: {
+        auto& signature = signatures["ed25519:1"];
+        if (signature.is_string()) signature = spoiled(std::string(signature.get_string()));
+        return;
+      }
+      case 5:  // a key that nobody knows, beside those there
         signatures["ed25519:unknown"] = base64(std::string(64, 'x'));
         return;
-      case 5:
+      case 6:
         signatures.clear();
         signatures["ed25519:unknown"] = base64(std::string(64, 'x'));
         return;
-      case 6:  // the first of two keys is wrong
+      case 7:  // the first of two keys is wrong
         signatures["ed25519:old"] = base64(std::string(64, 'x'));
         return;
       default:  // another server's, that need not sign
@@ -283,8 +288,18 @@ class RandomPdu : Dice {
     }
   }
 
+  // Base64 with more in it than base64 has.
+  std::string spoiled(std::string text) {
+    static constexpr std::string_view kMore[] = {"!!!!", "====", "\n", "é", "!", "=", " - ", "A", "AAAA"};
+    auto more = one_of(kMore);
+    return text.insert(chance(50) ? text.size() : pick(static_cast<unsigned>(text.size())), more);
+  }
+
   void change_hashes() {
     const json::Value hashes[] = {
+        json::Object{{"sha256", spoiled(base64(content_hash(pdu_, rules_).value()))}},
+        json::Object{{"sha256", spoiled(base64(content_hash(pdu_, rules_).value()))}},
+        json::Object{{"sha256", "A"}},
         json::Object{{"sha256", base64(std::string(32, 'x'))}},
         json::Object{{"sha256", "no base64!"}},
         json::Object{{"sha256", ""}},

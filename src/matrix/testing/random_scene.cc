@@ -116,7 +116,7 @@ json::Object RandomScene::levels_content() {
 }
 
 json::Object RandomScene::third_party_invite_content() {
-  auto key_of = [&](size_t i) { return base64(identity_keys_[i].public_key()); };
+  auto key_of = [&](size_t i) { return base64(identity_keys_[i].public_key()) + (chance(4) ? "!!!!" : ""); };
   json::Object content{{"display_name", "f...@c..."}};
   if (chance(70)) content["public_key"] = key_of(0);
   if (chance(50)) {
