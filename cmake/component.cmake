@@ -77,7 +77,7 @@ function(myelin_test name)
   set(shard 0)
   foreach(entry ${entries})
     add_test(NAME ${entry} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${entry} PROPERTIES TIMEOUT 600)  # for what hangs; slow disks take half of it
+    set_tests_properties(${entry} PROPERTIES TIMEOUT 300)
     if(ARG_LONG)
       set_tests_properties(${entry} PROPERTIES COST 100)
       set_property(TEST ${entry} APPEND PROPERTY ENVIRONMENT GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=${shard})

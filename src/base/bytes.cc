@@ -55,6 +55,7 @@ std::optional<std::string> from_base64(std::string_view text) {
 }
 
 std::optional<std::string> from_loose_base64(std::string_view text) {
+  if (auto strict = from_base64(text)) return strict;
   std::string group, out, padded(text);
   padded.append((4 - text.size() % 4) % 4, '=');
   size_t pads = 0;

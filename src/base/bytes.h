@@ -12,7 +12,7 @@ std::string base64(std::string_view bytes);     // unpadded (appendices, Unpadde
 std::string base64url(std::string_view bytes);  // unpadded, - and _
 std::optional<std::string> from_base64(
     std::string_view text);  // either alphabet, padding optional; nullopt if malformed
-// As Python's decoder reads it, and with it most servers of the federation: other characters of ASCII are skipped, and
+// As Python's decoder reads it, and with it Synapse: other characters of ASCII are skipped, and
 // padding that completes a group ends it. nullopt: another character, or an incomplete group.
 std::optional<std::string> from_loose_base64(std::string_view text);
 std::string hex(std::string_view bytes);

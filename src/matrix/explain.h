@@ -29,10 +29,10 @@ struct Explanation {
 };
 
 // PDUs as JSON, one a line, in any order; the room and its version are the first create event's, and what is of another
-// room is dropped, as is another create event. Every event is judged by its auth
-// events and by the state before it, resolved where the history forks (server-server API, Checks performed on receipt
-// of a PDU, 1 and 3 to 5). Signatures are not checked, for there are no keys; soft failure is not, for there is no
-// order of arrival. kInvalidParam: there is no create event, or it is of an unknown version.
+// room is dropped, as is another create event. Every event is judged by its auth events and by the state before it,
+// resolved where the history forks (server-server API, Checks performed on receipt of a PDU, 1 and 3 to 5). Signatures
+// are not checked, for there are no keys; soft failure is not, for there is no order of arrival. kInvalidParam: there
+// is no create event, or it is of an unknown version.
 Result<Explanation> explain_room(std::string_view json_lines);
 
 // Lines of text; control characters of the events are written as \xNN.
