@@ -8,7 +8,8 @@ list(JOIN base_parts "|" base_pattern)
 string(APPEND base_pattern "|boost_json")
 add_library(myelin_matrix_package STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:myelin_matrix>
   $<FILTER:$<TARGET_OBJECTS:myelin_base>,INCLUDE,/\(${base_pattern}\)\\.cc>)
-target_link_libraries(myelin_matrix_package PUBLIC Boost::headers fmt::fmt PRIVATE PkgConfig::sodium OpenSSL::Crypto)
+target_link_libraries(myelin_matrix_package PUBLIC Boost::headers fmt::fmt PRIVATE PkgConfig::sodium PkgConfig::utf8proc
+  OpenSSL::Crypto)
 target_include_directories(myelin_matrix_package INTERFACE $<INSTALL_INTERFACE:include/myelin>)
 target_compile_features(myelin_matrix_package INTERFACE cxx_std_23)
 set_target_properties(myelin_matrix_package PROPERTIES EXPORT_NAME matrix OUTPUT_NAME myelin_matrix

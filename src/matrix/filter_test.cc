@@ -65,6 +65,7 @@ TEST(EventFilter, LimitsAndFlags) {
   EXPECT_EQ(filter(R"({"limit":3})").limit(), 3u);
   EXPECT_EQ(filter(R"({"limit":0})").limit(), 0u);
   EXPECT_EQ(filter(R"({"limit":1000000})").limit(), kMaxFilterLimit);
+  EXPECT_EQ(filter(R"({"limit":18446744073709551615})").limit(), kMaxFilterLimit);
   auto f = filter(R"({"lazy_load_members":true,"include_redundant_members":true,"unread_thread_notifications":true})");
   EXPECT_TRUE(f.lazy_load_members() && f.include_redundant_members() && f.unread_thread_notifications());
   EXPECT_FALSE(filter("{}").lazy_load_members());
@@ -72,7 +73,7 @@ TEST(EventFilter, LimitsAndFlags) {
 
 TEST(Filter, ReadsItsParts) {
   auto parsed = *Filter::parse(*json::parse_object(R"({
-    "presence": {"types": ["p"]}, "account_data": {"types": ["a"]}, "event_fields": ["type", "content.body"],
+    "presence": {"types": ["p"]}, "account_data": {"types": ["a"]}, "event_fields": ["type", "\\.content"],
     "event_format": "federation",
     "room": {"rooms": ["!in:x"], "not_rooms": ["!out:x"], "include_leave": true, "ephemeral": {"types": ["e"]},
              "state": {"types": ["s"], "lazy_load_members": true}, "timeline": {"limit": 7},
@@ -88,7 +89,7 @@ TEST(Filter, ReadsItsParts) {
   EXPECT_FALSE(parsed.include_redundant_members());
   EXPECT_TRUE(parsed.include_leave());
   EXPECT_EQ(parsed.event_format(), EventFormat::kFederation);
-  EXPECT_EQ(parsed.event_fields(), (std::vector<std::string>{"type", "content.body"}));
+  EXPECT_EQ(parsed.event_fields(), (std::vector<std::string>{"type", R"(\.content)"}));
   EXPECT_TRUE(parsed.matches_room(RoomId::trusted("!in:x")));
   EXPECT_FALSE(parsed.matches_room(RoomId::trusted("!other:x")));
   Filter none;
@@ -134,7 +135,6 @@ TEST(Filter, RefusesWrongTypesAndIds) {
       {R"({"event_format":"raw"})", Code::kBadJson},
       {R"({"event_format":1})", Code::kBadJson},
       {R"({"event_fields":"type"})", Code::kBadJson},
-      {R"({"event_fields":["\\\\foo"]})", Code::kBadJson},
   };
   for (auto& c : cases) {
     auto parsed = Filter::parse(*json::parse_object(c.text));

@@ -1,8 +1,13 @@
 #include "matrix/glob.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <ranges>
+
+#include "base/bytes.h"
 
 namespace myelin {
 namespace {
@@ -18,6 +23,15 @@ bool contains(std::string_view text, std::string_view part) {
   return memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;  // in linear time
 }
 void add(uint64_t* set, size_t i) { set[i / 64] |= uint64_t{1} << (i % 64); }
+
+// One character for one, so that "?" stands for as much as before: where the full folding is longer ("ß": "ss"), the
+// lower case.
+utf8proc_int32_t fold(utf8proc_int32_t character) {
+  std::array<utf8proc_int32_t, 4> full{};
+  int boundary_class = 0;
+  auto length = utf8proc_decompose_char(character, full.data(), full.size(), UTF8PROC_CASEFOLD, &boundary_class);
+  return length == 1 ? full[0] : utf8proc_tolower(character);
+}
 
 }  // namespace
 
@@ -167,26 +181,22 @@ bool Glob::matches_words(std::string_view text) const {
 }
 
 std::string fold_case(std::string_view text) {
-  std::string out(text);
-  for (size_t i = 0; i < out.size(); ++i) {
-    auto byte = static_cast<unsigned char>(out[i]);
-    if (byte < 0x80) {
-      if (byte >= 'A' && byte <= 'Z') out[i] = static_cast<char>(byte + 32);
+  auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  if (std::ranges::all_of(text, is_ascii)) return ascii_lower(std::string(text));
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size();) {
+    utf8proc_int32_t character = 0;
+    auto rest = as_bytes(text.substr(i));
+    auto length = utf8proc_iterate(rest.data(), static_cast<utf8proc_ssize_t>(rest.size()), &character);
+    if (length <= 0) {  // not UTF-8
+      out += text[i++];
       continue;
     }
-    if (byte < 0xC3 || byte > 0xD0 || i + 1 == out.size()) continue;
-    unsigned point = (byte & 0x1Fu) << 6 | (static_cast<unsigned char>(out[i + 1]) & 0x3Fu);
-    if ((point >= 0xC0 && point <= 0xDE && point != 0xD7) || (point >= 0x391 && point <= 0x3A9) ||
-        (point >= 0x410 && point <= 0x42F))
-      point += 32;
-    else if (point >= 0x400 && point <= 0x40F)
-      point += 80;
-    else if ((point >= 0x100 && point <= 0x137 && point != 0x130) || (point >= 0x14A && point <= 0x177))
-      point |= 1;  // Latin Extended-A: capitals are even here
-    else if ((point >= 0x139 && point <= 0x147) || (point >= 0x179 && point <= 0x17D))
-      point += point & 1;  // and odd here
-    out[i] = static_cast<char>(0xC0 | point >> 6);
-    out[++i] = static_cast<char>(0x80 | (point & 0x3F));
+    std::array<utf8proc_uint8_t, 4> folded{};
+    auto folded_length = utf8proc_encode_char(fold(character), folded.data());
+    out.append(folded.begin(), folded.begin() + folded_length);
+    i += static_cast<size_t>(length);
   }
   return out;
 }

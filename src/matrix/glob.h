@@ -46,7 +46,7 @@ class Glob {
   size_t words_ = 1;
 };
 
-// Lower case, for comparing without regard to case: ASCII, Latin, Greek and Cyrillic letters.
+// For comparing without regard to case: Unicode's simple case folding, of every script. What is no UTF-8 stays.
 std::string fold_case(std::string_view);
 
 }  // namespace myelin

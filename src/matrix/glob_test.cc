@@ -198,7 +198,14 @@ TEST(FoldCase, LowersLetters) {
   EXPECT_EQ(fold_case("ÀÉÖØÞ×ß"), "àéöøþ×ß");
   EXPECT_EQ(fold_case("ΑΒΩ ЁЖЯ ŁŹĀŸ"), fold_case("αβω ёжя łźāŸ"));
   EXPECT_EQ(fold_case("日本😀"), "日本😀");
+  EXPECT_EQ(fold_case("ΟΔΟΣ Ά Ὀ"), fold_case("οδος ά ὀ"));
+  EXPECT_EQ(fold_case("Ґ Қ Ӏ"), "ґ қ ӏ");
+  EXPECT_EQ(fold_case("VIỆT Ơ Ư"), "việt ơ ư");
+  EXPECT_EQ(fold_case("ՀԱՅ Ａ １ Ⴀ 𐐀"), "հայ ａ １ ⴀ 𐐨");
+  EXPECT_EQ(fold_case("Ⱥ"), "ⱥ") << "longer";
   EXPECT_EQ(fold_case("\xc3"), "\xc3");
+  EXPECT_EQ(fold_case("\xffÀ\x80 A\xed\xa0\x80"), "\xffà\x80 a\xed\xa0\x80");
+  EXPECT_TRUE(Glob(fold_case("STRA?E")).matches(fold_case("Straße")));
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+
 namespace myelin {
 namespace {
 
@@ -10,7 +12,7 @@ std::vector<Glob> globs(const json::Object& content, const char* key) {
   auto list = json::array_at(content, key);
   if (!list) return out;
   for (auto& entry : *list)
-    if (entry.is_string()) out.emplace_back(fold_case(entry.get_string()));
+    if (entry.is_string()) out.emplace_back(ascii_lower(std::string(entry.get_string())));
   return out;
 }
 
@@ -25,7 +27,7 @@ ServerAcl::ServerAcl(const json::Object& content)
 bool ServerAcl::allows(const ServerName& server) const {
   if (!present_) return true;
   if (!allow_ip_literals_ && server.is_ip_literal()) return false;
-  auto host = fold_case(server.host());  // port numbers are not supported
+  auto host = ascii_lower(std::string(server.host()));  // port numbers are not supported
   auto matches = [&](const Glob& glob) { return glob.matches(host); };
   return std::ranges::none_of(deny_, matches) && std::ranges::any_of(allow_, matches);
 }

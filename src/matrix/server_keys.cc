@@ -137,7 +137,14 @@ bool is_vouched_for(const ServerKeys& answer, const ServerKeyMap& known) {
   });
 }
 
-// One key, said as surely as it is known.
+// What the server itself says of a key. A validity that it promised stays promised.
+void correct(ServerKey& key, const ServerKey& said) {
+  int64_t promised = key.is_confirmed && key.public_key == said.public_key ? key.valid_until_ts : said.valid_until_ts;
+  key = said;
+  key.valid_until_ts = std::max(promised, said.valid_until_ts);
+}
+
+// One key, said as surely as it is known, by an answer of any age.
 void update(ServerKey& key, const ServerKey& said) {
   if (said.expired_ts && said.public_key == key.public_key)
     key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
@@ -164,7 +171,9 @@ void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom from) {
   for (auto [key_id, said] : answer.keys) {
     said.is_confirmed = is_confirmed;
     auto& key = known.try_emplace(key_id, said).first->second;
-    if (key.is_confirmed == is_confirmed)
+    if (from == AnswerFrom::kServer)
+      correct(key, said);
+    else if (key.is_confirmed == is_confirmed)
       update(key, said);
     else if (is_confirmed)
       key = said;

@@ -69,12 +69,13 @@ struct ServerKeys {
                                   const BannedKeys& = BannedKeys::known());
 };
 
-// What is known of a server, brought up to date key by key. The latest valid_until_ts counts, and an answer with an
-// earlier one changes nothing, for a notary may replay it; but that a key is retired counts for good, with the earliest
-// expired_ts said: else who stole a key could outbid the server that revokes it. What a notary passes on counts as said
-// by the server when a confirmed key in use has signed it; else it is believed where nothing is confirmed, and until
-// the server says otherwise. Keys that the answer no longer names stay, for the events they signed; when there are too
-// many, those that nobody confirmed go first, then those that ended first.
+// What is known of a server, brought up to date key by key. What the server itself says of a key holds, also when it
+// takes back that one is retired, or names another key so; but the latest valid_until_ts of a key counts. A notary may
+// replay an answer, or pass on what a thief made: of its answers one with an earlier valid_until_ts changes nothing,
+// but that a key is retired counts, with the earliest expired_ts said: else who stole a key could outbid the server
+// that revokes it. They count as confirmed when a confirmed key in use has signed them; else they are believed where
+// nothing is confirmed. Keys that the answer no longer names stay, for the events they signed; when there are too many,
+// those that nobody confirmed go first, then those that ended first.
 enum class AnswerFrom : uint8_t { kServer, kNotary };
 void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom);
 

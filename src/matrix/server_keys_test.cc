@@ -184,7 +184,7 @@ TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
   EXPECT_EQ(known.size(), 3u);
   EXPECT_TRUE(known.at(kOldId).expired_ts);
   auto now_known = known;
-  merge(known, old, AnswerFrom::kServer);
+  merge(known, old, AnswerFrom::kNotary);
   EXPECT_EQ(known, now_known) << "the replayed answer revived a key";
 
   auto two_keys = json::Object{{"ed25519:one", json::Object{{"key", base64(kOld.public_key)}, {"expired_ts", 5}}}};
@@ -239,13 +239,13 @@ TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
 
   // What the thief published is still with a notary, and comes again and again.
   auto after = known;
-  for (int64_t day : {1, 5, 100}) merge(known, stolen(kNow + day * kDay), AnswerFrom::kServer);
-  merge(known, stolen(kNow + 9 * kDay, {{kOneId, kKey.public_key(), kForEver}}), AnswerFrom::kServer);
+  for (int64_t day : {1, 5, 100}) merge(known, stolen(kNow + day * kDay), AnswerFrom::kNotary);
+  merge(known, stolen(kNow + 9 * kDay, {{kOneId, kKey.public_key(), kForEver}}), AnswerFrom::kNotary);
   EXPECT_EQ(known.at(kOneId).expired_ts, kNow + 1);
   EXPECT_EQ(known.size(), after.size());
   ServerKeyMap reversed;
   merge(reversed, revoked(kNow + 1), AnswerFrom::kServer);
-  merge(reversed, stolen(kNow + 100 * kDay), AnswerFrom::kServer);
+  merge(reversed, stolen(kNow + 100 * kDay), AnswerFrom::kNotary);
   EXPECT_EQ(reversed.at(kOneId).expired_ts, kNow + 1);
   // An older answer that retires another key of that id says nothing of this one.
   OldKey another{kOneId, kOld.public_key, 1};
@@ -253,8 +253,29 @@ TEST(ServerKeys, Attack15AStolenKeyCanBeRevoked) {
   ServerKeyMap held;
   merge(held, stolen(kNow), AnswerFrom::kServer);
   auto before = held.at(kOneId);
-  merge(held, ServerKeys::check(older, kServer, kNow).value(), AnswerFrom::kServer);
+  merge(held, ServerKeys::check(older, kServer, kNow).value(), AnswerFrom::kNotary);
   EXPECT_EQ(held.at(kOneId), before);
+}
+
+// A backup that is restored, a list of old keys that was wrong, a key made anew under the name of the last.
+TEST(ServerKeys, TheServersOwnWordHolds) {
+  auto says = [](const SigningKey& key, int64_t valid_until_ts, std::vector<OldKey> old = {}) {
+    auto answer = publish_keys(kServer, std::array{key}, old, valid_until_ts).value();
+    return ServerKeys::check(answer, kServer, kNow).value();
+  };
+  ServerKeyMap known;
+  merge(known, says(kSecond, kNow + kDay, {{kOneId, kKey.public_key(), kNow}}), AnswerFrom::kServer);
+  EXPECT_EQ(known.at(kOneId).expired_ts, kNow);
+  merge(known, says(kSecond, kNow + kDay, {{kOneId, kKey.public_key(), kNow + 5}}), AnswerFrom::kServer);
+  EXPECT_EQ(known.at(kOneId).expired_ts, kNow + 5);
+  merge(known, says(kKey, kNow + 3 * kDay), AnswerFrom::kServer);
+  EXPECT_TRUE(may_sign_request(known.at(kOneId), kNow + 3 * kDay)) << "in use again";
+  merge(known, says(kKey, kNow + kDay), AnswerFrom::kServer);
+  EXPECT_TRUE(may_sign_request(known.at(kOneId), kNow + 3 * kDay)) << "as it was promised";
+
+  auto renewed = make_key("one");
+  merge(known, says(renewed, kNow + kDay), AnswerFrom::kServer);
+  EXPECT_EQ(known.at(kOneId), (ServerKey{renewed.public_key(), kNow + kDay, {}, true}));
 }
 
 // A notary may pass on what a thief of a retired key, or nobody's key at all, has said of the keys in use.

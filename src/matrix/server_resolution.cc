@@ -46,8 +46,9 @@ std::optional<int64_t> lifetime_in(std::string_view header) {
     while (!directive.empty() && (directive.back() == ' ' || directive.back() == '\t')) directive.remove_suffix(1);
     if (directive == "no-store" || directive == "no-cache") return 0;
     if (!take(directive, "max-age=")) continue;
-    auto seconds = number(directive);
-    if (seconds) lifetime = std::min(*seconds, kLongestCache / 1000) * 1000;
+    bool quoted = directive.size() >= 2 && directive.starts_with('"') && directive.ends_with('"');
+    if (quoted) directive = directive.substr(1, directive.size() - 2);  // RFC 9111, 5.2: "either form"
+    if (auto seconds = number(directive)) lifetime = std::min(*seconds, kLongestCache / 1000) * 1000;
   }
   return lifetime;
 }

@@ -227,6 +227,8 @@ TEST(WellKnown, IsCachedAsItsHeadersSay) {
   };
   EXPECT_EQ(minutes(""), 24 * 60);
   EXPECT_EQ(minutes("max-age=3600"), 60);
+  EXPECT_EQ(minutes("max-age=\"3600\""), 60);
+  EXPECT_EQ(minutes("max-age=\""), 24 * 60) << "no number";
   EXPECT_EQ(minutes("public, Max-Age=7200 , must-revalidate"), 120);
   EXPECT_EQ(minutes("max-age=999999999"), 48 * 60);
   EXPECT_EQ(minutes("max-age=99999999999999999999"), 24 * 60) << "no number";

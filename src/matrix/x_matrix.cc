@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "matrix/glob.h"
 
 namespace myelin {
 namespace {
@@ -74,12 +73,12 @@ struct Parameters {
 
 Result<Parameters> read_parameters(Reader in) {
   Parameters out;
-  if (fold_case(in.word(is_token)) != "x-matrix" || in.skip_spaces() == 0) return malformed();
+  if (ascii_lower(std::string(in.word(is_token))) != "x-matrix" || in.skip_spaces() == 0) return malformed();
   // A list (RFC 9110, sections 5.6.1.2 and 11.4): "A recipient MUST parse and ignore a reasonable number of empty list
   // elements". Around "=" there may be bad whitespace, which "MUST be parsed".
   for (in.skip_spaces(); !in.done(); in.skip_spaces()) {
     if (in.take(',')) continue;
-    auto name = fold_case(in.word(is_token));
+    auto name = ascii_lower(std::string(in.word(is_token)));
     in.skip_spaces();
     if (name.empty() || !in.take('=')) return malformed();
     in.skip_spaces();
