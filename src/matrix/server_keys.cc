@@ -105,7 +105,9 @@ bool may_sign_event(const ServerKey& key, int64_t origin_server_ts, const RoomRu
   return !rules.enforce_key_validity || key.valid_until_ts >= origin_server_ts;
 }
 
-bool may_sign_request(const ServerKey& key, int64_t now_ms) { return !key.expired_ts && key.valid_until_ts >= now_ms; }
+bool may_sign_request(const ServerKey& key, int64_t now_ms) {
+  return key.is_current && !key.expired_ts && key.valid_until_ts >= now_ms;
+}
 
 Result<ServerKeys> ServerKeys::check(json::Object answer, const ServerName& server, int64_t fetched_at,
                                      const BannedKeys& banned) {
@@ -116,7 +118,7 @@ Result<ServerKeys> ServerKeys::check(json::Object answer, const ServerName& serv
   MYELIN_TRY(ServerKeyMap keys, verify_keys(answer, valid_until_ts));
   MYELIN_CHECK(keep_those_that_signed(answer, server, banned, keys));
   MYELIN_CHECK(add_old_keys(answer, valid_until_ts, latest, banned, keys));
-  return ServerKeys{server, valid_until_ts, std::move(keys), std::move(answer)};
+  return ServerKeys{server, valid_until_ts, std::move(keys), std::move(answer), fetched_at};
 }
 
 Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& server, int64_t fetched_at,
@@ -127,24 +129,38 @@ Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& se
 
 namespace {
 
-// Is it signed by a confirmed key that is in use?
+bool is_by_server(const ServerKey& key) { return key.said_at != 0; }
+
+// Is it signed by a key in use that the server itself named?
 bool is_vouched_for(const ServerKeys& answer, const ServerKeyMap& known) {
   return std::ranges::any_of(answer.keys, [&](auto& entry) {
     auto& [key_id, said] = entry;
     auto before = known.find(key_id);
-    return !said.expired_ts && before != known.end() && before->second.is_confirmed && !before->second.expired_ts &&
-           before->second.public_key == said.public_key;
+    return !said.expired_ts && before != known.end() && is_by_server(before->second) &&
+           may_sign_request(before->second, answer.fetched_at) && before->second.public_key == said.public_key;
   });
 }
 
-// What the server itself says of a key. A validity that it promised stays promised.
-void correct(ServerKey& key, const ServerKey& said) {
-  int64_t promised = key.is_confirmed && key.public_key == said.public_key ? key.valid_until_ts : said.valid_until_ts;
-  key = said;
-  key.valid_until_ts = std::max(promised, said.valid_until_ts);
+void merge_own(ServerKeyMap& known, const ServerKeys& answer) {
+  for (auto& [key_id, key] : known)
+    if (key.said_at > answer.fetched_at) return;  // it was asked later than for this
+  for (auto& [key_id, key] : known) key.is_current = false;
+  for (auto [key_id, said] : answer.keys) {
+    said.said_at = answer.fetched_at;
+    known.insert_or_assign(key_id, std::move(said));
+  }
 }
 
-// One key, said as surely as it is known, by an answer of any age.
+// A key that the server named, and what a notary passes on of it.
+void add_to(ServerKey& key, const ServerKey& said, bool is_vouched) {
+  if (!key.is_current || key.expired_ts || said.public_key != key.public_key) return;
+  if (!said.expired_ts)
+    key.valid_until_ts = std::max(key.valid_until_ts, said.valid_until_ts);
+  else if (is_vouched && *said.expired_ts > key.said_at)
+    key.expired_ts = said.expired_ts;
+}
+
+// A key that only notaries named. It stays retired, and an answer of an earlier validity is an older one.
 void update(ServerKey& key, const ServerKey& said) {
   if (said.expired_ts && said.public_key == key.public_key)
     key.expired_ts = std::min(key.expired_ts.value_or(*said.expired_ts), *said.expired_ts);
@@ -152,10 +168,25 @@ void update(ServerKey& key, const ServerKey& said) {
     key = said;
 }
 
+void merge_passed_on(ServerKeyMap& known, const ServerKeys& answer) {
+  bool is_vouched = is_vouched_for(answer, known);
+  bool is_believed = is_vouched || std::ranges::none_of(known, [](auto& entry) { return is_by_server(entry.second); });
+  for (auto [key_id, said] : answer.keys) {
+    said.is_current = is_believed;
+    auto& key = known.try_emplace(key_id, said).first->second;
+    if (is_by_server(key))
+      add_to(key, said, is_vouched);
+    else if (key.is_current == is_believed)
+      update(key, said);
+    else if (is_believed)
+      key = said;
+  }
+}
+
 void drop_the_least(ServerKeyMap& known, const ServerKeyMap& named) {
   auto worth = [&](auto& entry) {
     auto& [key_id, key] = *entry;
-    return std::tuple(key.is_confirmed, named.contains(key_id), key.expired_ts.value_or(key.valid_until_ts));
+    return std::tuple(is_by_server(key), named.contains(key_id), key.expired_ts.value_or(key.valid_until_ts));
   };
   std::vector<ServerKeyMap::iterator> entries;
   for (auto entry = known.begin(); entry != known.end(); ++entry) entries.push_back(entry);
@@ -167,17 +198,10 @@ void drop_the_least(ServerKeyMap& known, const ServerKeyMap& named) {
 }  // namespace
 
 void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom from) {
-  bool is_confirmed = from == AnswerFrom::kServer || is_vouched_for(answer, known);
-  for (auto [key_id, said] : answer.keys) {
-    said.is_confirmed = is_confirmed;
-    auto& key = known.try_emplace(key_id, said).first->second;
-    if (from == AnswerFrom::kServer)
-      correct(key, said);
-    else if (key.is_confirmed == is_confirmed)
-      update(key, said);
-    else if (is_confirmed)
-      key = said;
-  }
+  if (from == AnswerFrom::kServer)
+    merge_own(known, answer);
+  else
+    merge_passed_on(known, answer);
   if (known.size() > kMaxKnownKeys) drop_the_least(known, answer.keys);
 }
 

@@ -39,9 +39,12 @@ class BannedKeys {
 // was fetched, whatever that says: "Servers MUST use the lesser of this field and 7 days into the future".
 struct ServerKey {
   std::string public_key;               // 32 bytes
-  int64_t valid_until_ts = 0;           // the latest of the answers that named it
+  int64_t valid_until_ts = 0;           // may sign events of that time
   std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
-  bool is_confirmed = false;            // once merged: the server said so, not a notary alone
+  // Once merged: when the server itself was last asked and named it; 0: only notaries did.
+  int64_t said_at = 0;
+  // Once merged: it is named by the server's own last answer, or nothing better is known: it may sign requests.
+  bool is_current = true;
   friend bool operator==(const ServerKey&, const ServerKey&) = default;
 };
 using ServerKeyMap = std::map<SigningKeyId, ServerKey>;
@@ -49,7 +52,7 @@ using ServerKeyMap = std::map<SigningKeyId, ServerKey>;
 // May the key have signed an event of that time? From version 5 on only while it was valid (rooms/v5, Signing key
 // validity period).
 bool may_sign_event(const ServerKey&, int64_t origin_server_ts, const RoomRules&);
-// May it sign requests now? Those of verify_keys only.
+// May it sign requests now? Those of verify_keys only, and that the server still names.
 bool may_sign_request(const ServerKey&, int64_t now_ms);
 
 // One server's answer, checked.
@@ -58,6 +61,7 @@ struct ServerKeys {
   int64_t valid_until_ts = 0;  // at most kLongestKeyValidity after it was fetched
   ServerKeyMap keys;           // verify_keys and old_verify_keys
   json::Object answer;         // as it came: what a notary signs and passes on
+  int64_t fetched_at = 0;
 
   // Of `server`, signed by every key of verify_keys that it offers: those that did not sign are left out, as are banned
   // ones and what is named by no SigningKeyId. kBadJson, kTooLarge; kInvalidSignature: a wrong signature, or no key is
@@ -69,13 +73,14 @@ struct ServerKeys {
                                   const BannedKeys& = BannedKeys::known());
 };
 
-// What is known of a server, brought up to date key by key. What the server itself says of a key holds, also when it
-// takes back that one is retired, or names another key so; but the latest valid_until_ts of a key counts. A notary may
-// replay an answer, or pass on what a thief made: of its answers one with an earlier valid_until_ts changes nothing,
-// but that a key is retired counts, with the earliest expired_ts said: else who stole a key could outbid the server
-// that revokes it. They count as confirmed when a confirmed key in use has signed them; else they are believed where
-// nothing is confirmed. Keys that the answer no longer names stay, for the events they signed; when there are too many,
-// those that nobody confirmed go first, then those that ended first.
+// What is known of a server, brought up to date key by key. What the server itself says holds: of the keys that it
+// names, and that the others are out of use, which stay for the events they signed. (What it said earlier, in an answer
+// that comes later, changes nothing.) A notary may replay an answer, pass on what a thief made, or lie. Of keys that
+// the server itself named, one in use may only gain time by it; or be retired after the server named it, if the answer
+// is signed by a key in use that the server named: else who stole a key could keep it alive against the server that
+// revokes it. Another public key never takes its place. Keys that notaries alone named may sign events, and requests
+// while the server itself has said nothing, or if the answer is signed as above. When there are too many keys, those
+// that only notaries named go first, then those that ended first.
 enum class AnswerFrom : uint8_t { kServer, kNotary };
 void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom);
 

@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!read || read->size() != 1 || read->front().keys != checked->keys) std::abort();
   ServerKeyMap known;
   merge(known, *checked, AnswerFrom::kServer);
-  for (auto& [id, said] : checked->keys) said.is_confirmed = true;
+  for (auto& [id, said] : checked->keys) said.said_at = checked->fetched_at;
   if (known != checked->keys) std::abort();
   return 0;
 }

@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kMinute = 60'000, kHour = 60 * kMinute;
 constexpr int64_t kShortestCache = 5 * kMinute, kDefaultCache = 24 * kHour, kLongestCache = 48 * kHour;
 constexpr uint16_t kDefaultPort = 8448;
-constexpr size_t kMaxTargets = 8, kMaxEndpoints = 16;
+constexpr size_t kMaxSrvRecords = 256, kMaxTargets = 8, kMaxEndpoints = 16;
 constexpr std::string_view kSrvService = "_matrix-fed._tcp.", kDeprecatedSrvService = "_matrix._tcp.";
 
 // ---- cache headers
@@ -104,7 +104,14 @@ std::string literal_address(const ServerName& name) {
   return out;
 }
 
-// RFC 2782: by priority; within one, at random by weight.
+// A name that can be looked up. Host names of the grammar, and the underscores that DNS has besides.
+bool is_domain_name(std::string name) {
+  std::ranges::replace(name, '_', '-');
+  auto parsed = ServerName::parse(name);
+  return parsed && !parsed->port();
+}
+
+// RFC 2782: by priority; within one, at random by weight. Takes time with the square of their number.
 std::vector<SrvRecord> in_order(std::vector<SrvRecord> records, Random& random) {
   // "place those with weight 0 at the beginning of the list"
   std::ranges::sort(records, {}, [](const SrvRecord& r) { return std::pair(r.priority, r.weight != 0); });
@@ -186,11 +193,11 @@ void ServerResolution::srv_records(Result<std::vector<SrvRecord>> records, Rando
     return;
   }
   std::vector<Target> targets;
+  if (records->size() > kMaxSrvRecords) records->resize(kMaxSrvRecords);
   for (auto& record : in_order(*std::move(records), random)) {
     if (record.target == ".") continue;  // RFC 2782: there is no such service
     if (record.target.ends_with('.')) record.target.pop_back();
-    auto target = ServerName::parse(record.target);
-    if (target && !target->port() && record.port != 0 && targets.size() < kMaxTargets)
+    if (is_domain_name(record.target) && record.port != 0 && targets.size() < kMaxTargets)
       targets.push_back({record.target, record.port});
   }
   look_up(std::move(targets));

@@ -126,7 +126,9 @@ Expected by_the_steps(const World& world, LiteralServerName name) {
     if (out.fails) return out;
     for (auto& record : *records) {
       if (record.target.ends_with('.')) record.target.pop_back();  // and nothing is left of ".": no such service
-      auto target = ServerName::parse(record.target);
+      auto host = record.target;
+      std::ranges::replace(host, '_', '-');  // DNS has them, server names have not
+      auto target = ServerName::parse(host);
       if (target && !target->port() && record.port != 0) out.targets.push_back(record);
     }
     if (!records->empty()) return out;

@@ -1,5 +1,6 @@
 // The stored form of pages (docs/decisions/0003-state-map.md), inside the library.
 #pragma once
+#include <algorithm>
 #include <span>
 #include <string>
 
@@ -18,6 +19,10 @@ std::string page_checksum(uint32_t page_no, std::string_view body);
 // The node, its level checked. kCorrupt.
 Result<StateNode> load_node(PageStore&, NodeRef, std::optional<uint8_t> level = {});
 
+// A slot that no page has stays one.
+inline NodeRef top(const StateRoot& root) {
+  return {root.page, static_cast<uint8_t>(std::min<uint32_t>(root.slot, UINT8_MAX))};
+}
 inline unsigned digit(uint32_t key_no, uint8_t level) { return key_no >> (4 * level) & 15U; }
 inline bool covers(uint8_t level, uint32_t key_no) { return level >= kMaxLevel || key_no >> (4 * (level + 1)) == 0; }
 

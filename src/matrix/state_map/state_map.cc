@@ -9,8 +9,6 @@
 namespace myelin {
 namespace {
 
-NodeRef top(const StateRoot& root) { return {root.page, static_cast<uint8_t>(root.slot)}; }
-
 using Visit = std::function<void(uint32_t key_no, uint32_t event_no)>;
 
 Result<void> visit_all(PageStore& pages, const StateNode& node, uint32_t first_key, const Visit& visit) {

@@ -288,8 +288,18 @@ TEST(StateMap, NodesThatLeadInCirclesOrUpwardsAreFound) {
   ASSERT_TRUE(pages.add(NewPage{4, encode_page(4, std::array{leaf, high})})) << "a leaf below level 2";
   EXPECT_EQ(StateMap(pages, {4, 1, {}}).find(0).error().code, Code::kCorrupt);
   EXPECT_EQ(StateMap(pages, {4, 9, {}}).find(0).error().code, Code::kCorrupt);
+  EXPECT_EQ(StateMap(pages, {4, 256, {}}).find(0).error().code, Code::kCorrupt) << "not slot 0";
   leaf.present = 0;
   EXPECT_FALSE(Page::parse(4, encode_page(4, std::array{leaf}))) << "an empty node";
+}
+
+// A room whose row and pages are not of one time, as after a restore in part.
+TEST(StateMap, ARootThatIsYetToBeWrittenIsFound) {
+  Store store;
+  auto root = store.apply({}, {{1, 10}});
+  StateWriter behind(store.pages, store.items, root.page);
+  EXPECT_EQ(behind.with(root, 1, 10).error().code, Code::kCorrupt);
+  EXPECT_EQ(behind.with(root, 2, 20).error().code, Code::kCorrupt);
 }
 
 TEST(StateMap, GarbageCollectionKeepsWhatIsReachable) {

@@ -16,7 +16,8 @@ class StateWriter::Builder {
     std::optional<Place> place;
     uint8_t level = 0;
     if (root.page != 0) {
-      NodeRef ref{root.page, static_cast<uint8_t>(root.slot)};
+      if (root.page >= writer_.next_page_no_) return fail(Code::kCorrupt, "the state is of a page yet to be written");
+      auto ref = top(root);
       MYELIN_TRY(StateNode node, load_node(writer_, ref));
       place = Place{ref, node.level};
       level = node.level;
