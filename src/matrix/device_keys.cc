@@ -73,7 +73,7 @@ Result<NamedKey> check_named_key(std::string_view name, const json::Value& value
 Result<std::vector<NamedKey>> check_named_keys(const json::Object& body, std::string_view field) {
   std::vector<NamedKey> out;
   const auto* value = body.if_contains(field);
-  if (value == nullptr) return out;
+  if (value == nullptr || value->is_null()) return out;
   if (!value->is_object()) return bad(std::string(field) + " is not an object");
   if (value->get_object().size() > kMaxOneTimeKeys) return fail(Code::kTooLarge, "too many keys in one request");
   for (const auto& entry : value->get_object()) {

@@ -5,7 +5,7 @@
 namespace myelin {
 namespace {
 
-constexpr size_t kMaxPatterns = 100;  // in one list
+constexpr size_t kMaxPatterns = 100;  // in one list of types; and so many event_fields
 
 std::unexpected<Error> bad(std::string_view key, const char* problem) {
   return fail(Code::kBadJson, "filter: " + std::string(key) + " " + problem);
@@ -157,7 +157,11 @@ Result<Filter> Filter::parse(const json::Object& in) {
       return bad("event_format", "is neither client nor federation");
   }
   if (auto fields = in.if_contains("event_fields")) {
-    MYELIN_TRY(out.event_fields_, strings(*fields, "event_fields"));
+    MYELIN_TRY(auto texts, strings(*fields, "event_fields"));
+    if (texts.size() > kMaxPatterns) return fail(Code::kInvalidParam, "filter: too many event_fields");
+    std::vector<PropertyPath> paths;
+    for (auto& text : texts) paths.push_back(parse_property_path(text));
+    if (!paths.empty()) out.event_fields_.emplace(std::move(paths));
   }
   return out;
 }

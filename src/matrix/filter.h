@@ -9,6 +9,7 @@
 
 #include "matrix/event.h"
 #include "matrix/glob.h"
+#include "matrix/property_path.h"
 
 namespace myelin {
 
@@ -74,13 +75,13 @@ class Filter {
     return state_.include_redundant_members() || timeline_.include_redundant_members();
   }
   EventFormat event_format() const { return event_format_; }
-  const std::vector<std::string>& event_fields() const { return event_fields_; }  // dotted paths; empty: all
+  const std::optional<PropertySelection>& event_fields() const { return event_fields_; }  // none: all
 
  private:
   EventFilter presence_, account_data_, ephemeral_, state_, timeline_, room_account_data_, rooms_;
   bool include_leave_ = false;
   EventFormat event_format_ = EventFormat::kClient;
-  std::vector<std::string> event_fields_;
+  std::optional<PropertySelection> event_fields_;
 };
 
 }  // namespace myelin

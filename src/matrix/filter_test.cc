@@ -89,7 +89,9 @@ TEST(Filter, ReadsItsParts) {
   EXPECT_FALSE(parsed.include_redundant_members());
   EXPECT_TRUE(parsed.include_leave());
   EXPECT_EQ(parsed.event_format(), EventFormat::kFederation);
-  EXPECT_EQ(parsed.event_fields(), (std::vector<std::string>{"type", R"(\.content)"}));
+  EXPECT_EQ(parsed.event_fields()->of({{"type", 1}, {".content", 2}, {"content", 3}}),
+            (json::Object{{"type", 1}, {".content", 2}}));
+  EXPECT_FALSE(Filter::parse({{"event_fields", json::Array()}})->event_fields()) << "all of them";
   EXPECT_TRUE(parsed.matches_room(RoomId::trusted("!in:x")));
   EXPECT_FALSE(parsed.matches_room(RoomId::trusted("!other:x")));
   Filter none;
@@ -107,6 +109,13 @@ TEST(Filter, Attack25LongEventTypesAreRefused) {
     types[0] = std::string(254, 't') + wildcard;
     EXPECT_TRUE(EventFilter::parse({{"types", types}}));
   }
+}
+
+TEST(Filter, Attack25EventFieldsAreBounded) {
+  json::Array paths(100, json::Value("content"));
+  EXPECT_TRUE(Filter::parse({{"event_fields", paths}}));
+  paths.emplace_back("type");
+  EXPECT_EQ(Filter::parse({{"event_fields", paths}}).error().code, Code::kInvalidParam);
 }
 
 TEST(Filter, RefusesWrongTypesAndIds) {

@@ -25,12 +25,13 @@ bool contains(std::string_view text, std::string_view part) {
 void add(uint64_t* set, size_t i) { set[i / 64] |= uint64_t{1} << (i % 64); }
 
 // One character for one, so that "?" stands for as much as before: where the full folding is longer ("ß": "ss"), the
-// lower case.
+// lower case. None becomes one of ASCII (the Kelvin sign a "k"): those are what words are made of.
 utf8proc_int32_t fold(utf8proc_int32_t character) {
   std::array<utf8proc_int32_t, 4> full{};
   int boundary_class = 0;
   auto length = utf8proc_decompose_char(character, full.data(), full.size(), UTF8PROC_CASEFOLD, &boundary_class);
-  return length == 1 ? full[0] : utf8proc_tolower(character);
+  auto folded = length == 1 ? full[0] : utf8proc_tolower(character);
+  return folded < 0x80 && character >= 0x80 ? character : folded;
 }
 
 }  // namespace
@@ -124,7 +125,7 @@ void Glob::make_automaton(std::string_view pattern) {
   size_t rows = 1;
   for (char c : pattern)
     if (auto& row = class_of_[static_cast<unsigned char>(c)]; !is_wildcard(c) && row == 0)
-      row = static_cast<uint16_t>(rows++);
+      row = static_cast<uint8_t>(rows++);
   masks_.resize(rows * words_);
   size_t state = 0;
   for (char c : pattern) {
@@ -178,6 +179,13 @@ bool Glob::matches(std::string_view text) const {
 bool Glob::matches_words(std::string_view text) const {
   if (!contains(text, literal_)) return false;
   return parts_.empty() ? run(text, Where::kWords) : matches_parts_by_words(text);
+}
+
+size_t Glob::memory_bytes() const {
+  size_t words = masks_.size() + stars_.size() + questions_.size();
+  size_t bytes = literal_.size() + class_of_.size() + words * sizeof(uint64_t);
+  for (auto& part : parts_) bytes += sizeof(part) + part.text.size() + part.borders.size() * sizeof(uint32_t);
+  return bytes;
 }
 
 std::string fold_case(std::string_view text) {

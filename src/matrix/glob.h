@@ -17,6 +17,7 @@ class Glob {
   // Any part of the text that starts and ends at a word boundary: the start or end of the text, or beside a character
   // other than A-Z, a-z, 0-9 and "_" (client-server API, Conditions for push rules).
   bool matches_words(std::string_view text) const;
+  size_t memory_bytes() const;  // roughly, of the heap
 
  private:
   enum class Where : bool { kWhole, kWords };
@@ -40,7 +41,7 @@ class Glob {
   std::vector<Part> parts_;                  // empty where there is a "?"
   std::string literal_;                      // the longest part without wildcards: it is in every text that matches
   size_t length_ = 0;                        // elements of the pattern that are not "*"
-  std::vector<uint16_t> class_of_;           // byte -> row of masks_; row 0: bytes that are not in the pattern
+  std::vector<uint8_t> class_of_;            // byte -> row of masks_; row 0: bytes that are not in the pattern
   std::vector<uint64_t> masks_;              // rows of words: which elements a byte matches
   std::vector<uint64_t> stars_, questions_;  // sets of states
   size_t words_ = 1;

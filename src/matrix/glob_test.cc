@@ -203,6 +203,8 @@ TEST(FoldCase, LowersLetters) {
   EXPECT_EQ(fold_case("VIỆT Ơ Ư"), "việt ơ ư");
   EXPECT_EQ(fold_case("ՀԱՅ Ａ １ Ⴀ 𐐀"), "հայ ａ １ ⴀ 𐐨");
   EXPECT_EQ(fold_case("Ⱥ"), "ⱥ") << "longer";
+  EXPECT_EQ(fold_case("\u212A ſ İ"), "\u212A ſ İ") << "no new words";
+  EXPECT_TRUE(Glob("300").matches_words(fold_case("300\u212A outside")));
   EXPECT_EQ(fold_case("\xc3"), "\xc3");
   EXPECT_EQ(fold_case("\xffÀ\x80 A\xed\xa0\x80"), "\xffà\x80 a\xed\xa0\x80");
   EXPECT_TRUE(Glob(fold_case("STRA?E")).matches(fold_case("Straße")));

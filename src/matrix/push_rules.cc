@@ -5,27 +5,12 @@
 #include <variant>
 
 #include "matrix/glob.h"
+#include "matrix/property_path.h"
 
 namespace myelin {
 namespace {
 
-using Path = std::vector<std::string>;
-
-// Appendices, Dot-separated property paths: "content.m\.relates_to.rel_type".
-Path parse_path(std::string_view text) {
-  Path path(1);
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == '.' || text[i + 1] == '\\'))
-      path.back() += text[++i];
-    else if (text[i] == '.')
-      path.emplace_back();
-    else
-      path.back() += text[i];
-  }
-  return path;
-}
-
-bool is_body(const Path& path) { return path.size() == 2 && path[0] == "content" && path[1] == "body"; }
+const PropertyPath kBody{"content", "body"};
 
 // One event under evaluation: what several rules ask for is worked out once.
 class Subject {
@@ -34,52 +19,46 @@ class Subject {
   const Event& event;
   const PushContext& context;
 
-  // The property of the event as clients see it; null when absent.
-  const json::Value* at(const Path& path) const {
-    const json::Object* object = &event.object();
-    const json::Value* value = nullptr;
-    for (auto& key : path) {
-      if (!object) return nullptr;
-      value = object->if_contains(key);
-      if (!value) return nullptr;
-      object = value->if_object();
-    }
-    return value;
-  }
   // The string there. Ids that the event itself may not carry are known all the same.
-  std::optional<std::string_view> string_at(const Path& path) const {
+  std::optional<std::string_view> string_at(const PropertyPath& path) const {
     if (path.size() == 1 && path[0] == "room_id") return event.room_id().str();
     if (path.size() == 1 && path[0] == "event_id") return event.event_id().str();
-    auto value = at(path);
+    auto value = property_at(event.object(), path);
     if (!value || !value->is_string()) return std::nullopt;
     return std::string_view(value->get_string());
   }
-  const std::optional<std::string>& folded_body() {
-    if (!body_read_) {
-      body_read_ = true;
-      if (auto body = json::string_at(event.content(), "body")) body_ = fold_case(*body);
+  // The same, folded: each string once, however many conditions ask for it.
+  const std::string* folded_at(const PropertyPath& path) {
+    auto text = string_at(path);
+    if (!text) return nullptr;
+    auto [entry, is_new] = folded_.try_emplace(text->data());
+    if (is_new) entry->second = fold_case(*text);
+    return &entry->second;
+  }
+  bool names_the_user() {
+    if (!names_the_user_) {
+      auto& name = context.display_name;
+      auto body = name.empty() || name.size() > kMaxNameBytes ? nullptr : folded_at(kBody);
+      names_the_user_ = body && Glob(fold_case(name), Wildcards::kNone).matches_words(*body);
     }
-    return body_;
+    return *names_the_user_;
   }
 
  private:
-  bool body_read_ = false;
-  std::optional<std::string> body_;
+  static constexpr size_t kMaxNameBytes = 1024;  // a longer one is nobody's name: servers allow 256 characters
+  boost::unordered_flat_map<const char*, std::string> folded_;  // by where the string is
+  std::optional<bool> names_the_user_;
 };
 
 // ---- conditions (Conditions for push rules)
 
 struct EventMatch {
-  Path path;
+  PropertyPath path;
   Glob glob;
-  bool body;  // content.body matches by words
+  bool by_words;
   bool holds(Subject& subject) const {
-    if (body) {
-      auto& text = subject.folded_body();
-      return text && glob.matches_words(*text);
-    }
-    auto text = subject.string_at(path);
-    return text && glob.matches(fold_case(*text));
+    auto text = subject.folded_at(path);
+    return text && (by_words ? glob.matches_words(*text) : glob.matches(*text));
   }
 };
 
@@ -88,20 +67,20 @@ bool is_simple(const json::Value& value) {
 }
 
 struct PropertyIs {
-  Path path;
+  PropertyPath path;
   json::Value wanted;
   bool holds(Subject& subject) const {
     if (wanted.is_string()) return subject.string_at(path) == std::string_view(wanted.get_string());
-    auto value = subject.at(path);
+    auto value = property_at(subject.event.object(), path);
     return value && value->kind() == wanted.kind() && *value == wanted;
   }
 };
 
 struct PropertyContains {
-  Path path;
+  PropertyPath path;
   json::Value wanted;
   bool holds(Subject& subject) const {
-    auto value = subject.at(path);
+    auto value = property_at(subject.event.object(), path);
     auto list = value ? value->if_array() : nullptr;
     if (!list) return false;
     for (auto& element : *list)
@@ -111,13 +90,7 @@ struct PropertyContains {
 };
 
 struct ContainsDisplayName {
-  static constexpr size_t kMaxNameBytes = 1024;  // a longer one is nobody's name: servers allow 256 characters
-  bool holds(Subject& subject) const {
-    auto& name = subject.context.display_name;
-    auto& body = subject.folded_body();
-    return !name.empty() && name.size() <= kMaxNameBytes && body &&
-           Glob(fold_case(name), Wildcards::kNone).matches_words(*body);
-  }
+  bool holds(Subject& subject) const { return subject.names_the_user(); }
 };
 
 struct MemberCount {
@@ -149,9 +122,9 @@ using Condition = std::variant<EventMatch, PropertyIs, PropertyContains, Contain
                                SenderPermission, Unrecognised>;
 
 Condition compile_event_match(std::string_view key, std::string_view pattern) {
-  auto path = parse_path(key);
-  bool body = is_body(path);
-  return EventMatch{std::move(path), Glob(fold_case(pattern)), body};
+  auto path = parse_property_path(key);
+  bool by_words = path == kBody;
+  return EventMatch{std::move(path), Glob(fold_case(pattern)), by_words};
 }
 
 Condition compile_member_count(std::string_view text) {
@@ -183,8 +156,8 @@ Condition compile_condition(const json::Value& value) {
   }
   auto wanted = in->if_contains("value");
   if (!wanted || !is_simple(*wanted)) return Unrecognised{};
-  if (kind == "event_property_is") return PropertyIs{parse_path(*key), *wanted};
-  if (kind == "event_property_contains") return PropertyContains{parse_path(*key), *wanted};
+  if (kind == "event_property_is") return PropertyIs{parse_property_path(*key), *wanted};
+  if (kind == "event_property_contains") return PropertyContains{parse_property_path(*key), *wanted};
   return Unrecognised{};
 }
 
@@ -260,6 +233,30 @@ ById compile_by_id(const json::Object& content, std::string_view kind) {
   return out;
 }
 
+size_t bytes_of(const Condition& condition) {
+  size_t bytes = sizeof(Condition);
+  auto add_path = [&](const PropertyPath& path) {
+    for (auto& name : path) bytes += sizeof(name) + name.size();
+  };
+  if (auto match = std::get_if<EventMatch>(&condition)) {
+    add_path(match->path);
+    bytes += match->glob.memory_bytes();
+  } else if (auto is = std::get_if<PropertyIs>(&condition)) {
+    add_path(is->path);
+  } else if (auto contains = std::get_if<PropertyContains>(&condition)) {
+    add_path(contains->path);
+  }
+  return bytes;
+}
+size_t bytes_of(const std::vector<Rule>& rules) {
+  size_t bytes = 0;
+  for (auto& rule : rules) {
+    bytes += sizeof(rule);
+    for (auto& condition : rule.conditions) bytes += bytes_of(condition);
+  }
+  return bytes;
+}
+
 const PushVerdict* first_match(const std::vector<Rule>& rules, Subject& subject) {
   for (auto& rule : rules)
     if (rule.matches(subject)) return &rule.verdict;
@@ -275,6 +272,7 @@ const PushVerdict* find(const ById& rules, const std::string& id) {
 struct PushRules::Compiled {
   std::vector<Rule> override_rules, content_rules, underride_rules;
   ById room_rules, sender_rules;
+  size_t memory_bytes = 0;
 };
 
 PushRules::PushRules(std::unique_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
@@ -295,8 +293,13 @@ PushRules PushRules::compile(const json::Object& content) {
       out->content_rules.push_back(std::move(rule));
     }
   });
+  out->memory_bytes = sizeof(*out) + bytes_of(out->override_rules) + bytes_of(out->content_rules) +
+                      bytes_of(out->underride_rules) +
+                      (out->room_rules.size() + out->sender_rules.size()) * sizeof(ById::value_type);
   return PushRules(std::move(out));
 }
+
+size_t PushRules::memory_bytes() const { return compiled_->memory_bytes; }
 
 PushVerdict PushRules::evaluate(const Event& event, const PushContext& context) const {
   if (event.sender() == context.user) return {};

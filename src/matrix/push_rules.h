@@ -34,6 +34,7 @@ class PushRules {
   ~PushRules();
   // The first rule that matches decides. Events of the user's own never notify.
   PushVerdict evaluate(const Event&, const PushContext&) const;
+  size_t memory_bytes() const;  // roughly: for caches
 
  private:
   struct Compiled;
@@ -47,7 +48,7 @@ json::Object default_push_rules(const UserId&);
 // and none that is no longer predefined.
 json::Object with_default_push_rules(const json::Object& stored, const UserId&);
 
-// For caches, in bytes: those of a user who changed little count the same.
+// Of the content, for caches, in bytes: those of a user who changed little count the same.
 size_t push_rules_weight(const json::Object& content);
 
 // ---- edits. Those of /pushrules/global/{kind}/{ruleId}.

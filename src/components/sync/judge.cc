@@ -127,7 +127,8 @@ Task<Result<std::shared_ptr<const Judge::Own>>> Judge::own_rules(UserId user) {
   MYELIN_CO_TRY(auto ignored, co_await accounts::ignored_users(accounts_, user));
   auto out = std::make_shared<const Own>(
       Own{content, PushRules::compile(*content), unread_classes(*content), std::move(ignored)});
-  if (stamp == rules_->changes) rules_->own.put(user.str(), out, 2 * push_rules_weight(*content));
+  if (stamp == rules_->changes)
+    rules_->own.put(user.str(), out, push_rules_weight(*content) + out->compiled.memory_bytes());
   co_return out;
 }
 

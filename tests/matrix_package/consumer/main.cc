@@ -18,6 +18,7 @@
 #include "matrix/ids.h"
 #include "matrix/json.h"
 #include "matrix/power_levels.h"
+#include "matrix/property_path.h"
 #include "matrix/push_rules.h"
 #include "matrix/receipt_checks.h"
 #include "matrix/relations.h"
@@ -86,6 +87,7 @@ int main() {
       {"json.h", json::canonical(event->object(), json::CanonicalMode::kStrict) == event->text()},
       {"keyed_hash.h", keyed_hash("a") == keyed_hash("a")},
       {"power_levels.h", levels.user_level(ada.str()) == kInfiniteLevel},
+      {"property_path.h", property_at(event->object(), parse_property_path("content")) != nullptr},
       {"push_rules.h", !PushRules::compile(default_push_rules(ada)).evaluate(*event, push).notify},
       {"random.h", random.token(5).size() == 5},
       {"receipt_checks.h", check_receipt(rules, {.event = event}).value().verdict == Verdict::kAccept},

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "components/rooms/client_event.h"
-#include "components/sync/v3/event_fields.h"
 
 namespace myelin::sync {
 using rooms::Membership;
@@ -305,6 +304,15 @@ Task<Result<std::vector<rooms::StateEntry>>> RoomSections::state(const RoomSnaps
 
 // ---- the section
 
+namespace {
+
+std::string only(const PropertySelection& fields, std::string event) {
+  auto whole = json::parse_object(event, {.depth = json::kMaxTransactionDepth});
+  return whole ? json::serialize(fields.of(*whole)) : event;
+}
+
+}  // namespace
+
 // In the format that the filter asks for.
 std::vector<std::string> RoomSections::written(const std::vector<rooms::ServedEvent>& events,
                                                const Viewpoint& view) const {
@@ -324,7 +332,8 @@ Task<Result<std::vector<std::string>>> RoomSections::texts(const Viewpoint& view
     MYELIN_CO_TRY(events, co_await with_children(rooms_, std::move(events), viewer_of(view)));
   }
   auto out = written(events, view);
-  for (auto& event : out) event = only_fields(std::move(event), view.filter->event_fields());
+  if (const auto& fields = view.filter->event_fields())
+    for (auto& event : out) event = only(*fields, std::move(event));
   co_return out;
 }
 
