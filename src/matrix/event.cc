@@ -199,17 +199,40 @@ Result<EventPtr> EventBuilder::trusted(json::Object object, std::string text, co
   return event;
 }
 
+Result<EventPtr> EventBuilder::with_signature(const Event& event, const RoomRules& rules, const ServerName& server,
+                                              std::string_view key_id, std::string_view signature) {
+  auto object_in = [](json::Value& value) -> json::Object& {
+    return value.is_object() ? value.get_object() : value.emplace_object();
+  };
+  json::Object pdu = event.object();
+  object_in(object_in(pdu["signatures"])[server.str()])[key_id] = signature;
+  MYELIN_TRY(std::string text, json::canonical(pdu, rules.format.canonical));
+  if (text.size() > kMaxEventBytes) return fail(Code::kTooLarge, "the event is over 65536 bytes");
+  return trusted(std::move(pdu), std::move(text), rules, event.event_id());
+}
+
 Result<EventPtr> Event::parse(std::string text, const RoomRules& rules, ReferenceLimits limits) {
   bool strict = rules.format.canonical == json::CanonicalMode::kStrict;
-  MYELIN_TRY(json::Object object,
-             json::parse_object(text, {.bytes = kMaxTextBytes, .depth = json::kMaxPduDepth, .integers_only = strict}));
+  json::ParseLimits json_limits{.bytes = kMaxTextBytes, .depth = json::kMaxPduDepth, .integers_only = strict};
+  auto object = json::parse_object(text, json_limits);
+  if (!object && strict) {
+    // "The unsigned object and the signatures object are not covered by the signature. Therefore intermediate entities
+    // can add unsigned data" (appendices, Signing JSON): if numbers there are all that is wrong, it is left out.
+    json_limits.except_unsigned = true;
+    object = json::parse_object(text, json_limits);
+    if (object && json::object_at(*object, "unsigned")) object->erase("unsigned");
+    if (object) {
+      MYELIN_TRY(text, json::canonical(*object, rules.format.canonical));
+    }
+  }
+  if (!object) return std::unexpected(std::move(object).error());
   // The canonical form of strict JSON is never longer than the text.
   if (!strict || text.size() > kMaxEventBytes) {
-    MYELIN_TRY(std::string canonical, json::canonical(object, rules.format.canonical));
+    MYELIN_TRY(std::string canonical, json::canonical(*object, rules.format.canonical));
     if (canonical.size() > kMaxEventBytes) return fail(Code::kTooLarge, "the event is too large");
     if (text.size() > kMaxEventBytes) text = std::move(canonical);
   }
-  return EventBuilder::checked(std::move(object), std::move(text), rules, std::nullopt, limits);
+  return EventBuilder::checked(*std::move(object), std::move(text), rules, std::nullopt, limits);
 }
 
 Result<EventPtr> Event::restore(std::string text, EventId id, const RoomRules& rules) {

@@ -99,19 +99,17 @@ struct EventDraft {
   std::vector<EventId> prev_events, auth_events;
   // Versions 1 and 2 only, which name an event together with it: reference_hash() of every event in the two lists.
   std::map<EventId, std::string> reference_hashes;
+  // Where the server-server API wants it: memberships that go to /send_join and its like, and to /invite.
+  std::optional<ServerName> origin{};
   int64_t depth = 1;
   int64_t origin_server_ts = 0;
 };
 
-// The only events we sign.
+// The only events we sign, but for two kinds of others' (Verification::countersign).
 class OwnEvent {
  public:
   // kTooLarge, kBadJson (numbers, references, nesting that peers refuse), kInvalidParam (not UTF-8).
   static Result<VerifiedEvent> build(EventDraft, const RoomRules&, const ServerName& origin, const SigningKey&);
-  // Another server's member event that needs our signature too: the invite of a user of ours, or a join that a user of
-  // ours authorised. Any other: kForbidden. kTooLarge: there is no room left for the signature.
-  static Result<VerifiedEvent> countersign(const VerifiedEvent&, const RoomRules&, const ServerName& own_name,
-                                           const SigningKey&);
 };
 
 // The content after redaction and the top-level keys that stay (rooms/v*, Redactions); `unsigned` is dropped.

@@ -91,6 +91,9 @@ Result<EventDraft> draft_from_template(const json::Object& event, const RoomRule
   draft.sender = asked.user;
   draft.state_key = asked.user.str();
   draft.type = "m.room.member";
+  // "The joining server is expected to add or replace the origin, origin_server_ts, and event_id of the templated
+  // event".
+  draft.origin = ServerName::trusted(std::string(draft.sender.server()));
   draft.origin_server_ts = asked.origin_server_ts;
   return draft;
 }

@@ -1,6 +1,7 @@
 // The membership events that two servers make together (server-server API, Joining Rooms, Knocking upon a room,
 // Inviting to a room, Leaving Rooms): what one may take from the other, and what it may sign. Nothing is signed as
-// another server wrote it, but the two kinds of member events that need two signatures. Pure; any thread.
+// another server wrote it, but the two kinds of member events that need two signatures (Verification::countersign).
+// Pure; any thread.
 #pragma once
 #include <cstdint>
 #include <string_view>

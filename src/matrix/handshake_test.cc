@@ -167,8 +167,10 @@ TEST_P(HostileTemplates, Attack04WhatElseTheyHoldIsNotSigned) {
   auto built = OwnEvent::build(draft(event).value(), rules, kOurs, kOurKey)->event();
   std::set<std::string> keys;
   for (auto& member : built->object()) keys.emplace(member.key());
-  EXPECT_EQ(keys, (std::set<std::string>{"auth_events", "content", "depth", "hashes", "origin_server_ts", "prev_events",
-                                         "room_id", "sender", "signatures", "state_key", "type"}));
+  EXPECT_EQ(keys, (std::set<std::string>{"auth_events", "content", "depth", "hashes", "origin", "origin_server_ts",
+                                         "prev_events", "room_id", "sender", "signatures", "state_key", "type"}));
+  EXPECT_EQ(json::string_at(built->object(), "origin"), kOurs.str());
+  EXPECT_EQ(built->text(), json::canonical(built->object(), rules.format.canonical));
   EXPECT_EQ(built->content(), (json::Object{{"displayname", "Bob"}, {"membership", membership_of(GetParam())}}));
   EXPECT_EQ(built->origin_server_ts(), kNow);
 }
@@ -265,30 +267,75 @@ TEST(Handshake, Attack10AnInviteIsForAUserOfOurs) {
   EXPECT_FALSE(check(levels));
 }
 
+// ---- two signatures
+
+// As it comes from theirs.example.
+EventPtr arrives(const RoomRules& rules, EventDraft draft) {
+  return Event::parse(received(rules, std::move(draft)).event()->text(), rules).value();
+}
+Result<VerifiedCopy> countersign(EventPtr event, const RoomRules& rules) {
+  static const ServerKey kKnown{kTheirKey.public_key(), kNow};
+  auto lookup = [](const ServerName& server, const SigningKeyId&) { return server == kTheirs ? &kKnown : nullptr; };
+  return Verification::countersign(std::move(event), rules, kOurs, kOurKey, lookup);
+}
+EventDraft authorised_join() {
+  auto join = member(kAda.str(), kAda.str(), "join");
+  join.content["join_authorised_via_users_server"] = kUser.str();
+  return join;
+}
+
 // Attack 4: /invite as a signing oracle. Only an invite of ours, or a join of ours to vouch for, gets a second
 // signature.
 TEST(Handshake, Attack04OnlyWhatNeedsOurSignatureGetsIt) {
   for (auto& rules : all_room_versions()) {
-    auto invite = received(rules, member(kAda.str(), kUser.str(), "invite"));
-    auto ours = OwnEvent::countersign(invite, rules, kOurs, kOurKey);
+    auto invite = arrives(rules, member(kAda.str(), kUser.str(), "invite"));
+    auto ours = countersign(invite, rules);
     ASSERT_TRUE(ours) << rules.version << ours.error().message;
-    EXPECT_EQ(ours->event()->event_id(), invite.event()->event_id());
-    EXPECT_EQ(ours->event()->content(), invite.event()->content());
-    auto object = redact(ours->event()->object(), rules);
+    auto& event = *ours->event.event();
+    EXPECT_EQ(event.event_id(), invite->event_id());
+    EXPECT_EQ(event.content(), invite->content());
+    auto object = redact(event.object(), rules);
     auto mode = rules.format.canonical;
     EXPECT_TRUE(verify_json(object, kOurs.str(), "ed25519:k", kOurKey.public_key(), mode)) << rules.version;
     EXPECT_TRUE(verify_json(object, kTheirs.str(), "ed25519:k", kTheirKey.public_key(), mode)) << rules.version;
 
-    auto join = member(kAda.str(), kAda.str(), "join");
-    join.content["join_authorised_via_users_server"] = kUser.str();
-    EXPECT_EQ(OwnEvent::countersign(received(rules, join), rules, kOurs, kOurKey).has_value(), rules.auth.restricted);
-
     auto levels = member(kAda.str(), kUser.str(), "invite");
     levels.type = "m.room.power_levels";
-    for (auto& draft :
-         {levels, member(kAda.str(), "@eve:third.example", "invite"), member(kAda.str(), kAda.str(), "join"),
-          member(kAda.str(), kUser.str(), "ban"), member(kAda.str(), kUser.str(), "leave")})
-      EXPECT_EQ(OwnEvent::countersign(received(rules, draft), rules, kOurs, kOurKey).error().code, Code::kForbidden);
+    for (auto& draft : {levels, member(kAda.str(), "@eve:third.example", "invite"),
+                        member(kAda.str(), kAda.str(), "join"), member(kAda.str(), kUser.str(), "ban"),
+                        member(kAda.str(), kUser.str(), "leave"), member(kUser.str(), "@eve:ours.example", "invite")})
+      EXPECT_EQ(countersign(arrives(rules, draft), rules).error().code, Code::kForbidden);
+    // "Ours", that somebody else made.
+    auto own_join = authorised_join();
+    own_join.sender = UserId::trusted("@eve:ours.example");
+    own_join.state_key = "@eve:ours.example";
+    EXPECT_EQ(countersign(arrives(rules, own_join), rules).error().code, Code::kForbidden);
+  }
+}
+
+// rooms/v8: "the signature must be added before sending or persisting the event": send_join has it without ours.
+TEST(Handshake, ARestrictedJoinIsCountersignedAsItArrives) {
+  for (auto& rules : all_room_versions()) {
+    auto join = arrives(rules, authorised_join());
+    auto ours = countersign(join, rules);
+    EXPECT_EQ(ours.has_value(), rules.auth.restricted) << rules.version;
+    if (!ours) continue;
+    EXPECT_EQ(ours->event.event()->event_id(), join->event_id());
+    EXPECT_EQ(Verification::required_keys(join, rules).error().code, Code::kInvalidSignature) << "without ours";
+    auto keys = Verification::required_keys(join, rules, &kOurs);
+    ASSERT_TRUE(keys) << keys.error().message;
+    ASSERT_EQ(keys->size(), 1u);
+    EXPECT_EQ(keys->front().server, kTheirs);
+    // What everybody else sees now.
+    ServerKey own{kOurKey.public_key(), kNow}, their{kTheirKey.public_key(), kNow};
+    auto lookup = [&](const ServerName& server, const SigningKeyId&) { return server == kOurs ? &own : &their; };
+    auto parsed = Event::parse(ours->event.event()->text(), rules).value();
+    EXPECT_TRUE(Verification::verify(parsed, rules, lookup)) << rules.version;
+
+    auto unsigned_join = join->object();
+    unsigned_join["signatures"].as_object().clear();
+    auto refused = countersign(Event::parse(json::serialize(unsigned_join), rules).value(), rules);
+    EXPECT_EQ(refused.error().code, Code::kInvalidSignature) << "ours alone is none";
   }
 }
 

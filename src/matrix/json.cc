@@ -48,15 +48,20 @@ struct Handler {
   using error_code = boost::system::error_code;
   using text = boost::json::string_view;
 
-  bool integers_only;
+  bool integers_only, except_unsigned;
   WideIntegers* wide;  // null: integers of more than 64 bits become doubles
   alignas(Value) unsigned char buffer[4096];
   boost::json::value_stack stack{{}, buffer, sizeof buffer};
   size_t keys = 0;            // in the text
+  size_t depth = 0;           // of what is being read
+  bool in_unsigned = false;   // in the `unsigned` of the outermost object
   const char* bad = nullptr;  // why we, not Boost, refused
-  std::string number;         // the start of a number that Boost handed over in parts
+  std::string number, key;    // the start of one that Boost handed over in parts
 
-  Handler(bool integers, WideIntegers* kept) : integers_only(integers), wide(kept) { stack.reset(); }
+  Handler(const ParseLimits& limits, WideIntegers* kept)
+      : integers_only(limits.integers_only), except_unsigned(limits.except_unsigned), wide(kept) {
+    stack.reset();
+  }
 
   bool refuse(const char* why, error_code& error) {
     bad = why;
@@ -65,12 +70,21 @@ struct Handler {
   }
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) { return true; }
-  bool on_object_end(size_t n, error_code&) { return keys += n, stack.push_object(n), true; }
-  bool on_array_begin(error_code&) { return true; }
-  bool on_array_end(size_t n, error_code&) { return stack.push_array(n), true; }
-  bool on_key_part(text s, size_t, error_code&) { return stack.push_chars(s), true; }
-  bool on_key(text s, size_t, error_code&) { return stack.push_key(s), true; }
+  bool on_object_begin(error_code&) { return ++depth, true; }
+  bool on_object_end(size_t n, error_code&) { return --depth, keys += n, stack.push_object(n), true; }
+  bool on_array_begin(error_code&) { return ++depth, true; }
+  bool on_array_end(size_t n, error_code&) { return --depth, stack.push_array(n), true; }
+  bool on_key_part(text s, size_t, error_code&) {
+    if (depth == 1) key.append(s.data(), s.size());
+    return stack.push_chars(s), true;
+  }
+  bool on_key(text s, size_t, error_code&) {
+    if (depth == 1) {
+      in_unsigned = key.append(s.data(), s.size()) == "unsigned";
+      key.clear();
+    }
+    return stack.push_key(s), true;
+  }
   bool on_string_part(text s, size_t, error_code&) { return stack.push_chars(s), true; }
   bool on_string(text s, size_t, error_code&) { return stack.push_string(s), true; }
   bool on_number_part(text s, error_code&) { return number.append(s.data(), s.size()), true; }
@@ -91,13 +105,14 @@ struct Handler {
   }
   bool push_number(std::string_view s, error_code& error) {
     const char* end = s.data() + s.size();
+    bool integers = integers_only && !(except_unsigned && in_unsigned);
     int64_t integer = 0;
     if (auto [stop, failed] = std::from_chars(s.data(), end, integer); stop == end && failed == std::errc()) {
-      if (integers_only && (integer > kMaxInteger || integer < -kMaxInteger))
+      if (integers && (integer > kMaxInteger || integer < -kMaxInteger))
         return refuse("a number is out of range", error);
       return stack.push_int64(integer), true;
     }
-    if (integers_only) return refuse("a number is not an integer in range", error);
+    if (integers) return refuse("a number is not an integer in range", error);
     uint64_t natural = 0;
     if (auto [stop, failed] = std::from_chars(s.data(), end, natural); stop == end && failed == std::errc())
       return stack.push_uint64(natural), true;
@@ -325,7 +340,7 @@ Result<Value> parse_keeping(std::string_view text, ParseLimits limits, WideInteg
   if (text.size() > limits.bytes) return fail(Code::kTooLarge, "the JSON is too large");
   boost::json::parse_options options;
   options.max_depth = limits.depth;
-  boost::json::basic_parser<Handler> parser(options, limits.integers_only, wide);
+  boost::json::basic_parser<Handler> parser(options, limits, wide);
   boost::system::error_code error;
   size_t read = parser.write_some(false, text.data(), text.size(), error);
   Handler& handler = parser.handler();

@@ -239,6 +239,15 @@ TEST(Json, IntegersOnly) {
     EXPECT_EQ(json::parse(text, {.integers_only = true}).error().code, Code::kBadJson) << text;
   for (auto text : {"0", "-0", "9007199254740991", "-9007199254740991"})
     EXPECT_TRUE(json::parse(text, {.integers_only = true})) << text;
+  json::ParseLimits except{.integers_only = true, .except_unsigned = true};
+  for (auto text :
+       {R"({"unsigned":{"a":1.5,"b":[9007199254740992,{"unsigned":1e2}]},"c":1})", R"({"\u0075nsigned":0.5})"}) {
+    EXPECT_TRUE(json::parse(text, except)) << text;
+    EXPECT_FALSE(json::parse(text, {.integers_only = true})) << text;
+  }
+  for (auto text : {R"({"unsigned":{"a":1.5},"c":1.5})", R"({"c":{"unsigned":1.5}})", R"([{"unsigned":1.5}])",
+                    R"({"unsigned":1,"unsigned2":1.5})", R"({"a":{"unsigned":1},"b":1.5})"})
+    EXPECT_FALSE(json::parse(text, except)) << text;
 }
 
 TEST(Json, NumbersAtTheEdgesOfTheTypes) {

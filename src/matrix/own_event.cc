@@ -48,6 +48,7 @@ Result<json::Object> unsigned_pdu(EventDraft draft, const RoomRules& rules) {
   if (draft.redacts && rules.format.redacts_in_content) draft.content["redacts"] = draft.redacts->str();
   pdu["content"] = std::move(draft.content);
   pdu["depth"] = draft.depth;
+  if (draft.origin) pdu["origin"] = draft.origin->str();
   pdu["origin_server_ts"] = draft.origin_server_ts;
   MYELIN_TRY(pdu["prev_events"], references(draft.prev_events, draft, rules.format));
   if (draft.redacts && !rules.format.redacts_in_content) pdu["redacts"] = draft.redacts->str();
@@ -65,13 +66,13 @@ struct Pieces {
 };
 
 Result<Pieces> write_pieces(const json::Object& pdu, json::CanonicalMode mode) {
-  static constexpr std::string_view kKeys[] = {"auth_events",      "content",     "depth",   "event_id",
-                                               "origin_server_ts", "prev_events", "redacts", "room_id",
-                                               "sender",           "state_key",   "type"};
+  static constexpr std::string_view kKeys[] = {"auth_events", "content",          "depth",       "event_id",
+                                               "origin",      "origin_server_ts", "prev_events", "redacts",
+                                               "room_id",     "sender",           "state_key",   "type"};
   Pieces pieces;
   pieces.text.reserve(1024);
   for (auto key : kKeys) {
-    if (key == "origin_server_ts") pieces.before_hashes = pieces.text.size();
+    if (key == "origin") pieces.before_hashes = pieces.text.size();
     if (key == "state_key") pieces.before_signatures = pieces.text.size();
     auto value = pdu.if_contains(key);
     if (!value) continue;
@@ -99,18 +100,6 @@ std::string join(const Pieces& pieces, const json::Object& pdu) {
   return text.append(pieces.text, pieces.before_signatures);
 }
 
-// Server-server API, Inviting to a room; rooms/v8, Authorization rules: join_authorised_via_users_server.
-bool needs_signature_of(const Event& event, const RoomRules& rules, const ServerName& server) {
-  if (event.type() != "m.room.member" || !event.is_state()) return false;
-  auto membership = json::string_at(event.content(), "membership");
-  std::optional<std::string_view> user;
-  if (membership == "invite") user = *event.state_key();
-  if (membership == "join" && rules.auth.restricted)
-    user = json::string_at(event.content(), "join_authorised_via_users_server");
-  auto id = user ? UserId::parse(*user) : fail(Code::kBadJson);
-  return id && id->server() == server.str();
-}
-
 }  // namespace
 
 // Server-server API, Adding hashes and signatures to outgoing events.
@@ -134,22 +123,6 @@ Result<VerifiedEvent> OwnEvent::build(EventDraft draft, const RoomRules& rules, 
   if (text.size() > kMaxEventBytes) return fail(Code::kTooLarge, "the event is over 65536 bytes");
   MYELIN_TRY(EventPtr event, EventBuilder::trusted(std::move(pdu), std::move(text), rules, *std::move(id)));
   return VerifiedEvent(std::move(event));
-}
-
-Result<VerifiedEvent> OwnEvent::countersign(const VerifiedEvent& verified, const RoomRules& rules,
-                                            const ServerName& own_name, const SigningKey& key) {
-  const Event& event = *verified.event();
-  if (!needs_signature_of(event, rules, own_name))
-    return fail(Code::kForbidden, "the event needs no signature of " + own_name.str());
-  MYELIN_TRY(std::string essential, canonical_redacted(event.object(), rules));
-  json::Object pdu = event.object();
-  auto& signatures = pdu["signatures"].as_object()[own_name.str()];
-  if (!signatures.is_object()) signatures = json::Object();
-  signatures.get_object()[key.key_id()] = base64(key.sign(essential));
-  MYELIN_TRY(std::string text, json::canonical(pdu, rules.format.canonical));
-  if (text.size() > kMaxEventBytes) return fail(Code::kTooLarge, "the event is over 65536 bytes");
-  MYELIN_TRY(EventPtr signed_event, EventBuilder::trusted(std::move(pdu), std::move(text), rules, event.event_id()));
-  return VerifiedEvent(std::move(signed_event));
 }
 
 }  // namespace myelin

@@ -67,6 +67,35 @@ Result<void> add_signers(const Event& event, const RoomRules& rules, std::vector
   return {};
 }
 
+// Server-server API, Inviting to a room; rooms/v8, Authorization rules: join_authorised_via_users_server.
+bool needs_second_signature_of(const Event& event, const RoomRules& rules, const ServerName& server) {
+  if (event.type() != "m.room.member" || !event.is_state()) return false;
+  auto membership = json::string_at(event.content(), "membership");
+  std::optional<std::string_view> user;
+  if (membership == "invite") user = *event.state_key();
+  if (membership == "join" && rules.auth.restricted)
+    user = json::string_at(event.content(), "join_authorised_via_users_server");
+  auto id = user ? UserId::parse(*user) : fail(Code::kBadJson);
+  return id && id->server() == server.str();
+}
+
+// Of what is kept, those who have to have signed it before we do.
+Result<void> leave_out_countersigner(Keepable& kept, const RoomRules& rules, const ServerName& own_name) {
+  auto& event = *kept.event;
+  if (event.sender().server() == own_name.str() || !needs_second_signature_of(event, rules, own_name))
+    return fail(Code::kForbidden, "the event needs no second signature of " + own_name.str());
+  if (rules.auth.restricted) std::erase(kept.signers, own_name);  // where no event id can ask for it too
+  return {};
+}
+
+// And what they signed: the same bytes for an event and its redacted copy.
+Result<std::string> check_signers(const Keepable& kept, const RoomRules& rules, const KeyLookup& lookup,
+                                  const BannedKeys& banned) {
+  MYELIN_TRY(std::string message, canonical_redacted(kept.event->object(), rules));
+  for (auto& server : kept.signers) MYELIN_CHECK(check_signer(*kept.event, rules, server, message, lookup, banned));
+  return message;
+}
+
 Result<EventPtr> redacted_copy(const Event& event, const RoomRules& rules) {
   json::Object copy = redact(event.object(), rules);
   MYELIN_TRY(std::string text, json::canonical(copy, rules.format.canonical));
@@ -89,8 +118,10 @@ Result<Keepable> Verification::keepable(EventPtr event, const RoomRules& rules) 
   return kept;
 }
 
-Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, const RoomRules& rules) {
+Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, const RoomRules& rules,
+                                                            const ServerName* countersigner) {
   MYELIN_TRY(auto kept, keepable(std::move(event), rules));
+  if (countersigner) MYELIN_CHECK(leave_out_countersigner(kept, rules, *countersigner));
   std::vector<KeyRequest> keys;
   for (auto& server : kept.signers) {
     size_t before = keys.size();
@@ -106,9 +137,18 @@ Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, cons
 Result<VerifiedCopy> Verification::verify(EventPtr event, const RoomRules& rules, const KeyLookup& lookup,
                                           const BannedKeys& banned) {
   MYELIN_TRY(auto kept, keepable(std::move(event), rules));
-  // The same bytes for an event and its redacted copy.
-  MYELIN_TRY(std::string message, canonical_redacted(kept.event->object(), rules));
-  for (auto& server : kept.signers) MYELIN_CHECK(check_signer(*kept.event, rules, server, message, lookup, banned));
+  MYELIN_CHECK(check_signers(kept, rules, lookup, banned));
+  return VerifiedCopy{VerifiedEvent(std::move(kept.event)), kept.redacted};
+}
+
+Result<VerifiedCopy> Verification::countersign(EventPtr event, const RoomRules& rules, const ServerName& own_name,
+                                               const SigningKey& key, const KeyLookup& lookup,
+                                               const BannedKeys& banned) {
+  MYELIN_TRY(auto kept, keepable(std::move(event), rules));
+  MYELIN_CHECK(leave_out_countersigner(kept, rules, own_name));
+  MYELIN_TRY(std::string message, check_signers(kept, rules, lookup, banned));
+  auto signature = base64(key.sign(message));
+  MYELIN_TRY(kept.event, EventBuilder::with_signature(*kept.event, rules, own_name, key.key_id(), signature));
   return VerifiedCopy{VerifiedEvent(std::move(kept.event)), kept.redacted};
 }
 

@@ -42,13 +42,20 @@ struct Verification {
   // kBadJson when the user who authorised a restricted join is malformed.
   static Result<Keepable> keepable(EventPtr, const RoomRules&);
   // The keys to have at hand: those of the signers that the event names. kInvalidSignature when one of them has not
-  // signed at all.
-  static Result<std::vector<KeyRequest>> required_keys(EventPtr, const RoomRules&);
+  // signed at all. For countersign() without our own, and with its kForbidden.
+  static Result<std::vector<KeyRequest>> required_keys(EventPtr, const RoomRules&,
+                                                       const ServerName* countersigner = nullptr);
   // At least one signature of each signer by a known key that counts, and all such signatures, of which
   // kMaxSignaturesTried are tried, are right. kInvalidSignature: drop the event; a signature by a banned key is wrong.
   // kUnavailable: no key that counts is known of a signer.
   static Result<VerifiedCopy> verify(EventPtr, const RoomRules&, const KeyLookup&,
                                      const BannedKeys& = BannedKeys::known());
+  // Another server's member event that needs our signature too, as it comes to /invite or /send_join: the invite of a
+  // user of ours, or a join that a user of ours authorises. Verified but for our signature, which is then added. Errors
+  // as those of verify(); kForbidden: any other event, and those of our own users; kTooLarge: there is no room left for
+  // the signature.
+  static Result<VerifiedCopy> countersign(EventPtr, const RoomRules&, const ServerName& own_name, const SigningKey&,
+                                          const KeyLookup&, const BannedKeys& = BannedKeys::known());
 };
 
 }  // namespace myelin

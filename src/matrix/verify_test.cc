@@ -216,6 +216,28 @@ TEST(Verify, UnsignedIsNotCovered) {
   EXPECT_FALSE(world.verify(pdu, version("11"))->redacted);
 }
 
+// appendices, Checking for a Signature: "intermediate entities can add unsigned data".
+TEST(Verify, Attack02NumbersInUnsignedLoseNoEvent) {
+  World world;
+  for (auto& rules : all_room_versions()) {
+    auto pdu = built(draft(), rules, world.a);
+    bool strict = rules.format.canonical == json::CanonicalMode::kStrict;
+    for (auto number : {"0.5", "1e2", "9007199254740992", "-9007199254740992", "18446744073709551615"}) {
+      pdu["unsigned"] = json::Object{{"m.x", json::Array{json::Object{{"n", "N"}}}}};
+      auto text = json::serialize(pdu);
+      auto event = Event::parse(text.replace(text.find("\"N\""), 3, number), rules);
+      ASSERT_TRUE(event) << rules.version << number << event.error().message;
+      auto kept = Verification::verify(*event, rules, world.lookup());
+      ASSERT_TRUE(kept) << rules.version << number << kept.error().message;
+      EXPECT_FALSE(kept->redacted);
+      EXPECT_EQ((*event)->object().contains("unsigned"), !strict);
+      EXPECT_EQ((*event)->text().contains(number), !strict);
+    }
+    pdu["unsigned"] = 0.5;
+    EXPECT_FALSE(Event::parse(json::serialize(pdu), rules)) << rules.version;
+  }
+}
+
 TEST(Verify, UnknownKeysAreSkippedButOneMustBeKnown) {
   World world;
   auto& rules = version("11");

@@ -23,11 +23,12 @@ Result<void> carol_joins(const Room& room, SignedBy signers) {
   draft.type = "m.room.member";
   draft.state_key = std::string(kCarol);
   draft.content = {{"membership", "join"}, {"join_authorised_via_users_server", kMod}};
-  auto join = OwnEvent::build(draft, room.rules(), kCarolServer, kKey).value();
-  if (signers == SignedBy::kBothServers) join = OwnEvent::countersign(join, room.rules(), kAliceServer, kKey).value();
+  auto join = OwnEvent::build(draft, room.rules(), kCarolServer, kKey).value().event();
   ServerKey known{kKey.public_key(), draft.origin_server_ts, {}};
   auto lookup = [&](const ServerName&, const SigningKeyId&) { return &known; };
-  auto verified = Verification::verify(join.event(), room.rules(), lookup);
+  if (signers == SignedBy::kBothServers)
+    join = Verification::countersign(join, room.rules(), kAliceServer, kKey, lookup).value().event.event();
+  auto verified = Verification::verify(join, room.rules(), lookup);
   return verified ? Result<void>() : fail(Code::kForbidden, verified.error().message);
 }
 

@@ -27,7 +27,7 @@ class RandomPdu : Dice {
   }
 
  private:
-  bool lax() const { return rules_.format.canonical == json::CanonicalMode::kLax; }
+  bool lax() const { return any_numbers_ || rules_.format.canonical == json::CanonicalMode::kLax; }
 
   std::string random_text() {
     static const std::string pieces[] = {"a",      "Z9",       " ",    "\"",     "\\",      "/",      "\n\t",
@@ -231,8 +231,11 @@ class RandomPdu : Dice {
     std::string key(one_of(kKeys));
     if (chance(rules_.format.event_id == EventIdFormat::kInEvent ? 20 : 4)) key = "event_id";
     result_.change += " " + key;
-    if (key == "unsigned" && chance(50)) {
-      pdu_[key] = random_value();
+    if (key == "unsigned" && chance(80)) {
+      any_numbers_ = true;
+      pdu_[key] =
+          chance(70) ? json::Value(json::Object{{"n", random_number()}, {"m", random_value()}}) : random_value();
+      any_numbers_ = false;
       return;
     }
     if (key.ends_with("_events") && rules_.format.event_references_with_hashes && chance(50)) {
@@ -366,7 +369,7 @@ class RandomPdu : Dice {
       default: {
         auto& content = pdu_["content"].get_object();
         content["padding"] = "";
-        size_t size = json::canonical(pdu_, rules_.format.canonical).value().size();
+        size_t size = json::canonical(pdu_, json::CanonicalMode::kLax).value().size();
         content["padding"] = std::string(kMaxEventBytes - size - (chance(50) ? 0 : 1) + (chance(50) ? 1 : 0), 'p');
       }
     }
@@ -412,7 +415,8 @@ class RandomPdu : Dice {
     auto hash = [](const Result<std::string>& result) {
       return result ? std::optional(base64(*result)) : std::nullopt;
     };
-    result_.canonical = text(json::canonical(object, rules_.format.canonical));
+    if (object.contains("unsigned") == pdu_.contains("unsigned"))  // else left out
+      result_.canonical = text(json::canonical(object, rules_.format.canonical));
     result_.content_hash = hash(content_hash(object, rules_));
     result_.reference_hash = hash(reference_hash(object, rules_));
     result_.event_id = (*event)->event_id().str();
@@ -435,6 +439,7 @@ class RandomPdu : Dice {
   }
 
   const RoomRules& rules_;
+  bool any_numbers_ = false;  // also those that the room version forbids
   json::Object pdu_;
   std::string number_;
   PduCase result_;
