@@ -83,6 +83,7 @@ class VerifiedEvent {
 
  private:
   friend class OwnEvent;
+  friend class PolicyServer;
   friend struct Verification;
   explicit VerifiedEvent(EventPtr event) : event_(std::move(event)) {}
   EventPtr event_;

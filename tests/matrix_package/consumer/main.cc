@@ -17,6 +17,7 @@
 #include "matrix/handshake.h"
 #include "matrix/ids.h"
 #include "matrix/json.h"
+#include "matrix/policy_server.h"
 #include "matrix/power_levels.h"
 #include "matrix/property_path.h"
 #include "matrix/push_rules.h"
@@ -86,6 +87,7 @@ int main() {
       {"ids.h", MxcUri::parse("mxc://x/y") && ServerName::parse("[::1]:5").value().is_ip_literal()},
       {"json.h", json::canonical(event->object(), json::CanonicalMode::kStrict) == event->text()},
       {"keyed_hash.h", keyed_hash("a") == keyed_hash("a")},
+      {"policy_server.h", !PolicyServer::of(nullptr) && PolicyServer::must_sign(*event)},
       {"power_levels.h", levels.user_level(ada.str()) == kInfiniteLevel},
       {"property_path.h", property_at(event->object(), parse_property_path("content")) != nullptr},
       {"push_rules.h", !PushRules::compile(default_push_rules(ada)).evaluate(*event, push).notify},
