@@ -165,6 +165,7 @@ int http_status(Code code) {
     case Code::kUserSuspended:
     case Code::kUserDeactivated:
     case Code::kGuestAccessForbidden:
+    case Code::kThreepidAuthFailed:
     case Code::kThreepidDenied:
     case Code::kResourceLimitExceeded:
     case Code::kWrongRoomKeysVersion:

@@ -65,7 +65,7 @@ TEST(Error, KnowsTheCodesOfTheSpecification) {
                                               {"M_RESOURCE_LIMIT_EXCEEDED", 0},
                                               {"M_ROOM_IN_USE", 400},
                                               {"M_SERVER_NOT_TRUSTED", 400},
-                                              {"M_THREEPID_AUTH_FAILED", 0},
+                                              {"M_THREEPID_AUTH_FAILED", 403},
                                               {"M_THREEPID_DENIED", 403},
                                               {"M_THREEPID_IN_USE", 400},
                                               {"M_THREEPID_MEDIUM_NOT_SUPPORTED", 400},

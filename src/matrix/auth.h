@@ -1,4 +1,4 @@
-// Authorisation rules (rooms/v1 … v12, Authorization rules) and the selection of auth events (server-server API, Auth
+// Authorisation rules (rooms/v1 … v12, Authorisation rules) and the selection of auth events (server-server API, Auth
 // events selection). Pure, driven by RoomRules; one file per event type under auth/. Any thread.
 #pragma once
 #include <compare>

@@ -148,7 +148,7 @@ Result<EventPtr> EventBuilder::checked(json::Object object, std::string text, co
     if (colon == std::string::npos || !ServerName::parse(std::string_view(event->event_id_.str()).substr(colon + 1)))
       return bad("event_id", "is malformed");
   } else {
-    // rooms/v3: "When events are sent over federation, the event_id field is no longer included in the event."
+    // rooms/v3: "When events are sent over federation, the event_id field is no longer included."
     if (object.contains("event_id")) return bad("event_id", "has no place in this room version");
     MYELIN_TRY(std::string hash, reference_hash(object, rules));
     event->event_id_ = event_id_from_hash(hash, rules.format.event_id);
@@ -199,13 +199,12 @@ Result<EventPtr> EventBuilder::trusted(json::Object object, std::string text, co
   return event;
 }
 
-Result<EventPtr> EventBuilder::with_signature(const Event& event, const RoomRules& rules, const ServerName& server,
-                                              std::string_view key_id, std::string_view signature) {
-  auto object_in = [](json::Value& value) -> json::Object& {
-    return value.is_object() ? value.get_object() : value.emplace_object();
-  };
+Result<EventPtr> EventBuilder::with_signatures(const Event& event, const RoomRules& rules, const ServerName& server,
+                                               json::Object signatures) {
   json::Object pdu = event.object();
-  object_in(object_in(pdu["signatures"])[server.str()])[key_id] = signature;
+  auto& all = pdu["signatures"];
+  if (!all.is_object()) all = json::Object();
+  all.get_object()[server.str()] = std::move(signatures);
   MYELIN_TRY(std::string text, json::canonical(pdu, rules.format.canonical));
   if (text.size() > kMaxEventBytes) return fail(Code::kTooLarge, "the event is over 65536 bytes");
   return trusted(std::move(pdu), std::move(text), rules, event.event_id());

@@ -100,8 +100,8 @@ struct EventDraft {
   std::vector<EventId> prev_events, auth_events;
   // Versions 1 and 2 only, which name an event together with it: reference_hash() of every event in the two lists.
   std::map<EventId, std::string> reference_hashes;
-  // Where the server-server API wants it: memberships that go to /send_join and its like, and to /invite.
-  std::optional<ServerName> origin{};
+  // As /send_join and its like want it, and /invite.
+  bool names_origin = false;
   int64_t depth = 1;
   int64_t origin_server_ts = 0;
 };

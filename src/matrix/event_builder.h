@@ -13,9 +13,8 @@ struct EventBuilder {
   // already: else it is computed, or read for versions 1 and 2. kBadJson, kTooLarge.
   static Result<EventPtr> checked(json::Object, std::string text, const RoomRules&, std::optional<EventId> id,
                                   ReferenceLimits);
-  // The event with one signature more. kTooLarge: there is no room left for it.
-  static Result<EventPtr> with_signature(const Event&, const RoomRules&, const ServerName&, std::string_view key_id,
-                                         std::string_view signature);
+  // The event with these signatures of the server, by key id, and no other of it. kTooLarge: there is no room for them.
+  static Result<EventPtr> with_signatures(const Event&, const RoomRules&, const ServerName&, json::Object signatures);
   // Reads the fields of what was checked before. kCorrupt.
   static Result<EventPtr> trusted(json::Object, std::string text, const RoomRules&, EventId id);
 };

@@ -355,8 +355,7 @@ TEST(Event, TheLimitIsOfTheCanonicalForm) {
 TEST(Event, Attack05NumbersOutOfRangeAreRefusedEverywhere) {
   for (auto& rules : all_room_versions()) {
     if (rules.format.canonical != json::CanonicalMode::kStrict) continue;
-    for (auto number : {"9007199254740992", "-9007199254740992", "18446744073709551615", "1e400", "1.5", "1e2"}) {
-      std::string n(number);
+    for (std::string n : {"9007199254740992", "-9007199254740992", "18446744073709551615", "1e400", "1.5", "1e2"}) {
       for (auto& [field, value] : {std::pair{"depth", n},
                                    {"origin_server_ts", n},
                                    {"content", R"({"a":[{"b":)" + n + "}]}"},

@@ -60,7 +60,7 @@ enum class EventFormat : uint8_t { kClient, kFederation };
 // The filter of /sync.
 class Filter {
  public:
-  static Result<Filter> parse(const json::Object&);  // errors as EventFilter::parse
+  static Result<Filter> parse(const json::Object&);  // errors as EventFilter::parse; at most 100 event_fields
 
   const EventFilter& presence() const { return presence_; }
   const EventFilter& account_data() const { return account_data_; }

@@ -47,7 +47,8 @@ class Glob {
   size_t words_ = 1;
 };
 
-// For comparing without regard to case: Unicode's simple case folding, of every script. What is no UTF-8 stays.
+// For comparing without regard to case: Unicode's simple case folding, of every script, but that nothing else becomes a
+// letter of ASCII. What is no UTF-8 stays.
 std::string fold_case(std::string_view);
 
 }  // namespace myelin

@@ -93,7 +93,7 @@ Result<EventDraft> draft_from_template(const json::Object& event, const RoomRule
   draft.type = "m.room.member";
   // "The joining server is expected to add or replace the origin, origin_server_ts, and event_id of the templated
   // event".
-  draft.origin = ServerName::trusted(std::string(draft.sender.server()));
+  draft.names_origin = true;
   draft.origin_server_ts = asked.origin_server_ts;
   return draft;
 }

@@ -332,10 +332,23 @@ TEST(Handshake, ARestrictedJoinIsCountersignedAsItArrives) {
     auto parsed = Event::parse(ours->event.event()->text(), rules).value();
     EXPECT_TRUE(Verification::verify(parsed, rules, lookup)) << rules.version;
 
+    // What others wrote under our name does not go out with ours.
+    auto with_more = join->object();
+    with_more["signatures"].as_object()["ours.example"] = json::Object{{"ed25519:old", "AAAA"}, {"ed25519:k", "x"}};
+    auto cleaned = countersign(Event::parse(json::serialize(with_more), rules).value(), rules);
+    ASSERT_TRUE(cleaned) << cleaned.error().message;
+    EXPECT_EQ(cleaned->event.event()->text(), ours->event.event()->text());
+
     auto unsigned_join = join->object();
     unsigned_join["signatures"].as_object().clear();
     auto refused = countersign(Event::parse(json::serialize(unsigned_join), rules).value(), rules);
     EXPECT_EQ(refused.error().code, Code::kInvalidSignature) << "ours alone is none";
+    auto changed = join->object();
+    changed["content"].as_object()["displayname"] = "Ada";  // its hash is wrong now
+    auto redacted = countersign(Event::parse(json::serialize(changed), rules).value(), rules);
+    bool keeps_authoriser = redact(join->object(), rules).at("content").as_object().size() == 2;
+    ASSERT_EQ(redacted.has_value(), keeps_authoriser) << rules.version;
+    if (redacted) EXPECT_TRUE(redacted->redacted && !redacted->event.event()->content().contains("displayname"));
   }
 }
 

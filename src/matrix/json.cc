@@ -105,7 +105,7 @@ struct Handler {
   }
   bool push_number(std::string_view s, error_code& error) {
     const char* end = s.data() + s.size();
-    bool integers = integers_only && !(except_unsigned && in_unsigned);
+    bool is_free = except_unsigned && in_unsigned, integers = integers_only && !is_free;
     int64_t integer = 0;
     if (auto [stop, failed] = std::from_chars(s.data(), end, integer); stop == end && failed == std::errc()) {
       if (integers && (integer > kMaxInteger || integer < -kMaxInteger))
@@ -127,7 +127,7 @@ struct Handler {
     bool out_of_range = failed == std::errc::result_out_of_range;
     if (out_of_range) real = std::strtod(std::string(s).c_str(), nullptr);  // zero where it is too small
     if (std::isinf(real) && is_integer(s)) real = std::copysign(std::numeric_limits<double>::max(), real);
-    if (stop != end || (failed != std::errc() && !out_of_range) || std::isinf(real))
+    if (stop != end || (failed != std::errc() && !out_of_range) || (std::isinf(real) && !is_free))
       return refuse("a number is out of range", error);
     return stack.push_double(real), true;
   }

@@ -23,7 +23,7 @@ struct ParseLimits {
   size_t bytes = 1024 * 1024;
   unsigned depth = kMaxBodyDepth;
   bool integers_only = false;  // kBadJson for any number but a plain integer in ±(2^53 − 1): PDUs of room versions >= 6
-  bool except_unsigned = false;  // … save in the `unsigned` of the outermost object
+  bool except_unsigned = false;  // … save in the `unsigned` of the outermost object: what is infinite there is kept so
 };
 // Rejects what two parsers could read differently: duplicate keys, lone surrogates, invalid UTF-8, numbers outside the
 // grammar, trailing bytes. kNotJson (malformed), kBadJson (duplicates, depth, numbers), kTooLarge. A whole number is an

@@ -6,18 +6,6 @@
 #include "matrix/signing.h"
 
 namespace myelin {
-namespace {
-
-// "The Key ID for the ed25519 key in m.room.policy is always ed25519:policy_server."
-constexpr const char* kKeyId = "ed25519:policy_server";
-
-std::optional<std::string_view> signature_in(const json::Object& signatures, const ServerName& server) {
-  auto own = json::object_at(signatures, server.str());
-  return own ? json::string_at(*own, kKeyId) : std::nullopt;
-}
-
-}  // namespace
-
 // "Valid means content contains at least: A string value for via. An object value for public_keys containing at least a
 // string value for ed25519." A server of another name than servers have has no users who could be joined.
 std::optional<PolicyServer> PolicyServer::of(const Event* policy) {
@@ -34,7 +22,8 @@ std::optional<PolicyServer> PolicyServer::of(const Event* policy) {
 bool PolicyServer::must_sign(const Event& event) { return event.type() != "m.room.policy" || event.state_key() != ""; }
 
 bool PolicyServer::is_signature(const Event& event, const RoomRules& rules, const json::Object& signatures) const {
-  auto text = signature_in(signatures, server_);
+  auto own = json::object_at(signatures, server_.str());
+  auto text = own ? json::string_at(*own, kKeyId) : std::nullopt;
   auto signature = text ? from_loose_base64(*text) : std::nullopt;
   auto message = canonical_redacted(event.object(), rules);
   return signature && message && !public_key_.empty() && verify_signature(public_key_, *message, *signature);
@@ -50,7 +39,11 @@ Result<VerifiedEvent> PolicyServer::add_signature(const VerifiedEvent& verified,
   auto& event = *verified.event();
   if (!is_signature(event, rules, answer))
     return fail(Code::kInvalidSignature, "the policy server " + server_.str() + " has not signed the event");
-  MYELIN_TRY(auto added, EventBuilder::with_signature(event, rules, server_, kKeyId, *signature_in(answer, server_)));
+  auto all = json::object_at(event.object(), "signatures");
+  auto existing = all ? json::object_at(*all, server_.str()) : nullptr;
+  json::Object own = existing ? *existing : json::Object();  // of the policy server as the sender's
+  own[kKeyId] = answer.at(server_.str()).at(kKeyId);
+  MYELIN_TRY(auto added, EventBuilder::with_signatures(event, rules, server_, std::move(own)));
   return VerifiedEvent(std::move(added));
 }
 

@@ -10,6 +10,8 @@ namespace myelin {
 
 class PolicyServer {
  public:
+  static constexpr std::string_view kKeyId =
+      "ed25519:policy_server";  // always: the room has the key, no server publishes it
   // By the m.room.policy event with an empty state key of the room's current state; null: there is none. nullopt: it is
   // not valid. The room uses it while `server()` has a user who is joined.
   static std::optional<PolicyServer> of(const Event* policy);

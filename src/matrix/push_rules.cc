@@ -2,6 +2,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <charconv>
+#include <unordered_map>
 #include <variant>
 
 #include "matrix/glob.h"
@@ -45,8 +46,8 @@ class Subject {
   }
 
  private:
-  static constexpr size_t kMaxNameBytes = 1024;  // a longer one is nobody's name: servers allow 256 characters
-  boost::unordered_flat_map<const char*, std::string> folded_;  // by where the string is
+  static constexpr size_t kMaxNameBytes = 1024;          // a longer one is nobody's name: servers allow 256 characters
+  std::unordered_map<const char*, std::string> folded_;  // by where the string is
   std::optional<bool> names_the_user_;
 };
 

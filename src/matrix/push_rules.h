@@ -34,7 +34,7 @@ class PushRules {
   ~PushRules();
   // The first rule that matches decides. Events of the user's own never notify.
   PushVerdict evaluate(const Event&, const PushContext&) const;
-  size_t memory_bytes() const;  // roughly: for caches
+  size_t memory_bytes() const;  // for caches, roughly: beyond what its content counts
 
  private:
   struct Compiled;

@@ -27,18 +27,18 @@ Result<Receipt> check_receipt(const RoomRules& rules, const ReceiptFacts& facts)
     receipt.redacted = true;
   }
   const Event& event = *receipt.event;
-  // 4. "Passes authorization rules based on the event's auth events, otherwise it is rejected." (Rejection)
+  // 4. "Passes authorisation rules based on the event's auth events, otherwise it is rejected." (Rejection)
   if (auto listed = check_auth_events(rules, event, facts.auth_events, facts.create); !listed)
     return end(Verdict::kReject, "auth events: " + listed.error().message);
   AuthEventSet auth_events(facts.auth_events, rules.auth.room_id_from_create ? facts.create.event : nullptr);
   if (auto allowed = authorize(rules, event, auth_events); !allowed)
     return end(Verdict::kReject, "by its auth events: " + allowed.error().message);
-  // 5. "Passes authorization rules based on the state before the event, otherwise it is rejected."
+  // 5. "Passes authorisation rules based on the state before the event, otherwise it is rejected."
   if (facts.before) {
     if (auto allowed = authorize(rules, event, *facts.before); !allowed)
       return end(Verdict::kReject, "by the state before it: " + allowed.error().message);
   }
-  // 6. "Passes authorization rules based on the current state of the room, otherwise it is 'soft failed'." (Soft
+  // 6. "Passes authorisation rules based on the current state of the room, otherwise it is 'soft failed'." (Soft
   // failure)
   if (facts.current) {
     if (auto allowed = authorize(rules, event, *facts.current); !allowed)

@@ -129,7 +129,14 @@ Result<ServerKeys> ServerKeys::parse(std::string_view text, const ServerName& se
 
 namespace {
 
-bool is_by_server(const ServerKey& key) { return key.said_at != 0; }
+constexpr int64_t kLongestRequest = 10 * 60 * int64_t{1000};  // answers of one such time may come in any order
+
+bool is_by_server(const ServerKey& key) { return key.said_at.has_value(); }
+
+bool server_speaks(const ServerKeyMap& known, int64_t now_ms) {
+  return std::ranges::any_of(
+      known, [&](auto& entry) { return is_by_server(entry.second) && may_sign_request(entry.second, now_ms); });
+}
 
 // Is it signed by a key in use that the server itself named?
 bool is_vouched_for(const ServerKeys& answer, const ServerKeyMap& known) {
@@ -143,8 +150,11 @@ bool is_vouched_for(const ServerKeys& answer, const ServerKeyMap& known) {
 
 void merge_own(ServerKeyMap& known, const ServerKeys& answer) {
   for (auto& [key_id, key] : known)
-    if (key.said_at > answer.fetched_at) return;  // it was asked later than for this
-  for (auto& [key_id, key] : known) key.is_current = false;
+    if (key.said_at > answer.fetched_at && *key.said_at - answer.fetched_at < kLongestRequest) return;
+  for (auto& [key_id, key] : known) {
+    key.is_current = false;
+    key.valid_until_ts = std::min(key.valid_until_ts, answer.fetched_at);
+  }
   for (auto [key_id, said] : answer.keys) {
     said.said_at = answer.fetched_at;
     known.insert_or_assign(key_id, std::move(said));
@@ -152,12 +162,13 @@ void merge_own(ServerKeyMap& known, const ServerKeys& answer) {
 }
 
 // A key that the server named, and what a notary passes on of it.
-void add_to(ServerKey& key, const ServerKey& said, bool is_vouched) {
+void add_to(ServerKey& key, const ServerKey& said, int64_t now_ms, bool is_believed) {
   if (!key.is_current || key.expired_ts || said.public_key != key.public_key) return;
-  if (!said.expired_ts)
+  if (said.expired_ts) {
+    if (is_believed && said.expired_ts > key.said_at) key.expired_ts = said.expired_ts;
+  } else if (is_believed || key.valid_until_ts >= now_ms) {
     key.valid_until_ts = std::max(key.valid_until_ts, said.valid_until_ts);
-  else if (is_vouched && *said.expired_ts > key.said_at)
-    key.expired_ts = said.expired_ts;
+  }
 }
 
 // A key that only notaries named. It stays retired, and an answer of an earlier validity is an older one.
@@ -169,17 +180,21 @@ void update(ServerKey& key, const ServerKey& said) {
 }
 
 void merge_passed_on(ServerKeyMap& known, const ServerKeys& answer) {
-  bool is_vouched = is_vouched_for(answer, known);
-  bool is_believed = is_vouched || std::ranges::none_of(known, [](auto& entry) { return is_by_server(entry.second); });
+  std::optional<int64_t> own_answer_at;
+  for (auto& [key_id, key] : known) own_answer_at = std::max(own_answer_at, key.said_at);
+  bool is_believed = !server_speaks(known, answer.fetched_at) || is_vouched_for(answer, known);
   for (auto [key_id, said] : answer.keys) {
     said.is_current = is_believed;
-    auto& key = known.try_emplace(key_id, said).first->second;
+    if (!is_believed) said.valid_until_ts = std::min(said.valid_until_ts, *own_answer_at);
+    auto [entry, is_new] = known.try_emplace(key_id, said);
+    auto& key = entry->second;
+    if (is_new) continue;
     if (is_by_server(key))
-      add_to(key, said, is_vouched);
-    else if (key.is_current == is_believed)
-      update(key, said);
-    else if (is_believed)
+      add_to(key, answer.keys.at(key_id), answer.fetched_at, is_believed);
+    else if (is_believed && !key.is_current)
       key = said;
+    else if (is_believed || (!key.is_current && key.public_key == said.public_key))
+      update(key, said);
   }
 }
 

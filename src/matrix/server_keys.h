@@ -41,10 +41,9 @@ struct ServerKey {
   std::string public_key;               // 32 bytes
   int64_t valid_until_ts = 0;           // may sign events of that time
   std::optional<int64_t> expired_ts{};  // of old_verify_keys: set once it is retired
-  // Once merged: when the server itself was last asked and named it; 0: only notaries did.
-  int64_t said_at = 0;
-  // Once merged: it is named by the server's own last answer, or nothing better is known: it may sign requests.
-  bool is_current = true;
+  // Of keys that merge() keeps. When the server itself was asked and named the key; nullopt: only notaries did.
+  std::optional<int64_t> said_at{};
+  bool is_current = true;  // it may sign requests, as far as is known
   friend bool operator==(const ServerKey&, const ServerKey&) = default;
 };
 using ServerKeyMap = std::map<SigningKeyId, ServerKey>;
@@ -61,7 +60,7 @@ struct ServerKeys {
   int64_t valid_until_ts = 0;  // at most kLongestKeyValidity after it was fetched
   ServerKeyMap keys;           // verify_keys and old_verify_keys
   json::Object answer;         // as it came: what a notary signs and passes on
-  int64_t fetched_at = 0;
+  int64_t fetched_at = 0;      // when it was asked for
 
   // Of `server`, signed by every key of verify_keys that it offers: those that did not sign are left out, as are banned
   // ones and what is named by no SigningKeyId. kBadJson, kTooLarge; kInvalidSignature: a wrong signature, or no key is
@@ -73,14 +72,20 @@ struct ServerKeys {
                                   const BannedKeys& = BannedKeys::known());
 };
 
-// What is known of a server, brought up to date key by key. What the server itself says holds: of the keys that it
-// names, and that the others are out of use, which stay for the events they signed. (What it said earlier, in an answer
-// that comes later, changes nothing.) A notary may replay an answer, pass on what a thief made, or lie. Of keys that
-// the server itself named, one in use may only gain time by it; or be retired after the server named it, if the answer
-// is signed by a key in use that the server named: else who stole a key could keep it alive against the server that
-// revokes it. Another public key never takes its place. Keys that notaries alone named may sign events, and requests
-// while the server itself has said nothing, or if the answer is signed as above. When there are too many keys, those
-// that only notaries named go first, then those that ended first.
+// What is known of a server, brought up to date key by key.
+//
+// What the server itself answers holds: its keys are as it says, and those that it does not name are out of use and
+// count for events up to then. An answer that was asked for a little earlier than another, and comes later, is left
+// out.
+//
+// A notary may be honest, replay an answer, pass on what a thief made, or lie. While a key is in use that the server
+// itself named in its last answer, a notary can give such keys more time, and add keys for events from before that
+// answer; and by an answer that such a key has signed it can add keys in use, and retire some after that answer: else
+// who stole a key could keep it alive against the server that revokes it. When no such key is left, for the server
+// could not be reached for a week or ever, notaries are believed. But no other public key takes the place of one that
+// the server named, and what it gave up stays out of use.
+//
+// When there are too many keys, those that only notaries named go first, then those that ended first.
 enum class AnswerFrom : uint8_t { kServer, kNotary };
 void merge(ServerKeyMap& known, const ServerKeys& answer, AnswerFrom);
 

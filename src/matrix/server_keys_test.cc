@@ -175,7 +175,7 @@ TEST(ServerKeys, ValidityOfEventsFollowsTheRoomVersion) {
 TEST(ServerKeys, Attack15OldAnswersChangeNothing) {
   auto current = ServerKeys::check(published(kNow + kDay), kServer, kNow).value();
   auto before = publish_keys(kServer, std::array{SigningKey(make_key("old")), kKey}, {}, kNow - kDay).value();
-  auto old = ServerKeys::check(before, kServer, kNow - 2 * kDay).value();
+  auto old = ServerKeys::check(before, kServer, kNow - 5).value();
   ServerKeyMap known;
   merge(known, old, AnswerFrom::kServer);
   EXPECT_EQ(known.size(), 2u);
@@ -272,13 +272,62 @@ TEST(ServerKeys, Attack15AKeyThatTheServerGaveUpVouchesForNothing) {
   merge(known, says({kSecond}, kNow + 3 * kDay, kNow + kDay), AnswerFrom::kServer);
   auto before = known;
   EXPECT_FALSE(may_sign_request(known.at(kOneId), kNow));
-  EXPECT_TRUE(may_sign_event(known.at(kOneId), kNow + kDay, *find_room_version("11"))) << "what it signed then";
+  auto& v11 = *find_room_version("11");
+  EXPECT_TRUE(may_sign_event(known.at(kOneId), kNow + kDay, v11)) << "what it signed until then";
+  EXPECT_FALSE(may_sign_event(known.at(kOneId), kNow + kDay + 1, v11));
   for (int64_t day : {2, 9, 400}) {
     auto at = kNow + day * kDay;
     OldKey two{kTwoId, kSecond.public_key(), 0}, since{kTwoId, kSecond.public_key(), at};
-    for (auto& old : {two, since}) merge(known, says({kKey}, kForEver, at, {old}), AnswerFrom::kNotary);
+    for (auto& old : {two, since}) {
+      auto known_then = known;
+      merge(known_then, says({kKey}, kForEver, at, {old}), AnswerFrom::kNotary);
+      EXPECT_EQ(known_then.at(kOneId), before.at(kOneId)) << day;
+      if (day == 2) EXPECT_EQ(known_then, before);  // later the server speaks no more for itself
+    }
   }
-  EXPECT_EQ(known, before);
+}
+
+// A server that only a notary can reach. It renews its key, and does not sign with the old one.
+TEST(ServerKeys, NotariesAreBelievedWhenTheServerIsSilentForLong) {
+  ServerKeyMap known;
+  merge(known, says({kKey}, kNow + kDay, kNow), AnswerFrom::kServer);
+  merge(known, says({kKey}, kNow + 3 * kDay, kNow + kDay), AnswerFrom::kNotary);
+  EXPECT_TRUE(may_sign_request(known.at(kOneId), kNow + 3 * kDay)) << "more time";
+  OldKey one{kOneId, kKey.public_key(), kNow + 2 * kDay};
+  merge(known, says({kSecond}, kNow + 5 * kDay, kNow + 2 * kDay, {one}), AnswerFrom::kNotary);
+  EXPECT_FALSE(may_sign_request(known.at(kTwoId), kNow + 2 * kDay)) << "the server may say otherwise";
+  EXPECT_FALSE(known.at(kOneId).expired_ts);
+  for (int again = 0; again < 2; ++again) {
+    merge(known, says({kSecond}, kNow + 6 * kDay, kNow + 4 * kDay, {one}), AnswerFrom::kNotary);
+    EXPECT_TRUE(may_sign_request(known.at(kTwoId), kNow + 6 * kDay)) << "its time is over";
+    EXPECT_EQ(known.at(kOneId).expired_ts, kNow + 2 * kDay);
+  }
+}
+
+// A key that has run out is not brought back beside one in use, nor does it vouch for others the second time.
+TEST(ServerKeys, Attack15MergingAnAnswerTwiceChangesNothing) {
+  ServerKeyMap known;
+  merge(known, says({kKey}, kNow + kDay, kNow), AnswerFrom::kServer);
+  auto second = says({kKey, kSecond}, kNow + 9 * kDay, kNow + kDay / 2);
+  merge(known, second, AnswerFrom::kServer);
+  known.at(kOneId).valid_until_ts = kNow + kDay;
+  auto made_up = make_key("made_up");
+  auto answer = says({kKey, made_up}, kForEver, kNow + 2 * kDay);
+  merge(known, answer, AnswerFrom::kNotary);
+  auto once = known;
+  merge(known, answer, AnswerFrom::kNotary);
+  EXPECT_EQ(known, once);
+  EXPECT_FALSE(may_sign_request(known.at(kOneId), kNow + 2 * kDay));
+  EXPECT_FALSE(may_sign_request(known.at(SigningKeyId::trusted("ed25519:made_up")), kNow + 2 * kDay));
+}
+
+// A clock that was years ahead when the server was asked, and was set right.
+TEST(ServerKeys, AClockThatWasAheadIsNoReasonNotToListen) {
+  ServerKeyMap known;
+  merge(known, says({kKey}, kNow + 400 * kDay, kNow + 400 * kDay), AnswerFrom::kServer);
+  merge(known, says({kSecond}, kNow + kDay, kNow), AnswerFrom::kServer);
+  EXPECT_TRUE(may_sign_request(known.at(kTwoId), kNow));
+  EXPECT_FALSE(may_sign_request(known.at(kOneId), kNow));
 }
 
 // The server's own word is the later one: what a notary still has, or a thief made, comes after it.
@@ -333,6 +382,12 @@ TEST(ServerKeys, Attack15ANotarysWordAloneChangesNoKeyOfTheServer) {
   auto made_up_id = SigningKeyId::trusted("ed25519:made_up");
   EXPECT_FALSE(may_sign_request(known.at(made_up_id), kNow)) << "a name that the server does not know";
   EXPECT_TRUE(may_sign_event(known.at(made_up_id), kNow, *find_room_version("11"))) << "it may have been one of old";
+  EXPECT_FALSE(may_sign_event(known.at(made_up_id), kNow + 1, *find_room_version("11"))) << "but of old only";
+  merge(known, says({made_up}, kForEver, kNow + kDay / 2), AnswerFrom::kNotary);
+  EXPECT_FALSE(may_sign_event(known.at(made_up_id), kNow + 1, *find_room_version("11"))) << "however often it comes";
+  auto another = make_key("made_up");
+  merge(known, says({another}, kForEver, kNow + kDay / 2), AnswerFrom::kNotary);
+  EXPECT_EQ(known.at(made_up_id).public_key, made_up.public_key()) << "the first of two notaries that contradict";
 
   merge(known, says({kSecond, made_up}, kNow + kDay, kNow + 2, {one}), AnswerFrom::kNotary);
   EXPECT_EQ(known.at(kOneId).expired_ts, kNow + 1) << "signed by a key in use, and later than the server's own word";
@@ -362,7 +417,8 @@ TEST(ServerKeys, Attack15AServerIsKnownBySoManyKeys) {
   auto id = [](size_t i) { return SigningKeyId::trusted("ed25519:" + std::to_string(i)); };
   constexpr size_t kNames = kMaxKnownKeys + 100;
   for (size_t i = 0; i < kNames; ++i) {
-    answer.keys = {{id(i), {std::string(32, 'k'), kNow + static_cast<int64_t>(i), {}}}};
+    answer.fetched_at = kNow + static_cast<int64_t>(i);
+    answer.keys = {{id(i), {std::string(32, 'k'), answer.fetched_at, {}}}};
     merge(known, answer, AnswerFrom::kServer);
   }
   EXPECT_EQ(known.size(), kMaxKnownKeys);

@@ -30,8 +30,8 @@ bool take(std::string_view& in, std::string_view text) {
 std::optional<int64_t> number(std::string_view text) {
   int64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return value;
+  if (end != text.data() + text.size() || text.empty() || text.starts_with('-')) return std::nullopt;
+  return error == std::errc::result_out_of_range ? std::numeric_limits<int64_t>::max() : value;
 }
 
 // RFC 9111, Cache-Control: for how long an answer may be kept; nullopt: it does not say.

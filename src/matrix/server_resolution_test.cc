@@ -241,7 +241,9 @@ TEST(WellKnown, IsCachedAsItsHeadersSay) {
   EXPECT_EQ(minutes("max-age=\""), 24 * 60) << "no number";
   EXPECT_EQ(minutes("public, Max-Age=7200 , must-revalidate"), 120);
   EXPECT_EQ(minutes("max-age=999999999"), 48 * 60);
-  EXPECT_EQ(minutes("max-age=99999999999999999999"), 24 * 60) << "no number";
+  EXPECT_EQ(minutes("max-age=99999999999999999999"), 48 * 60) << "RFC 9111, 1.2.2";
+  for (auto odd : {"max-age=", "max-age=-5", "max-age=-99999999999999999999", "max-age=5x", "max-age=x"})
+    EXPECT_EQ(minutes(odd), 24 * 60) << odd << " is no number";
   EXPECT_EQ(minutes("max-age=1"), 5);
   EXPECT_EQ(minutes("no-store"), 5);
   EXPECT_EQ(minutes("max-age=3600, no-cache"), 5);

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "matrix/event_builder.h"
+#include "matrix/policy_server.h"
 #include "matrix/redaction.h"
 
 namespace myelin {
@@ -16,24 +17,33 @@ bool is_third_party_invite(const Event& event) {
   return invite && json::object_at(*invite, "signed");
 }
 
-const json::Object* signatures_of(const Event& event, const ServerName& server) {
+using Signatures = std::vector<std::pair<SigningKeyId, const json::Value*>>;
+
+// What the server signed with keys that it publishes. "The policy server key is not expected to be published and
+// therefore should be skipped at this stage."
+Signatures signatures_of(const Event& event, const ServerName& server) {
+  Signatures out;
   auto all = json::object_at(event.object(), "signatures");
-  return all ? json::object_at(*all, server.str()) : nullptr;
+  auto own = all ? json::object_at(*all, server.str()) : nullptr;
+  if (!own) return out;
+  for (auto& [name, value] : *own)
+    if (auto key_id = SigningKeyId::parse(name); key_id && name != PolicyServer::kKeyId)
+      out.emplace_back(*std::move(key_id), &value);
+  return out;
 }
 
 Result<void> check_signer(const Event& event, const RoomRules& rules, const ServerName& server,
                           std::string_view message, const KeyLookup& lookup, const BannedKeys& banned) {
   auto signatures = signatures_of(event, server);
-  if (!signatures) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
+  if (signatures.empty()) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
   size_t right = 0;
-  for (auto& [name, value] : *signatures) {
-    auto key_id = SigningKeyId::parse(name);
-    const ServerKey* key = key_id ? lookup(server, *key_id) : nullptr;
+  for (auto& [key_id, value] : signatures) {
+    const ServerKey* key = lookup(server, key_id);
     if (!key) continue;
     if (banned.contains(key->public_key))
       return fail(Code::kInvalidSignature, "a key of " + server.str() + " is one whose secret is public");
     if (right == kMaxSignaturesTried || !may_sign_event(*key, event.origin_server_ts(), rules)) continue;
-    auto signature = value.is_string() ? from_loose_base64(value.get_string()) : std::nullopt;
+    auto signature = value->is_string() ? from_loose_base64(value->get_string()) : std::nullopt;
     if (!signature || !verify_signature(key->public_key, message, *signature))
       return fail(Code::kInvalidSignature, "the signature of " + server.str() + " is wrong");
     ++right;
@@ -53,9 +63,9 @@ Result<void> add_signers(const Event& event, const RoomRules& rules, std::vector
     auto server = std::string_view(id).substr(id.find(':') + 1);
     if (server != event.sender().server()) add(server);
   }
-  // v8, member rule 2: "If content has a join_authorised_via_users_server key: If the event is not validly signed by
-  // the homeserver of the user ID denoted by the key, reject." Of joins only, as Synapse reads it too: decision 0006,
-  // Both leave the letter.
+  // v8, member rule 2: "If content has a join_authorised_via_users_server property: If the event is not validly signed
+  // by the homeserver of the user ID denoted by the key, reject." Of joins only, as Synapse reads it too: decision
+  // 0006, Both leave the letter.
   if (rules.auth.restricted && event.type() == "m.room.member" &&
       json::string_at(event.content(), "membership") == "join") {
     if (auto via = event.content().if_contains("join_authorised_via_users_server")) {
@@ -124,12 +134,10 @@ Result<std::vector<KeyRequest>> Verification::required_keys(EventPtr event, cons
   if (countersigner) MYELIN_CHECK(leave_out_countersigner(kept, rules, *countersigner));
   std::vector<KeyRequest> keys;
   for (auto& server : kept.signers) {
-    size_t before = keys.size();
-    if (auto signatures = signatures_of(*kept.event, server))
-      for (auto& signature : *signatures)
-        if (auto key_id = SigningKeyId::parse(signature.key()))
-          keys.push_back({server, *std::move(key_id), rules.enforce_key_validity ? kept.event->origin_server_ts() : 0});
-    if (keys.size() == before) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
+    auto signatures = signatures_of(*kept.event, server);
+    if (signatures.empty()) return fail(Code::kInvalidSignature, "the event is not signed by " + server.str());
+    for (auto& [key_id, value] : signatures)
+      keys.push_back({server, std::move(key_id), rules.enforce_key_validity ? kept.event->origin_server_ts() : 0});
   }
   return keys;
 }
@@ -147,8 +155,9 @@ Result<VerifiedCopy> Verification::countersign(EventPtr event, const RoomRules& 
   MYELIN_TRY(auto kept, keepable(std::move(event), rules));
   MYELIN_CHECK(leave_out_countersigner(kept, rules, own_name));
   MYELIN_TRY(std::string message, check_signers(kept, rules, lookup, banned));
-  auto signature = base64(key.sign(message));
-  MYELIN_TRY(kept.event, EventBuilder::with_signature(*kept.event, rules, own_name, key.key_id(), signature));
+  // What else is there under our name, others wrote.
+  json::Object own{{key.key_id(), base64(key.sign(message))}};
+  MYELIN_TRY(kept.event, EventBuilder::with_signatures(*kept.event, rules, own_name, std::move(own)));
   return VerifiedCopy{VerifiedEvent(std::move(kept.event)), kept.redacted};
 }
 

@@ -110,7 +110,7 @@ Task<Result<std::shared_ptr<const PushRules>>> Audience::rules_of(UserId user) {
   MYELIN_CO_TRY(auto source, co_await accounts_.push_rules(user));
   if (const auto* known = rules_.find(user); known != nullptr && known->source == source) co_return known->compiled;
   auto compiled = std::make_shared<const PushRules>(PushRules::compile(*source));
-  rules_.put(user, {source, compiled}, push_rules_weight(*source) + compiled->memory_bytes());
+  rules_.put(user, {source, compiled}, 2 * push_rules_weight(*source) + compiled->memory_bytes());
   co_return compiled;
 }
 

@@ -128,7 +128,7 @@ Task<Result<std::shared_ptr<const Judge::Own>>> Judge::own_rules(UserId user) {
   auto out = std::make_shared<const Own>(
       Own{content, PushRules::compile(*content), unread_classes(*content), std::move(ignored)});
   if (stamp == rules_->changes)
-    rules_->own.put(user.str(), out, push_rules_weight(*content) + out->compiled.memory_bytes());
+    rules_->own.put(user.str(), out, 2 * push_rules_weight(*content) + out->compiled.memory_bytes());
   co_return out;
 }
 

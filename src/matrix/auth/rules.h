@@ -42,7 +42,7 @@ std::unexpected<Error> reject(fmt::format_string<A...> reason, A&&... arguments)
 // What follows the first colon: the server of a user, room or event id.
 std::string_view server_of(std::string_view id);
 
-// v12: "The room_id being the m.room.create event's ID", with the sigil ! instead of $.
+// v12: "The room_id (being the m.room.create event's ID)", with the sigil ! instead of $.
 bool is_room_of(const RoomId&, const Event& create);
 
 Result<void> check_create(const RoomRules&, const Event&);

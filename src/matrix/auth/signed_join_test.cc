@@ -32,8 +32,8 @@ Result<void> carol_joins(const Room& room, SignedBy signers) {
   return verified ? Result<void>() : fail(Code::kForbidden, verified.error().message);
 }
 
-// "If content has a join_authorised_via_users_server key: If the event is not validly signed by the homeserver of the
-// user ID denoted by the key, reject."
+// "If content has a join_authorised_via_users_server property: If the event is not validly signed by the homeserver of
+// the user ID denoted by the key, reject."
 AUTH_SCENES(AuthMember, SignedByTheAuthorisersServer) {
   return {
       {"join: signed by the authoriser's server", 8, 12, kAllowed, "Mod's server has signed it too",

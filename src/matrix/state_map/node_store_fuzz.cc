@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "matrix/state_map/page.h"
 
@@ -82,7 +83,7 @@ bool is_damage(const Error& error) { return error.code == Code::kCorrupt || erro
 
 void page_of_bytes(std::string_view body) {
   constexpr uint32_t kPage = 3;
-  (void)Page::parse(kPage, body);
+  std::ignore = Page::parse(kPage, body);
   auto page = Page::parse(kPage, page_checksum(kPage, body) + std::string(body));
   if (!page) {
     require(page.error().code == Code::kCorrupt);
@@ -208,7 +209,7 @@ class History {
   std::set<uint32_t> pages_of(std::span<const StateRoot> roots) {
     std::set<NodeRef> nodes;
     for (auto& root : roots)
-      if (root.page != 0) reach({root.page, static_cast<uint8_t>(root.slot)}, nodes);
+      if (root.page != 0) reach(top(root), nodes);
     std::set<uint32_t> pages;
     for (auto& node : nodes) pages.insert(node.page);
     return pages;
