@@ -318,22 +318,6 @@ void for_each_line(std::string_view text, Visit visit) {
   }
 }
 
-// Of the first create event.
-Result<const RoomRules*> rules_of(std::string_view json_lines) {
-  std::optional<std::string> version;
-  for_each_line(json_lines, [&](std::string_view line, size_t) {
-    if (version || !line.contains("m.room.create")) return;
-    auto pdu = json::parse_object(line, {.depth = json::kMaxPduDepth});
-    auto content = pdu ? json::object_at(*pdu, "content") : nullptr;
-    if (!content || json::string_at(*pdu, "type") != "m.room.create") return;
-    version = json::string_at(*content, "room_version").value_or("1");
-  });
-  if (!version) return fail(Code::kInvalidParam, "there is no m.room.create event");
-  auto rules = find_room_version(*version);
-  if (!rules) return fail(Code::kInvalidParam, "room version " + *version + " is not known");
-  return rules;
-}
-
 // What events say may not steer the terminal: C0, DEL and C1.
 std::string printable(std::string_view text) {
   std::string out;
@@ -348,6 +332,35 @@ std::string printable(std::string_view text) {
     out += fmt::format("\\x{:02x}", byte);
   }
   return out;
+}
+
+// Of the first create event.
+Result<const RoomRules*> rules_of(std::string_view json_lines) {
+  std::optional<Result<const RoomRules*>> found;
+  std::string problem;  // the first
+  for_each_line(json_lines, [&](std::string_view line, size_t number) {
+    if (found || !(line.contains("m.room.create") || line.contains('\\'))) return;
+    auto passed_over = [&](const char* what, const Error& error) {
+      if (problem.empty()) problem = fmt::format("; line {} is no {}: {}", number, what, printable(error.message));
+    };
+    auto pdu = json::parse_object(line, {.depth = json::kMaxPduDepth});
+    if (!pdu) return passed_over("JSON object, as each line has to be", pdu.error());
+    auto content = json::object_at(*pdu, "content");
+    if (!content || json::string_at(*pdu, "type") != "m.room.create") return;
+    auto given = content->if_contains("room_version");
+    auto version = !given ? "1" : given->is_string() ? std::string(given->get_string()) : json::serialize(*given);
+    auto rules = given && !given->is_string() ? nullptr : find_room_version(version);
+    if (!rules) {
+      auto shown = version.size() <= 64 ? printable(version) : fmt::format("of {} bytes", version.size());
+      found = fail(Code::kInvalidParam, "room version " + shown + " is not known");
+    } else if (auto event = Event::parse(std::string(line), *rules, ReferenceLimits::kIgnored); !event) {
+      passed_over("m.room.create event", event.error());
+    } else {
+      found = rules;
+    }
+  });
+  if (!found) return fail(Code::kInvalidParam, "there is no m.room.create event" + problem);
+  return *std::move(found);
 }
 
 std::string name(const Event& event) {
@@ -366,6 +379,7 @@ std::string names(const std::vector<EventPtr>& events) {
 }  // namespace
 
 Result<Explanation> explain_room(std::string_view json_lines) {
+  if (json_lines.starts_with("\xEF\xBB\xBF")) json_lines.remove_prefix(3);  // a byte order mark
   MYELIN_TRY(const RoomRules* rules, rules_of(json_lines));
   Judge judge(*rules);
   for_each_line(json_lines, [&](std::string_view line, size_t number) { judge.read(line, number); });

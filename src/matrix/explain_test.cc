@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
 
 #include "base/bytes.h"
@@ -316,12 +317,40 @@ TEST(Explain, ReadsACreateEventAsDeepAsEventsMayBe) {
   EXPECT_EQ(explained(json::kMaxPduDepth + 1).error().code, Code::kInvalidParam);
 }
 
+std::string refusal(std::string_view lines) {
+  auto explained = explain_room(lines);
+  if (explained) return "";
+  EXPECT_EQ(explained.error().code, Code::kInvalidParam);
+  return explained.error().message;
+}
+
 TEST(Explain, NeedsACreateEventOfAKnownVersion) {
-  EXPECT_EQ(explain_room("").error().code, Code::kInvalidParam);
-  EXPECT_EQ(explain_room("{}\n5\n").error().code, Code::kInvalidParam);
-  EXPECT_EQ(explain_room(R"({"type":"m.room.create","content":{"room_version":"99"}})").error().code,
-            Code::kInvalidParam);
-  EXPECT_EQ(explain_room(R"({"type":"m.room.create","content":{}})")->rules->version, "1");
+  EXPECT_EQ(refusal(""), "there is no m.room.create event");
+  EXPECT_EQ(refusal("{}\n5\n"), "there is no m.room.create event");
+  auto create = [](std::string_view version) {
+    return R"({"type":"m.room.create","content":{"room_version":)" + std::string(version) + "}}";
+  };
+  EXPECT_EQ(refusal(create(R"("99")")), "room version 99 is not known");
+  EXPECT_EQ(refusal(create("12")), "room version 12 is not known") << "a number is none";
+  EXPECT_EQ(refusal(create(R"("\u001b[2J")")), "room version \\x1b[2J is not known") << "nothing steers the terminal";
+  EXPECT_EQ(refusal(create('"' + std::string(100, 'x') + '"')), "room version of 100 bytes is not known");
+  EXPECT_TRUE(refusal(create(R"("1")")).contains("event; line 1 is no m.room.create event: "));
+}
+
+TEST(Explain, TakesARoomAsFilesHaveIt) {
+  std::ifstream file("src/matrix/examples/room.jsonl");
+  std::string room{std::istreambuf_iterator<char>(file), {}};
+  auto text = to_text(explain_room(room).value());
+  EXPECT_EQ(to_text(explain_room("\xEF\xBB\xBF" + room).value()), text) << "a byte order mark";
+  auto escaped = room;
+  escaped.replace(escaped.find("m.room.create"), 13, "m.room.cre\\u0061te");
+  EXPECT_EQ(to_text(explain_room(escaped).value()), text);
+  auto malformed = R"({"type":"m.room.create","content":{"room_version":"1"}})"
+                   "\n" +
+                   room;
+  EXPECT_EQ(explain_room(malformed).value().rules->version, explain_room(room).value().rules->version);
+  std::ranges::replace(room, '\n', ',');
+  EXPECT_TRUE(refusal("[" + room + "0]").contains("line 1 is no JSON object, as each line has to be"));
 }
 
 TEST(Explain, EventsDoNotSteerTheTerminal) {

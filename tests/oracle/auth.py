@@ -23,6 +23,7 @@ class Store:
 
 FEDERATION = "m.federate and the target of a membership"
 SIGNATURES = "third party invites with several signatures"
+OTHER_LEVELS = "power levels under another state key"
 
 # rooms/v1, "m.room.power_levels events accept values as strings".
 SPACE = r"[^\S\x1c-\x1f]*"  # those four are no space to int()
@@ -122,6 +123,15 @@ class Case:
             yield Difference(self.describe(what))
 
     def explain(self):
+        if self.judged.type != "m.room.power_levels" or self.line["pdu"].get("state_key") == "":
+            return self.explain_by_readings()
+        self.judged = self.retold(self.judged, state_key="")
+        if self.allowed_if() == self.line["allowed"]:
+            return OTHER_LEVELS
+        explained = self.explain_by_readings()
+        return explained and f"{OTHER_LEVELS}, {explained}"
+
+    def explain_by_readings(self):
         """The fewest readings of the state, and one of the event, with which Synapse says what we say."""
         given = self.state
         for count in range(len(STATE_READ_BY_US) + 1):

@@ -9,9 +9,10 @@
 namespace myelin::state_res {
 
 // "A power event is a state event with type m.room.power_levels or m.room.join_rules, or a state event with type
-// m.room.member where the membership is leave or ban and the sender does not match the state_key."
+// m.room.member where the membership is leave or ban and the sender does not match the state_key." The first two with
+// an empty state key, as others have it: decision 0004.
 bool is_power_event(const Event& event) {
-  if (event.type() == "m.room.power_levels" || event.type() == "m.room.join_rules") return true;
+  if (event.type() == "m.room.power_levels" || event.type() == "m.room.join_rules") return event.state_key() == "";
   if (event.type() != "m.room.member" || event.state_key() == event.sender().str()) return false;
   auto membership = json::string_at(event.content(), "membership");
   return membership == "leave" || membership == "ban";

@@ -165,7 +165,7 @@ class Literal {
   }
 
   static bool is_power_event(const Event& event) {
-    if (event.type() == "m.room.power_levels" || event.type() == "m.room.join_rules") return event.is_state();
+    if (event.type() == "m.room.power_levels" || event.type() == "m.room.join_rules") return event.state_key() == "";
     auto membership = json::string_at(event.content(), "membership");
     return event.type() == "m.room.member" && event.is_state() && (membership == "leave" || membership == "ban") &&
            event.sender().str() != *event.state_key();

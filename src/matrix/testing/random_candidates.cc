@@ -161,7 +161,9 @@ EventSpec RandomScene::power_levels() {
   json::Object content = found == state_.end() ? levels_content() : found->second->content();
   auto& sender = chance(25) ? user_with("join") : actor();
   for (unsigned i = 0; i < 1 + pick(2); ++i) alter_levels(content);
-  return draft(sender, "m.room.power_levels", "", std::move(content));
+  auto spec = draft(sender, "m.room.power_levels", "", std::move(content));
+  if (chance(6)) spec.state_key = chance(60) ? "x" : sender;
+  return spec;
 }
 
 EventSpec RandomScene::create() {

@@ -105,7 +105,7 @@ class RandomRoom : Dice {
         return draft(sender, "m.room.power_levels", "", power_levels());
       case 2: {
         static constexpr const char* kRules[] = {"public", "invite", "knock", "restricted", "knock_restricted"};
-        return draft(sender, "m.room.join_rules", "", {{"join_rule", one_of(kRules)}});
+        return draft(sender, "m.room.join_rules", chance(25) ? "x" : "", {{"join_rule", one_of(kRules)}});
       }
       case 3:
         return draft(sender, "m.room.member", target, {{"membership", "ban"}});
