@@ -63,9 +63,8 @@ class FilterParser {
     MYELIN_CHECK(flag(in_, "include_redundant_members", out_.include_redundant_members_));
     MYELIN_CHECK(flag(in_, "unread_thread_notifications", out_.unread_thread_notifications_));
     if (auto limit = in_.if_contains("limit")) {
-      bool is_natural = limit->is_uint64() || (limit->is_int64() && limit->get_int64() >= 0);
-      if (!is_natural) return bad("limit", "is not a natural number");
-      out_.limit_ = std::min(limit->to_number<size_t>(), kMaxFilterLimit);
+      if (!limit->is_int64() || limit->get_int64() < 0) return bad("limit", "is not a natural number");
+      out_.limit_ = std::min(static_cast<size_t>(limit->get_int64()), kMaxFilterLimit);
     }
     out_.matches_everything_ = !out_.types_ && !out_.senders_ && !out_.rooms_ && !out_.contains_url_ &&
                                out_.not_types_.exact.empty() && out_.not_types_.patterns.empty() &&

@@ -41,13 +41,14 @@ Result<json::Array> references(const std::vector<EventId>& ids, const EventDraft
 }
 
 // Keys in canonical order. Without hashes and signatures, which stand between these.
-Result<json::Object> unsigned_pdu(EventDraft draft, const RoomRules& rules) {
+Result<json::Object> unsigned_pdu(EventDraft draft, const RoomRules& rules, const ServerName& origin) {
   json::Object pdu;
   pdu.reserve(14);
   MYELIN_TRY(pdu["auth_events"], references(draft.auth_events, draft, rules.format));
   if (draft.redacts && rules.format.redacts_in_content) draft.content["redacts"] = draft.redacts->str();
   pdu["content"] = std::move(draft.content);
   pdu["depth"] = draft.depth;
+  if (draft.names_origin) pdu["origin"] = origin.str();
   pdu["origin_server_ts"] = draft.origin_server_ts;
   MYELIN_TRY(pdu["prev_events"], references(draft.prev_events, draft, rules.format));
   if (draft.redacts && !rules.format.redacts_in_content) pdu["redacts"] = draft.redacts->str();
@@ -105,9 +106,7 @@ std::string join(const Pieces& pieces, const json::Object& pdu) {
 Result<VerifiedEvent> OwnEvent::build(EventDraft draft, const RoomRules& rules, const ServerName& origin,
                                       const SigningKey& key) {
   MYELIN_CHECK(check_draft(draft, rules));
-  bool names_origin = draft.names_origin;
-  MYELIN_TRY(json::Object pdu, unsigned_pdu(std::move(draft), rules));
-  if (names_origin) pdu["origin"] = origin.str();
+  MYELIN_TRY(json::Object pdu, unsigned_pdu(std::move(draft), rules, origin));
   std::optional<EventId> id;
   if (rules.format.event_id == EventIdFormat::kInEvent) {  // any unique opaque part will do
     MYELIN_TRY(std::string body, json::canonical(pdu, rules.format.canonical));

@@ -6,6 +6,7 @@
 #include "matrix/signing.h"
 
 namespace myelin {
+
 // "Valid means content contains at least: A string value for via. An object value for public_keys containing at least a
 // string value for ed25519." A server of another name than servers have has no users who could be joined.
 std::optional<PolicyServer> PolicyServer::of(const Event* policy) {

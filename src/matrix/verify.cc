@@ -77,7 +77,7 @@ Result<void> add_signers(const Event& event, const RoomRules& rules, std::vector
   return {};
 }
 
-// Server-server API, Inviting to a room; rooms/v8, Authorization rules: join_authorised_via_users_server.
+// Server-server API, Inviting to a room; rooms/v8, Authorisation rules: join_authorised_via_users_server.
 bool needs_second_signature_of(const Event& event, const RoomRules& rules, const ServerName& server) {
   if (event.type() != "m.room.member" || !event.is_state()) return false;
   auto membership = json::string_at(event.content(), "membership");

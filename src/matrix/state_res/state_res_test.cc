@@ -135,6 +135,15 @@ TEST_P(EveryVersion, ADemotionBeatsWhatTheDemotedDidMeanwhile) {
   EXPECT_TRUE(names.contains("rules")) << "Ben's rules are later, but he had been demoted";
 }
 
+// A power event by its type alone would be applied first, and what it cites with it: Ben would be gone (decision 0004).
+TEST_P(EveryVersion, JoinRulesUnderAnotherStateKeyAreNoPowerEvent) {
+  auto tale = public_room(GetParam());
+  tale.member("leave", "ben", "ben", kLeave, {"levels", "ben"});
+  tale.member("back", "ben", "ben", kJoin, {"levels", "rules", "ben"});
+  tale.tell("odd", "ben", "m.room.join_rules", "x", kPublic, {"levels", "back"});
+  EXPECT_EQ(tale.resolve({set_of(with({"leave"})), set_of(with({"back", "odd"}))}), with({"back", "odd"}));
+}
+
 // Version 1 goes by depth, which the sender chooses, and takes the first event of a key unseen: it is how rooms were
 // taken over. Later versions judge every event in conflict.
 TEST_P(EveryVersion, Attack01AForgedDepthWinsInVersion1Only) {
