@@ -75,11 +75,11 @@ struct Handler {
   bool on_array_begin(error_code&) { return ++depth, true; }
   bool on_array_end(size_t n, error_code&) { return --depth, stack.push_array(n), true; }
   bool on_key_part(text s, size_t, error_code&) {
-    if (depth == 1) key.append(s.data(), s.size());
+    if (except_unsigned && depth == 1) key.append(s.data(), s.size());
     return stack.push_chars(s), true;
   }
   bool on_key(text s, size_t, error_code&) {
-    if (depth == 1) {
+    if (except_unsigned && depth == 1) {
       in_unsigned = key.append(s.data(), s.size()) == "unsigned";
       key.clear();
     }
