@@ -214,15 +214,13 @@ Result<EventPtr> Event::parse(std::string text, const RoomRules& rules, Referenc
   bool strict = rules.format.canonical == json::CanonicalMode::kStrict;
   json::ParseLimits json_limits{.bytes = kMaxTextBytes, .depth = json::kMaxPduDepth, .integers_only = strict};
   auto object = json::parse_object(text, json_limits);
-  if (!object && strict) {
+  if (!object && strict && object.error().code == Code::kBadJson) {
     // "The unsigned object and the signatures object are not covered by the signature. Therefore intermediate entities
     // can add unsigned data" (appendices, Signing JSON): if numbers there are all that is wrong, it is left out.
     json_limits.except_unsigned = true;
-    object = json::parse_object(text, json_limits);
-    if (object && json::object_at(*object, "unsigned")) object->erase("unsigned");
-    if (object) {
-      MYELIN_TRY(text, json::canonical(*object, rules.format.canonical));
-    }
+    MYELIN_TRY(object, json::parse_object(text, json_limits));
+    if (json::object_at(*object, "unsigned")) object->erase("unsigned");
+    MYELIN_TRY(text, json::canonical(*object, rules.format.canonical));
   }
   if (!object) return std::unexpected(std::move(object).error());
   // The canonical form of strict JSON is never longer than the text.
